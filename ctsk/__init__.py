@@ -1,0 +1,21 @@
+"""Counterfactual training for scikit-learn.
+
+Classifiers that are held accountable, while they train, for the counterfactual
+explanations they will give.
+"""
+
+from ctsk import exceptions
+from ctsk._classifier import CounterfactualTrainedClassifier
+from ctsk._explanation import Explanation
+from ctsk.generators import BaseGenerator, ECCCoGenerator, GenericGenerator
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BaseGenerator",
+    "CounterfactualTrainedClassifier",
+    "ECCCoGenerator",
+    "Explanation",
+    "GenericGenerator",
+    "exceptions",
+]

@@ -1,0 +1,531 @@
+"""The estimator."""
+
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+import torch
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from ctsk import _validation as validation
+from ctsk._constraints import Constraints
+from ctsk._explanation import Explanation
+from ctsk._feature_space import FeatureSpace, column_dtypes, like
+from ctsk._inference import logits_of, search_rows
+from ctsk._modules import ACTIVATIONS
+from ctsk._training import OPTIMIZERS, train
+from ctsk.generators import SHORTCUTS, BaseGenerator
+
+
+class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
+    r"""A neural classifier that trains on its own counterfactual explanations.
+
+    In every epoch, counterfactuals are searched for some of the training rows:
+    what would have to be different for the model to predict another class? The
+    loss then contrasts those that got there (mature ones) with observed rows of
+    that class, and treats those that did not get far (nascent ones) as
+    adversarial examples. The model learns a notion of each class that looks
+    like the data, and the counterfactuals found later, by :meth:`explain`, are
+    more plausible, respect what may not change, and the model is harder to
+    attack [1]_.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : sequence of int or int, default=(32,)
+        Units of the hidden layers; ``()`` is a linear model.
+    activation : {"identity", "logistic", "tanh", "relu"}, default="relu"
+        Of the hidden layers.
+    module : callable, default=None
+        Called with the number of features and of classes, returns a
+        :class:`torch.nn.Module` whose forward returns logits: any architecture.
+        None builds the multilayer perceptron described by the two parameters
+        above.
+    lambda_div : float, default=0.5
+        Weight of the contrastive divergence, which pulls mature counterfactuals
+        towards observed rows of their class.
+    lambda_adv : float, default=0.25
+        Weight of the adversarial loss on nascent counterfactuals.
+    lambda_reg : float, default=0.1
+        Weight of the ridge on the energies. The one to tune, between 0.01 and
+        0.5: too small lets the energies run away, too large flattens them until
+        no search matures.
+    tau : float, default=0.75
+        Probability of the target, in (0, 1), at which a counterfactual is mature.
+    T : int, default=30
+        Largest number of steps of a search.
+    epsilon : float, default=0.3
+        Radius, in module units and the maximum norm, within which a
+        counterfactual counts as nascent.
+    n_counterfactuals : int or float, default=1000
+        Factuals drawn per epoch (at most all training rows); a float is a share
+        of the training rows.
+    burn_in : float, default=0.0
+        Share of the epochs of a `fit` that train conventionally first.
+    generator : {"generic", "eccco"} or BaseGenerator, default="eccco"
+        How counterfactuals are searched. Tuning its parameters, as in
+        ``generator__lambda_energy``, needs an instance.
+    mutability : dict, sequence or None, default=None
+        What may move: ``"both"``, ``"increase"``, ``"decrease"`` or ``"none"``, by
+        column name or index in a dict, or as one word per feature. Features that
+        are not named, and all under None, may move both ways.
+    domain : "auto", dict, sequence or None, default="auto"
+        Where values may move: pairs ``(low, high)`` in X's units, None for an
+        open side, by column name or index, or one per feature. ``"auto"`` infers
+        the domain of a feature from the training rows, as do features that are
+        not named: the range of three standard deviations around the mean,
+        widened to hold all training rows. None leaves all features free.
+    categorical_features : {"from_dtype"}, default="from_dtype"
+        Only numeric columns are supported; a column of another dtype is refused
+        by name.
+    standardize : bool, default=True
+        Whether to standardise the features inside the estimator, so that raw
+        rows go in and rows in the same units come out.
+    optimizer : {"adam", "sgd"} or callable, default="adam"
+        Or a :class:`torch.optim.Optimizer` class (one that needs no closure).
+    lr : float, default=1e-3
+        Learning rate.
+    batch_size : "auto" or int, default="auto"
+        Rows per minibatch; ``"auto"`` is a hundredth of the training rows, but
+        between 32 and 1,000.
+    max_epochs : int, default=100
+        Passes over the training rows.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in both cross-entropies.
+    callbacks : list or None, default=None
+        skorch callbacks. They see rows in module units.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last one: module, optimiser, scales and
+        inferred domain are kept. Architecture and optimiser are those of the
+        first `fit`.
+    device : str or torch.device, default="cpu"
+        Where to compute.
+    random_state : int, RandomState or None, default=None
+        Initial weights, minibatches and draws. The same int gives the same bits
+        on one machine. Global random states are left as they are.
+    verbose : int, default=0
+        1 shows a line that follows the training.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only where X had string column names.
+    net_ : CounterfactualNet
+        The fitted skorch net; ``net_.module_`` maps module rows to logits.
+    history_ : skorch.history.History
+        Per epoch: ``train_loss``; the terms ``classification``, ``divergence``,
+        ``adversarial`` and ``ridge`` before weighting (NaN where a term was not
+        computed); ``mature_share`` and ``mean_n_iter`` of the searches (NaN
+        without a search); ``n_skipped`` updates.
+    feature_space_ : FeatureSpace
+        The map between X's units and module units.
+    constraints_ : Constraints
+        Domain and mutability in X's units.
+    generator_ : BaseGenerator
+    n_iter_ : int
+        Epochs trained, over all calls of `partial_fit` or of a warm-started `fit`.
+
+    See Also
+    --------
+    Explanation : What `explain` returns.
+    GenericGenerator, ECCCoGenerator : The searches.
+
+    Notes
+    -----
+    The objective of a minibatch is
+
+    .. math::
+
+        \mathrm{CE}(M(x), y)
+        + \lambda_{div} \, \overline{E(x^+, y^+) - E(x'_{CE}, y^+)}
+        + \lambda_{adv} \, \overline{\mathrm{CE}(M(x'_{AE}), y)}
+        + \lambda_{reg} \, \overline{E(x^+, y^+)^2 + E(x'_{CE}, y^+)^2}
+
+    with logits :math:`M`, energies :math:`E(x, k) = -M(x)_k`, exemplars
+    :math:`x^+` (training rows of the target class :math:`y^+`), mature
+    counterfactuals :math:`x'_{CE}` and nascent ones :math:`x'_{AE}`. An exemplar
+    takes the counterfactual's value where the counterfactual was not allowed to
+    move towards it, so that the divergence does not speak of protected features.
+    With all weights 0 training is conventional and searches nothing.
+
+    Protection lowers the model's sensitivity to an immutable feature relative to
+    training without that step. It does not follow that the sensitivity is lower
+    than under conventional training: a search that must reach `tau` on the other
+    features alone can overshoot the exemplars.
+
+    Training and search use float32; predictions, and the judgement of
+    counterfactuals, a float64 copy of the module. Small computations run on one
+    torch thread unless ``torch.set_num_threads`` or ``OMP_NUM_THREADS`` says
+    otherwise. A user's `module` is built and trained under torch's global random
+    state, forked and seeded from `random_state`, because layers such as dropout
+    know no other; this is not safe in threads.
+
+    References
+    ----------
+    .. [1] Altmeyer, Buszydlik, van Deursen and Liem, "Counterfactual training:
+       teaching models plausible and actionable explanations", 2025.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from ctsk import CounterfactualTrainedClassifier
+    >>> X, progression = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+    >>> y = (progression > progression.median()).map({True: "fast", False: "slow"})
+    >>> clf = CounterfactualTrainedClassifier(
+    ...     mutability={"age": "none", "sex": "none"}, max_epochs=20, random_state=0
+    ... ).fit(X, y)
+    >>> explanation = clf.explain(X.head(20), target="slow")
+    >>> bool((explanation.counterfactual["age"] == X["age"].head(20)).all())
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "module": [callable, None],
+        "lambda_div": [Interval(Real, 0, None, closed="left")],
+        "lambda_adv": [Interval(Real, 0, None, closed="left")],
+        "lambda_reg": [Interval(Real, 0, None, closed="left")],
+        "tau": [Interval(Real, 0, 1, closed="neither")],
+        "T": [Interval(Integral, 1, None, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_counterfactuals": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="right"),
+        ],
+        "burn_in": [Interval(Real, 0, 1, closed="both")],
+        "generator": [StrOptions(set(SHORTCUTS)), BaseGenerator],
+        "mutability": [dict, "array-like", None],
+        "domain": [StrOptions({"auto"}), dict, "array-like", None],
+        "categorical_features": [StrOptions({"from_dtype"})],
+        "standardize": ["boolean"],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "callbacks": [list, None],
+        "warm_start": ["boolean"],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(32,),
+        *,
+        activation="relu",
+        module=None,
+        lambda_div=0.5,
+        lambda_adv=0.25,
+        lambda_reg=0.1,
+        tau=0.75,
+        T=30,
+        epsilon=0.3,
+        n_counterfactuals=1000,
+        burn_in=0.0,
+        generator="eccco",
+        mutability=None,
+        domain="auto",
+        categorical_features="from_dtype",
+        standardize=True,
+        optimizer="adam",
+        lr=1e-3,
+        batch_size="auto",
+        max_epochs=100,
+        class_weight=None,
+        callbacks=None,
+        warm_start=False,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.module = module
+        self.lambda_div = lambda_div
+        self.lambda_adv = lambda_adv
+        self.lambda_reg = lambda_reg
+        self.tau = tau
+        self.T = T
+        self.epsilon = epsilon
+        self.n_counterfactuals = n_counterfactuals
+        self.burn_in = burn_in
+        self.generator = generator
+        self.mutability = mutability
+        self.domain = domain
+        self.categorical_features = categorical_features
+        self.standardize = standardize
+        self.optimizer = optimizer
+        self.lr = lr
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.class_weight = class_weight
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def set_params(self, **params):
+        """Set parameters; see :meth:`sklearn.base.BaseEstimator.set_params`.
+
+        Raises
+        ------
+        ValueError
+            For ``generator__*`` while `generator` is a string.
+        """
+        nested = [name for name in params if name.startswith("generator__")]
+        generator = params.get("generator", self.generator)
+        if nested and isinstance(generator, str):
+            raise ValueError(
+                f"{nested[0]!r} cannot be set while generator={generator!r} is a string. Give an "
+                f"instance: generator={SHORTCUTS[generator].__name__}()."
+            )
+        return super().set_params(**params)
+
+    @property
+    def history_(self):
+        """Record of the training, by skorch."""
+        return self.net_.history
+
+    @property
+    def n_iter_(self):
+        """Epochs trained."""
+        return sum("train_loss" in epoch for epoch in self.history_)
+
+    def fit(self, X, y):
+        """Train the classifier.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Numeric, without missing values.
+        y : array-like of shape (n_rows,)
+            Class labels; at least two classes.
+
+        Returns
+        -------
+        self : CounterfactualTrainedClassifier
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X or y is not what it has to be, or training diverges
+            (`NonFiniteLossError`). The estimator is then left as it was.
+        """
+        fresh = not (self.warm_start and hasattr(self, "net_"))
+        with validation.undo_on_failure(self):
+            self._validate_params()
+            X, y = validation.check_X(self, X, y, reset=fresh)
+            check_classification_targets(y)
+            if fresh:
+                self.classes_ = np.unique(y)
+                validation.check_two_classes(self.classes_, len(y))
+            return self._train(X, y, fresh=fresh, epochs=self.max_epochs, burn_in=self.burn_in)
+
+    def partial_fit(self, X, y, classes=None):
+        """Train one epoch, without burn-in.
+
+        The first call fixes scales and inferred domain.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+        y : array-like of shape (n_rows,)
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will ever be seen; required at the first call.
+
+        Returns
+        -------
+        self : CounterfactualTrainedClassifier
+
+        Raises
+        ------
+        ValueError
+            As in `fit`; also for ``class_weight="balanced"``, which a chunk does
+            not tell, and for a label that is not among the classes.
+        """
+        fresh = not hasattr(self, "net_")
+        with validation.undo_on_failure(self):
+            self._validate_params()
+            if self.class_weight == "balanced":
+                raise ValueError(
+                    "class_weight='balanced' is not known to partial_fit, which sees a chunk of "
+                    "the rows. Give the weights as a dict; compute_class_weight computes them."
+                )
+            X, y = validation.check_X(self, X, y, reset=fresh)
+            check_classification_targets(y)
+            _check_partial_fit_first_call(self, classes)
+            validation.check_two_classes(self.classes_, len(y))
+            return self._train(X, y, fresh=fresh, epochs=1)
+
+    def predict(self, X):
+        """Predict the class of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_rows,)
+        """
+        return self.classes_[self._validated_logits(X).argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Predict class probabilities, the softmax of the logits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+
+        Returns
+        -------
+        proba : ndarray of shape (n_rows, n_classes)
+            Columns in the order of `classes_`.
+        """
+        return softmax(self._validated_logits(X), axis=1)
+
+    def decision_function(self, X):
+        """Return the logits: their difference for two classes, all of them for more.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_rows,) or (n_rows, n_classes)
+        """
+        logits = self._validated_logits(X)
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def explain(
+        self,
+        X,
+        target=None,
+        *,
+        generator=None,
+        tau=None,
+        T=None,
+        mutability=None,
+        domain=None,
+        return_path=False,
+    ):
+        """Search, for each row, what would have to be different to reach the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            The factuals, in the units of the rows that were fitted.
+        target : None, label or array-like of shape (n_rows,), default=None
+            The class to reach. None is the other class of two, and the runner-up
+            of each row for more.
+        generator : str or BaseGenerator, default=None
+            The search; None, as for the next three, is what the estimator
+            trained with.
+        tau : float, default=None
+            Probability of the target at which a search stops.
+        T : int, default=None
+            Largest number of steps.
+        mutability, domain : dict or sequence, default=None
+            Features that are named override their fitted constraint; all others
+            keep theirs.
+        return_path : bool, default=False
+            Whether to return the states of the search, too.
+
+        Returns
+        -------
+        explanation : Explanation
+            A row that found no counterfactual is returned as well: ``valid``
+            says so.
+
+        Raises
+        ------
+        ValueError
+            If X, `target` or a setting is not what it has to be.
+
+        Notes
+        -----
+        Memory is bounded: 4,096 rows are searched at once.
+        """
+        check_is_fitted(self)
+        given = {"generator": generator, "tau": tau, "T": T}
+        given = {name: value for name, value in given.items() if value is not None}
+        allowed = {name: self._parameter_constraints[name] for name in given}
+        validate_parameter_constraints(allowed, given, "explain")
+        space = self.feature_space_
+        factual, X = X, validation.check_X(self, X, reset=False)
+        logits = self._logits(X)
+        targets = validation.check_target(target, self.classes_, logits)
+        values, n_iter, path = search_rows(
+            X,
+            targets,
+            dtypes=column_dtypes(factual),
+            space=space,
+            constraints=validation.check_constraints(
+                mutability, domain, space.names, self.constraints_, space.domain
+            ),
+            module=self.net_.module_,
+            generator=self.generator_ if generator is None else _instance(generator),
+            tau=self.tau if tau is None else tau,
+            T=self.T if T is None else T,
+            return_path=return_path,
+        )
+        proba = softmax(self._logits(values), axis=1)
+        predictions = proba.argmax(axis=1)
+        return Explanation(
+            counterfactual=like(factual, values),
+            factual=factual,
+            target=self.classes_[targets],
+            prediction=self.classes_[predictions],
+            factual_prediction=self.classes_[logits.argmax(axis=1)],
+            proba=proba,
+            valid=predictions == targets,
+            mature=proba[np.arange(len(X)), targets] >= (self.tau if tau is None else tau),
+            n_iter=n_iter,
+            cost=np.abs(space.encode(values) - space.encode(X)).sum(axis=1),
+            feature_space=space,
+            path=path,
+        )
+
+    def _train(self, X, y, *, fresh, epochs, burn_in=0.0):
+        labels = validation.encode_labels(y, self.classes_)
+        if fresh:
+            self.feature_space_ = FeatureSpace.fit(
+                X, validation.feature_names(self), standardize=self.standardize
+            )
+        space, n_features = self.feature_space_, self.n_features_in_
+        self.generator_ = _instance(self.generator)
+        self.constraints_ = validation.check_constraints(
+            self.mutability,
+            [None] * n_features if self.domain is None else self.domain,
+            space.names,
+            Constraints.free(*space.domain),
+            space.domain,
+        )
+        net = None if fresh else self.net_
+        self.net_ = train(self, net, X, labels, epochs=epochs, burn_in=burn_in)
+        return self
+
+    def _validated_logits(self, X):
+        check_is_fitted(self)
+        return self._logits(validation.check_X(self, X, reset=False))
+
+    def _logits(self, X):
+        return logits_of(self.net_.module_, self.feature_space_, X)
+
+
+def _instance(generator):
+    return SHORTCUTS[generator]() if isinstance(generator, str) else clone(generator)

@@ -1,0 +1,145 @@
+"""What explain returns: the counterfactuals, and what the model says of them."""
+
+import html
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ctsk._feature_space import FeatureSpace, is_frame
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """Counterfactual explanations of some rows.
+
+    Everything that is said of a counterfactual is said of exactly the row that
+    is returned, in the units, the dtypes and the container of the rows that
+    were explained.
+
+    Parameters
+    ----------
+    counterfactual : DataFrame or ndarray of shape (n_rows, n_features)
+        What would have to be different; the container, index, columns and
+        dtypes of `factual`. A row without a valid counterfactual holds the
+        state in which its search stopped: look at `valid`.
+    factual : DataFrame or ndarray of shape (n_rows, n_features)
+        The rows that were explained.
+    target : ndarray of shape (n_rows,)
+        The class that was to be reached.
+    prediction, factual_prediction : ndarray of shape (n_rows,)
+        What the model predicts for `counterfactual` and for `factual`.
+    proba : ndarray of shape (n_rows, n_classes)
+        Class probabilities of `counterfactual`.
+    valid : bool ndarray of shape (n_rows,)
+        ``prediction == target``.
+    mature : bool ndarray of shape (n_rows,)
+        Whether the target's probability reached tau.
+    n_iter : int ndarray of shape (n_rows,)
+        Steps that the search took; 0 where the factual was mature already.
+    cost : ndarray of shape (n_rows,)
+        l1 distance between counterfactual and factual, in module units: with
+        ``standardize=True`` a step of one standard deviation counts 1.
+    feature_space : FeatureSpace
+        Of the model; encodes rows into module units.
+    path : ndarray of shape (n_rows, T + 1, n_features) or None
+        The states of the search in X's units, the factual first; a finished
+        search stays where it is. None unless it was asked for.
+    """
+
+    counterfactual: Any
+    factual: Any
+    target: np.ndarray
+    prediction: np.ndarray
+    factual_prediction: np.ndarray
+    proba: np.ndarray
+    valid: np.ndarray
+    mature: np.ndarray
+    n_iter: np.ndarray
+    cost: np.ndarray
+    feature_space: FeatureSpace
+    path: np.ndarray | None = field(default=None)
+
+    @property
+    def factual_encoded(self):
+        """The factuals in module units, for metrics; ndarray of float64."""
+        return self.feature_space.encode(self.factual)
+
+    @property
+    def counterfactual_encoded(self):
+        """The counterfactuals in module units, for metrics; ndarray of float64."""
+        return self.feature_space.encode(self.counterfactual)
+
+    def __len__(self):
+        """Return the number of rows."""
+        return len(self.valid)
+
+    def to_frame(self):
+        """Put factual and counterfactual side by side.
+
+        Returns
+        -------
+        frame : DataFrame of shape (n_rows, 2 * n_features)
+            Two levels of columns: ``frame["factual"]``, ``frame["counterfactual"]``.
+        """
+        import pandas as pd
+
+        return pd.concat(self._frames(), axis=1)
+
+    def changes(self):
+        """Tell what moved.
+
+        Returns
+        -------
+        changes : DataFrame of shape (n_changes, 4)
+            One line per moved value: ``row`` (X's index), ``feature``, ``from``
+            and ``to``, row by row.
+        """
+        import pandas as pd
+
+        frames = self._frames()
+        before = frames["factual"].to_numpy()
+        after = frames["counterfactual"].to_numpy()
+        rows, columns = np.nonzero(before != after)
+        return pd.DataFrame(
+            {
+                "row": frames["factual"].index[rows],
+                "feature": frames["factual"].columns[columns],
+                "from": before[rows, columns],
+                "to": after[rows, columns],
+            }
+        )
+
+    def _frames(self):
+        import pandas as pd
+
+        frames = {"factual": self.factual, "counterfactual": self.counterfactual}
+        if is_frame(self.factual):
+            return frames
+        names = self.feature_space.names
+        return {key: pd.DataFrame(rows, columns=names) for key, rows in frames.items()}
+
+    def _summary(self):
+        """Return what the representations say, as pairs of a caption and its value."""
+        n_rows = len(self)
+        said = {
+            "rows": f"{n_rows}",
+            "valid": f"{self.valid.sum()} ({self.valid.mean():.0%})",
+            "mature": f"{self.mature.sum()} ({self.mature.mean():.0%})",
+        }
+        if self.valid.any():
+            said["median cost of the valid"] = f"{np.median(self.cost[self.valid]):.3g}"
+            said["median steps of the valid"] = f"{np.median(self.n_iter[self.valid]):g}"
+        return said
+
+    def __repr__(self):
+        """Say in a few lines how many are valid, at what cost, after how many steps."""
+        lines = [f"  {caption}: {value}" for caption, value in self._summary().items()]
+        return "\n".join(["Explanation", *lines])
+
+    def _repr_html_(self):
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(caption)}</th><td>{value}</td></tr>"
+            for caption, value in self._summary().items()
+        )
+        return f"<table><caption>Explanation</caption>{cells}</table>"

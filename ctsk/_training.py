@@ -1,0 +1,117 @@
+"""From an estimator's parameters to a trained net."""
+
+import contextlib
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.utils import compute_class_weight
+
+from ctsk import _validation as validation
+from ctsk._modules import MLP, forked_random_state
+from ctsk._net import CounterfactualNet, ProgressLine, restoring_on_failure
+from ctsk._objective import Objective
+from ctsk._threads import one_thread_if_small
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+
+
+def train(estimator, net, X, labels, *, epochs, burn_in):
+    """Train a net by an estimator's parameters.
+
+    Parameters
+    ----------
+    estimator : CounterfactualTrainedClassifier
+        With `classes_`, `feature_space_`, `constraints_` and `generator_`.
+    net : CounterfactualNet or None
+        The net to go on with; None builds a new one.
+    X : ndarray of shape (n_rows, n_features)
+        In the user's units.
+    labels : ndarray of shape (n_rows,)
+        As positions in `classes_`.
+    epochs : int
+    burn_in : float
+        Share of the epochs that train conventionally first.
+
+    Returns
+    -------
+    net : CounterfactualNet
+        If training fails, a net that was handed in is as it was before.
+    """
+    rows = estimator.feature_space_.encode(X).astype(np.float32)
+    random = validation.make_generator(estimator.random_state) if net is None else net.random
+    device = validation.check_device(estimator.device) if net is None else net.device
+    chance = forked_random_state(random) if estimator.module else contextlib.nullcontext()
+    with chance:
+        n_before = 0 if net is None else len(net.history)
+        settings = {
+            "objective": _objective(estimator, labels, device),
+            "generator": estimator.generator_,
+            "constraints": estimator.feature_space_.encode_constraints(
+                estimator.constraints_
+            ).to_tensors(dtype=torch.float32, device=device),
+            "tau": estimator.tau,
+            "T": estimator.T,
+            "epsilon": estimator.epsilon,
+            "n_counterfactuals": _n_counterfactuals(estimator.n_counterfactuals, len(X)),
+            "n_conventional_epochs": n_before + round(burn_in * epochs),
+            "batch_size": _batch_size(estimator.batch_size, len(X)),
+            "max_epochs": epochs,
+        }
+        if net is None:
+            net = _new_net(estimator, rows, random, device, settings)
+        else:
+            net.set_params(**settings)
+            if estimator.lr != net.lr:
+                net.set_params(lr=estimator.lr)
+        with one_thread_if_small(net.module_, net.batch_size), restoring_on_failure(net):
+            net.partial_fit(rows, labels, epochs=epochs)
+    return net
+
+
+def _new_net(estimator, rows, random, device, settings):
+    n_classes = len(estimator.classes_)
+    if estimator.module is None:
+        module = MLP(
+            rows.shape[1],
+            n_classes,
+            hidden_layer_sizes=validation.check_layers(estimator.hidden_layer_sizes),
+            activation=estimator.activation,
+            generator=random,
+        )
+    else:
+        module = estimator.module(rows.shape[1], n_classes)
+        validation.check_module(module, rows[:2], n_classes)
+    own = isinstance(estimator.optimizer, str)
+    progress = [ProgressLine()] if estimator.verbose else []
+    return CounterfactualNet(
+        module,
+        criterion=torch.nn.CrossEntropyLoss,
+        optimizer=OPTIMIZERS[estimator.optimizer] if own else estimator.optimizer,
+        lr=estimator.lr,
+        callbacks=[*(estimator.callbacks or []), *progress],
+        train_split=None,
+        device=device,
+        verbose=0,
+        random=random,
+        classes=list(range(n_classes)),
+        **({"optimizer__fused": True} if own else {}),
+        **settings,
+    ).initialize()
+
+
+def _objective(estimator, labels, device):
+    weights = None
+    if estimator.class_weight is not None:
+        classes = estimator.classes_
+        weights = compute_class_weight(estimator.class_weight, classes=classes, y=classes[labels])
+        weights = torch.as_tensor(weights, dtype=torch.float32, device=device)
+    return Objective(estimator.lambda_div, estimator.lambda_adv, estimator.lambda_reg, weights)
+
+
+def _n_counterfactuals(wanted, n_rows):
+    return wanted if isinstance(wanted, Integral) else max(1, round(wanted * n_rows))
+
+
+def _batch_size(wanted, n_rows):
+    return int(np.clip(n_rows // 100, 32, 1000)) if wanted == "auto" else wanted

@@ -1,0 +1,195 @@
+"""The search for counterfactuals: one loop, a penalty to fill in."""
+
+import math
+from abc import ABCMeta, abstractmethod
+from dataclasses import dataclass
+from numbers import Real
+
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+from torch.nn.functional import cross_entropy
+
+from ctsk._energy import energy
+
+NON_NEGATIVE = Interval(Real, 0, None, closed="left")
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found, row by row, in module units.
+
+    Parameters
+    ----------
+    counterfactuals : Tensor of shape (n_rows, n_features)
+        The state in which each search stopped.
+    mature : BoolTensor of shape (n_rows,)
+        Whether it stopped because the target reached ``tau``.
+    n_iter : LongTensor of shape (n_rows,)
+        The steps it took.
+    nascent : Tensor of shape (n_rows, n_features) or None
+        The last state on each path that is less than ``epsilon`` away from the
+        factual in every feature; None where no ``epsilon`` was given.
+    path : Tensor of shape (n_rows, T + 1, n_features) or None
+        All states, the factual first; a finished search stays where it is.
+        None unless it was asked for.
+    """
+
+    counterfactuals: torch.Tensor
+    mature: torch.Tensor
+    n_iter: torch.Tensor
+    nascent: torch.Tensor | None
+    path: torch.Tensor | None
+
+
+class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
+    r"""Gradient search for counterfactuals, to subclass.
+
+    A subclass says by its `penalty` what a search pays besides the
+    cross-entropy of the target, and stores a `step_size`.
+
+    Notes
+    -----
+    Each row descends
+    :math:`\mathrm{CE}(M(x'), y^+) + \mathrm{penalty}(x')`
+    by plain gradient steps, clamped to its box after every step. It stops as
+    soon as :math:`S(M(x'))_{y^+} \ge \tau`, which is asked of the factual
+    first; finished rows leave the batch, so that an easy batch is cheap.
+    """
+
+    _parameter_constraints = {"step_size": [Interval(Real, 0, None, closed="neither")]}
+
+    @abstractmethod
+    def penalty(self, rows, factuals, energies, t, T):
+        """Return what each row pays at step `t`, besides the cross-entropy.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n_rows, n_features)
+            The states; gradients are taken with respect to them.
+        factuals : Tensor of shape (n_rows, n_features)
+        energies : Tensor of shape (n_rows,)
+            Energy of each state with respect to its target.
+        t : int
+            The step, from 1.
+        T : int
+            The largest number of steps.
+
+        Returns
+        -------
+        penalties : Tensor of shape (n_rows,)
+        """
+
+    def generate(
+        self,
+        model,
+        factuals,
+        targets,
+        box,
+        *,
+        tau,
+        T,
+        epsilon=None,
+        accept=None,
+        return_path=False,
+    ):
+        """Search a counterfactual for every factual, as one batch.
+
+        Parameters
+        ----------
+        model : callable
+            From rows (n_rows, n_features) to logits (n_rows, n_classes).
+        factuals : Tensor of shape (n_rows, n_features)
+            In module units.
+        targets : LongTensor of shape (n_rows,)
+            The class to reach, as a column of the logits.
+        box : tuple of two Tensors of shape (n_rows, n_features)
+            Lower and upper bounds; the factuals lie inside.
+        tau : float
+            Probability of the target at which a search stops.
+        T : int
+            The largest number of steps.
+        epsilon : float, default=None
+            Radius of the ball (maximum norm) in which nascent counterfactuals
+            are recorded; None records none.
+        accept : callable, default=None
+            Second opinion on rows that have reached `tau`: called with their
+            states and their positions in `factuals`, it returns a bool Tensor.
+            A row that is turned down goes on searching.
+        return_path : bool, default=False
+            Whether to record every state.
+
+        Returns
+        -------
+        result : SearchResult
+        """
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), type(self).__name__
+        )
+        limit = -math.log(tau)
+        record = _Record(factuals, T, epsilon, return_path)
+        searching = torch.arange(len(factuals), device=factuals.device)
+        batch = searching, factuals.detach().clone(), factuals, targets, *box
+
+        for t in range(T + 1):
+            searching, states, factuals, targets, lower, upper = batch
+            states.requires_grad_()
+            with torch.enable_grad():
+                logits = model(states)
+                cross_entropies = cross_entropy(logits, targets, reduction="none")
+            done = cross_entropies.detach() <= limit
+            if done.any():
+                if accept is not None:
+                    done[done.clone()] = accept(states.detach()[done], searching[done])
+                record.finish(searching[done], t)
+            if t == T or done.all():
+                break
+            with torch.enable_grad():
+                energies = energy(logits, targets)
+                losses = cross_entropies + self.penalty(states, factuals, energies, t + 1, T)
+            (gradients,) = torch.autograd.grad(losses.sum(), states)
+            states = _descend(states.detach(), gradients, self.step_size, lower, upper)
+            batch = searching, states, factuals, targets, lower, upper
+            if done.any():
+                remaining = (~done).nonzero()[:, 0]
+                batch = tuple(tensor.index_select(0, remaining) for tensor in batch)
+            record.advance(batch[0], batch[1], batch[2], t + 1)
+        return record.result()
+
+
+def _descend(states, gradients, step_size, lower, upper):
+    """Take one gradient step inside the box; a coordinate that overflows stays."""
+    moved = torch.clamp(states - step_size * gradients, lower, upper)
+    if not moved.sum().isfinite():
+        moved = torch.where(moved.isfinite(), moved, states)
+    return moved
+
+
+class _Record:
+    """What is written down about every row while its search goes on."""
+
+    def __init__(self, factuals, T, epsilon, return_path):
+        self.found = factuals.clone()
+        self.mature = torch.zeros(len(factuals), dtype=torch.bool, device=factuals.device)
+        self.n_iter = torch.full(self.mature.shape, T, device=factuals.device)
+        self.epsilon = epsilon
+        self.nascent = None if epsilon is None else factuals.clone()
+        self.path = factuals[:, None].repeat(1, T + 1, 1) if return_path else None
+
+    def advance(self, rows, states, factuals, t):
+        """Write down the states of `rows` after `t` steps."""
+        self.found[rows] = states
+        if self.nascent is not None:
+            inside = (states - factuals).abs().amax(dim=1) < self.epsilon
+            self.nascent[rows[inside]] = states[inside]
+        if self.path is not None:
+            self.path[rows, t:] = states[:, None]
+
+    def finish(self, rows, t):
+        """Note that the searches of `rows` ended at maturity after `t` steps."""
+        self.mature[rows] = True
+        self.n_iter[rows] = t
+
+    def result(self):
+        """Return the record as a value."""
+        return SearchResult(self.found, self.mature, self.n_iter, self.nascent, self.path)
