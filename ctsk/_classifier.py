@@ -381,7 +381,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         -------
         y : ndarray of shape (n_rows,)
         """
-        return self.classes_[self._validated_logits(X).argmax(axis=1)]
+        logits = self._validated_logits(X)
+        return self.classes_[logits.argmax(axis=1)]
 
     def predict_proba(self, X):
         """Predict class probabilities, the softmax of the logits.

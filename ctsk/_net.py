@@ -11,7 +11,6 @@ import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback
 from skorch.utils import TeeGenerator, to_tensor
-from torch.nn.utils import get_total_norm
 
 from ctsk._modules import evaluating
 from ctsk._objective import TERMS
@@ -144,7 +143,7 @@ class CounterfactualNet(NeuralNetClassifier):
             batch=batch,
             training=True,
         )
-        step["updated"] = self._has_finite_gradient(step["loss"])
+        step["updated"] = self._is_finite(step["loss"])
         if step["updated"]:
             self._step_optimizer(None)
         return step
@@ -223,10 +222,11 @@ class CounterfactualNet(NeuralNetClassifier):
             labels=labels,
         )
 
-    def _has_finite_gradient(self, loss):
-        gradients = [weights.grad for _, weights in self.get_all_learnable_params()]
-        gradients = [gradient for gradient in gradients if gradient is not None]
-        return bool((loss.detach() + get_total_norm(gradients, math.inf)).isfinite())
+    def _is_finite(self, loss):
+        """Whether a loss and its gradient are finite, by one sum over them."""
+        weights = [w for group in self.optimizer_.param_groups for w in group["params"]]
+        gradients = [w.grad.reshape(-1) for w in weights if w.grad is not None]
+        return math.isfinite(torch.cat([loss.detach().reshape(-1), *gradients]).sum().item())
 
     def _record_epoch(self, prefix, steps, n_skipped):
         if not steps:

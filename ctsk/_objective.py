@@ -115,13 +115,13 @@ class Objective:
 
     def total(self, terms):
         """Sum the terms by their weights."""
-        weights = {
-            "classification": 1.0,
-            "divergence": self.lambda_div,
-            "adversarial": self.lambda_adv,
-            "ridge": self.lambda_reg,
-        }
-        return sum(weights[name] * value for name, value in terms.items())
+        weights = {"divergence": self.lambda_div, "adversarial": self.lambda_adv}
+        weights["ridge"] = self.lambda_reg
+        total = terms["classification"]
+        for name, weight in weights.items():
+            if name in terms:
+                total = total + weight * terms[name]
+        return total
 
     def _cross_entropy(self, logits, y):
         if self.class_weight is None:

@@ -1,0 +1,102 @@
+"""Is ``fit`` as fast as a bare torch loop, and does it compute the same?
+
+Runs ``fit`` and ``bare_loop.train`` in turn on the same rows with the same draws,
+on one thread, and prints the median ratio of the paired times and the largest
+difference of the weights after three epochs::
+
+    python benchmarks/fit_speed.py [--pairs 15]
+"""
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+import torch
+from bare_loop import train
+from sklearn.datasets import make_classification
+from sklearn.utils import check_random_state
+
+from ctsk import CounterfactualTrainedClassifier
+
+SIZES = {  # batch_size: (n_rows, n_counterfactuals, allowed ratio)
+    30: (3_000, 1_000, 1.15),
+    1000: (30_000, 5_000, 1.05),
+}
+
+
+def data(n_rows):
+    X, y = make_classification(n_rows, 30, n_informative=10, flip_y=0.1, random_state=0)
+    return X, y
+
+
+def fit(X, y, epochs, batch_size, n_counterfactuals):
+    clf = CounterfactualTrainedClassifier(
+        max_epochs=epochs,
+        batch_size=batch_size,
+        n_counterfactuals=n_counterfactuals,
+        random_state=0,
+    )
+    return clf.fit(X, y)
+
+
+def bare(clf, X, y, epochs, batch_size, n_counterfactuals):
+    """Do the same by hand; `clf` lends its scaling and its seed."""
+    space = clf.feature_space_
+    low, high = (torch.as_tensor(space.encode(bound), dtype=torch.float32) for bound in space.domain)
+    return train(
+        torch.as_tensor(space.encode(X), dtype=torch.float32),
+        torch.as_tensor(y),
+        low=low,
+        high=high,
+        epochs=epochs,
+        batch_size=batch_size,
+        n_counterfactuals=n_counterfactuals,
+        seed=int(check_random_state(0).randint(2**31 - 1)),
+    )
+
+
+def seconds(function, *args):
+    start = time.perf_counter()
+    function(*args)
+    return time.perf_counter() - start
+
+
+def largest_difference(batch_size):
+    n_rows, n_counterfactuals, _ = SIZES[batch_size]
+    X, y = data(n_rows)
+    clf = fit(X, y, 3, batch_size, n_counterfactuals)
+    model, _ = bare(clf, X, y, 3, batch_size, n_counterfactuals)
+    pairs = zip(clf.net_.module_.parameters(), model.parameters(), strict=True)
+    return max((ours - theirs).abs().max().item() for ours, theirs in pairs)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=20)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    for batch_size, (n_rows, n_counterfactuals, allowed) in SIZES.items():
+        print(f"batch {batch_size}: {n_rows} rows, {n_counterfactuals} counterfactuals per epoch")
+        print(f"  largest difference of weights after 3 epochs: {largest_difference(batch_size):.1e}")
+        X, y = data(n_rows)
+        sizes = args.epochs, batch_size, n_counterfactuals
+        clf = fit(X, y, *sizes)
+        bare(clf, X, y, *sizes)
+        ratios, ours, theirs = [], [], []
+        for i in range(args.pairs):
+            runs = [(ours, fit, (X, y)), (theirs, bare, (clf, X, y))]
+            for times, function, rows in runs if i % 2 else reversed(runs):
+                times.append(seconds(function, *rows, *sizes))
+            ratios.append(ours[-1] / theirs[-1])
+        print(f"  fit {statistics.median(ours):.3f} s, bare loop {statistics.median(theirs):.3f} s")
+        low, high = np.quantile(ratios, [0.25, 0.75])
+        print(
+            f"  median ratio of {args.pairs} pairs: {statistics.median(ratios):.3f} "
+            f"(quartiles {low:.3f} to {high:.3f}; allowed {allowed})"
+        )
+
+
+if __name__ == "__main__":
+    main()
