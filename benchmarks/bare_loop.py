@@ -82,7 +82,9 @@ def train(
         drawn = torch.rand(len(factual), generator=g, dtype=torch.float64) * counts[target]
         exemplar = X[by_class[starts[target] + drawn.long()]]
         found = torch.where(mature[:, None], found, exemplar)
-        tuples = [torch.tensor_split(v, n_batches) for v in (exemplar, found, nascent, target, label)]
+        tuples = [
+            torch.tensor_split(v, n_batches) for v in (exemplar, found, nascent, target, label)
+        ]
 
         order = torch.randperm(n, generator=g)
         batches = zip(X[order].split(batch_size), y[order].split(batch_size), *tuples, strict=True)

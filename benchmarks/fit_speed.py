@@ -43,7 +43,9 @@ def fit(X, y, epochs, batch_size, n_counterfactuals):
 def bare(clf, X, y, epochs, batch_size, n_counterfactuals):
     """Do the same by hand; `clf` lends its scaling and its seed."""
     space = clf.feature_space_
-    low, high = (torch.as_tensor(space.encode(bound), dtype=torch.float32) for bound in space.domain)
+    low, high = (
+        torch.as_tensor(space.encode(bound), dtype=torch.float32) for bound in space.domain
+    )
     return train(
         torch.as_tensor(space.encode(X), dtype=torch.float32),
         torch.as_tensor(y),
@@ -79,7 +81,9 @@ def main():
     torch.set_num_threads(1)
     for batch_size, (n_rows, n_counterfactuals, allowed) in SIZES.items():
         print(f"batch {batch_size}: {n_rows} rows, {n_counterfactuals} counterfactuals per epoch")
-        print(f"  largest difference of weights after 3 epochs: {largest_difference(batch_size):.1e}")
+        print(
+            f"  largest difference of weights after 3 epochs: {largest_difference(batch_size):.1e}"
+        )
         X, y = data(n_rows)
         sizes = args.epochs, batch_size, n_counterfactuals
         clf = fit(X, y, *sizes)

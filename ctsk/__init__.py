@@ -4,7 +4,7 @@ Classifiers that are held accountable, while they train, for the counterfactual
 explanations they will give.
 """
 
-from ctsk import exceptions
+from ctsk import exceptions, metrics
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._explanation import Explanation
 from ctsk.generators import BaseGenerator, ECCCoGenerator, GenericGenerator
@@ -18,4 +18,5 @@ __all__ = [
     "Explanation",
     "GenericGenerator",
     "exceptions",
+    "metrics",
 ]

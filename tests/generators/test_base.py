@@ -1,0 +1,241 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ctsk import ECCCoGenerator, GenericGenerator
+
+GENERATORS = [
+    pytest.param(GenericGenerator(), id="generic"),
+    pytest.param(ECCCoGenerator(), id="eccco"),
+]
+
+
+def open_box(factuals, margin=1e3):
+    return factuals - margin, factuals + margin
+
+
+def softmax(logits):
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def path_by_hand(generator, W, b, x, target, lower, upper, *, tau, T):
+    """Section "search" of the design for one row and a linear model, in NumPy."""
+    path = [x]
+    scale = max(1, round(T / 25))
+    for t in range(1, T + 1):
+        state = path[-1]
+        logits = W @ state + b
+        proba = softmax(logits[None])[0]
+        if proba[target] >= tau:
+            break
+        gradient = W.T @ (proba - np.eye(len(b))[target])
+        gradient = gradient + generator.lambda_cost * np.sign(state - x)
+        if isinstance(generator, ECCCoGenerator):
+            phi = scale / 10 * (scale + t) ** -0.9
+            slope = 1 + 2e-3 * -logits[target]
+            gradient = gradient + generator.lambda_energy * phi * slope * -W[target]
+        path.append(np.clip(state - generator.step_size * gradient, lower, upper))
+    return np.array(path)
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize("T", [5, 60])
+def test_every_step_equals_the_formula(linear, generator, T):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 3))
+    targets = rng.integers(0, 2, size=20)
+    lower, upper = X - rng.uniform(0, 2, X.shape), X + rng.uniform(0, 2, X.shape)
+    result = generator.generate(
+        linear,
+        torch.tensor(X),
+        torch.tensor(targets),
+        (torch.tensor(lower), torch.tensor(upper)),
+        tau=0.9,
+        T=T,
+        return_path=True,
+    )
+    W, b = linear.weight.detach().numpy(), linear.bias.detach().numpy()
+    for i, path in enumerate(result.path.numpy()):
+        hand = path_by_hand(generator, W, b, X[i], targets[i], lower[i], upper[i], tau=0.9, T=T)
+        n_iter = result.n_iter[i].item()
+        assert n_iter == len(hand) - 1
+        np.testing.assert_allclose(path[: n_iter + 1], hand, rtol=1e-10, atol=1e-12)
+        np.testing.assert_array_equal(path[n_iter:], np.tile(path[n_iter], (T + 1 - n_iter, 1)))
+        np.testing.assert_array_equal(path[-1], result.counterfactuals[i])
+        assert result.mature[i] == (softmax((W @ hand[-1] + b)[None])[0, targets[i]] >= 0.9)
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_row_that_is_mature_already_takes_no_step(linear, generator):
+    factuals = torch.tensor([[9.0, -9.0, 0.0]], dtype=torch.float64)
+    result = generator.generate(
+        linear, factuals, torch.tensor([0]), open_box(factuals), tau=0.9, T=5, epsilon=0.3
+    )
+    assert result.n_iter.item() == 0
+    assert result.mature.item()
+    assert torch.equal(result.counterfactuals, factuals)
+    assert torch.equal(result.nascent, factuals)
+
+
+@given(
+    seed=st.integers(0, 2**16),
+    epsilon=st.floats(0.05, 2.0),
+    step_size=st.sampled_from([0.05, 0.25, 2.0]),
+)
+@settings(max_examples=60, deadline=None)
+def test_nascent_is_the_last_state_inside_the_epsilon_ball(seed, epsilon, step_size):
+    rng = np.random.default_rng(seed)
+    # A quadratic bowl between two classes makes paths turn back into the ball.
+    W = torch.tensor(rng.normal(size=(3, 2)))
+
+    def model(rows):
+        return rows @ W.T + torch.sin(3 * rows) @ W.T
+
+    factuals = torch.tensor(rng.normal(size=(15, 2)))
+    result = ECCCoGenerator(step_size=step_size).generate(
+        model,
+        factuals,
+        torch.tensor(rng.integers(0, 3, size=15)),
+        open_box(factuals),
+        tau=0.9,
+        T=12,
+        epsilon=epsilon,
+        return_path=True,
+    )
+    for i, x in enumerate(factuals.numpy()):
+        path = result.path[i, : result.n_iter[i] + 1].numpy()
+        inside = np.flatnonzero(np.abs(path - x).max(axis=1) < epsilon)
+        np.testing.assert_array_equal(result.nascent[i], path[inside[-1]])
+
+
+@given(seed=st.integers(0, 2**16))
+@settings(max_examples=30, deadline=None)
+def test_states_never_leave_their_box(seed):
+    rng = np.random.default_rng(seed)
+    W = torch.tensor(rng.normal(scale=3, size=(2, 4)))
+    factuals = torch.tensor(rng.normal(size=(10, 4)))
+    width = torch.tensor(rng.uniform(0, 1, size=(10, 4)) * rng.integers(0, 2, size=(10, 4)))
+    lower, upper = factuals - width, factuals + width
+    result = ECCCoGenerator().generate(
+        lambda rows: rows @ W.T,
+        factuals,
+        torch.tensor(rng.integers(0, 2, size=10)),
+        (lower, upper),
+        tau=0.9,
+        T=10,
+        return_path=True,
+    )
+    assert (result.path >= lower[:, None]).all()
+    assert (result.path <= upper[:, None]).all()
+    fixed = width == 0
+    assert torch.equal(result.counterfactuals[fixed], factuals[fixed])
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_rows_do_not_influence_each_other(linear, generator):
+    factuals = torch.randn(8, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    targets = torch.tensor([0, 1] * 4)
+    arguments = {"tau": 0.9, "T": 20, "epsilon": 0.3}
+    together = generator.generate(linear, factuals, targets, open_box(factuals), **arguments)
+    for i in range(8):
+        row = factuals[i : i + 1]
+        alone = generator.generate(linear, row, targets[i : i + 1], open_box(row), **arguments)
+        torch.testing.assert_close(alone.counterfactuals[0], together.counterfactuals[i])
+        torch.testing.assert_close(alone.nascent[0], together.nascent[i])
+        assert alone.n_iter[0] == together.n_iter[i]
+
+
+def test_finished_rows_leave_the_batch(linear):
+    seen = []
+
+    def model(rows):
+        seen.append(len(rows))
+        return linear(rows)
+
+    factuals = torch.linspace(-2, 2, 9, dtype=torch.float64)[:, None].repeat(1, 3)
+    targets = torch.zeros(9, dtype=torch.int64)
+    result = GenericGenerator().generate(
+        model, factuals, targets, open_box(factuals), tau=0.7, T=40
+    )
+    expected = [int((result.n_iter >= t).sum()) for t in range(int(result.n_iter.max()) + 1)]
+    expected = [9, *(int((result.n_iter >= t).sum()) for t in range(1, len(expected)))]
+    assert seen == expected
+    assert seen[-1] < 9
+
+
+def test_row_that_is_turned_down_goes_on_searching(linear):
+    factuals = torch.tensor([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0]], dtype=torch.float64)
+    targets = torch.tensor([1, 1])
+
+    def accept(states, rows):
+        assert len(states) == len(rows)
+        return states[:, 0] < -2.0
+
+    arguments = {"tau": 0.6, "T": 200}
+    eager = GenericGenerator().generate(linear, factuals, targets, open_box(factuals), **arguments)
+    strict = GenericGenerator().generate(
+        linear, factuals, targets, open_box(factuals), accept=accept, **arguments
+    )
+    assert (eager.counterfactuals[:, 0] > -2.0).all()
+    assert (strict.counterfactuals[:, 0] < -2.0).all()
+    assert (strict.n_iter > eager.n_iter).all()
+    assert strict.mature.all()
+
+
+def test_row_that_is_never_accepted_is_not_mature(linear):
+    factuals = torch.zeros(1, 3, dtype=torch.float64)
+    result = GenericGenerator().generate(
+        linear,
+        factuals,
+        torch.tensor([1]),
+        open_box(factuals),
+        tau=0.6,
+        T=10,
+        accept=lambda states, rows: torch.zeros(len(rows), dtype=torch.bool),
+    )
+    assert not result.mature.item()
+    assert result.n_iter.item() == 10
+
+
+def test_coordinate_that_overflows_stays_where_it_was():
+    def model(rows):
+        steep = torch.stack([rows[:, 0] * 1e38, -rows[:, 0] * 1e38], dim=1)
+        return steep + torch.stack([rows[:, 1], -rows[:, 1]], dim=1)
+
+    factuals = torch.tensor([[-1.0, 0.0]])
+    box = torch.full_like(factuals, -torch.inf), torch.full_like(factuals, torch.inf)
+    result = GenericGenerator(step_size=1e3).generate(
+        model, factuals, torch.tensor([0]), box, tau=0.9, T=5
+    )
+    assert result.counterfactuals.isfinite().all()
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_search_changes_neither_model_nor_factuals(linear, generator):
+    factuals = torch.zeros(4, 3, dtype=torch.float64)
+    before = [weights.clone() for weights in linear.parameters()]
+    generator.generate(
+        linear, factuals, torch.tensor([0, 1, 0, 1]), open_box(factuals), tau=0.9, T=5
+    )
+    assert not factuals.any()
+    assert not factuals.requires_grad
+    for weights, old in zip(linear.parameters(), before, strict=True):
+        assert torch.equal(weights, old)
+        assert weights.grad is None
+
+
+@pytest.mark.parametrize(
+    ("generator", "name"),
+    [
+        (GenericGenerator(step_size=0), "step_size"),
+        (GenericGenerator(lambda_cost=-1), "lambda_cost"),
+        (ECCCoGenerator(lambda_energy=-1), "lambda_energy"),
+    ],
+)
+def test_parameter_out_of_range_is_refused_by_name(linear, generator, name):
+    factuals = torch.zeros(1, 3, dtype=torch.float64)
+    with pytest.raises(ValueError, match=name):
+        generator.generate(linear, factuals, torch.tensor([1]), open_box(factuals), tau=0.9, T=5)
