@@ -1,0 +1,60 @@
+"""Who may import whom, as one table."""
+
+import ast
+from pathlib import Path
+
+import ctsk
+
+ROOT = Path(ctsk.__file__).parent
+LEAVES = {"_energy", "_constraints", "_modules", "_threads", "exceptions"}
+SEARCH = LEAVES | {"generators"}
+SPACE = LEAVES | {"_feature_space"}
+NET = SEARCH | {"_sampling", "_objective"}
+# room: rooms of ctsk that it may import
+ALLOWED = {
+    **dict.fromkeys(LEAVES, set()),
+    "generators": LEAVES | {"generators"},
+    "metrics": {"metrics"},
+    "_sampling": LEAVES,
+    "_objective": LEAVES | {"_sampling"},
+    "_feature_space": LEAVES,
+    "_validation": SPACE,
+    "_explanation": SPACE,
+    "_inference": SPACE,
+    "_net": NET,
+    "_training": NET | {"_net", "_validation"},
+    "_classifier": NET | SPACE | {"_validation", "_explanation", "_inference", "_training"},
+}
+
+
+def imported(path):
+    """Names of the modules that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "ctsk":
+            yield from (f"ctsk.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+def files():
+    for path in sorted(ROOT.rglob("*.py")):
+        room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+        if room != "__init__":
+            yield path, room
+
+
+def test_rooms_import_only_what_the_table_allows():
+    forbidden = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path, room in files()
+        for name in imported(path)
+        if name.startswith("ctsk.") and name.split(".")[1] not in ALLOWED[room]
+    ]
+    assert forbidden == []
+
+
+def test_skorch_is_known_to_the_net_alone():
+    users = {room for path, room in files() for name in imported(path) if name.startswith("skorch")}
+    assert users == {"_net"}
