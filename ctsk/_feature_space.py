@@ -68,7 +68,8 @@ class FeatureSpace:
         -------
         rows : ndarray of shape (n_rows, n_features)
         """
-        return (np.asarray(X, dtype=np.float64) - self.center) / self.scale
+        # One memory layout for all containers, so that equal rows get equal bits.
+        return (np.ascontiguousarray(X, dtype=np.float64) - self.center) / self.scale
 
     def encode_constraints(self, constraints):
         """Map constraints in X's units to module units."""

@@ -170,7 +170,7 @@ class CounterfactualNet(NeuralNetClassifier):
                 f"In each of the last {_INERT_EPOCHS} epochs less than {_INERT_SHARE:.0%} of the "
                 "searches for counterfactuals reached maturity, so the divergence term is inert. "
                 f"Lower tau (now {self.tau}), raise T (now {self.T}), or lower lambda_reg (now "
-                f"{self.objective.lambda_reg}), which flattens the energies.",
+                f"{self.objective.lambda_reg}), which flattens the energies; or train longer.",
                 InertDivergenceWarning,
                 stacklevel=2,
             )

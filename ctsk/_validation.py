@@ -100,8 +100,8 @@ def encode_labels(y, classes):
     unknown = ~np.isin(y, classes)
     if unknown.any():
         raise ValueError(
-            f"y holds the label {y[unknown][0]!r} (row {np.flatnonzero(unknown)[0]}), which is not "
-            f"among the classes {list(classes)}. Name all classes at the first call of "
+            f"y holds the label {y[unknown].tolist()[0]!r} (row {np.flatnonzero(unknown)[0]}), which is not "
+            f"among the classes {classes.tolist()}. Name all classes at the first call of "
             "partial_fit, or start anew with fit and warm_start=False."
         )
     return np.searchsorted(classes, y)
@@ -151,8 +151,8 @@ def check_target(target, classes, scores):
     unknown = ~np.isin(labels, classes)
     if unknown.any():
         raise ValueError(
-            f"target {labels[unknown][0]!r} (row {np.flatnonzero(unknown)[0]}) is not one of the "
-            f"classes {list(classes)}."
+            f"target {labels[unknown].tolist()[0]!r} (row {np.flatnonzero(unknown)[0]}) is not one of the "
+            f"classes {classes.tolist()}."
         )
     return np.searchsorted(classes, labels)
 
@@ -245,8 +245,9 @@ def _position(key, names, parameter):
         return names.index(key)
     if isinstance(key, Integral) and 0 <= key < len(names):
         return int(key)
-    close = difflib.get_close_matches(str(key), names, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    by_lower_case = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(str(key).lower(), by_lower_case, n=1)
+    hint = f" Did you mean {by_lower_case[close[0]]!r}?" if close else ""
     raise ValueError(
         f"{parameter} names the feature {key!r}, which X does not have.{hint} Use a column name "
         f"({', '.join(map(repr, names[:10]))}{', ...' if len(names) > 10 else ''}) or an index "

@@ -1,8 +1,13 @@
-import pytest
-import torch
-from sklearn.datasets import load_diabetes, load_iris
+import os
 
-from ctsk import CounterfactualTrainedClassifier
+# Before SciPy is imported: without it scikit-learn skips one of its checks.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from sklearn.datasets import load_diabetes, load_iris  # noqa: E402
+
+from ctsk import CounterfactualTrainedClassifier  # noqa: E402
 
 
 @pytest.fixture(scope="session")

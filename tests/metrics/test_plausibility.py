@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+
+from ctsk.metrics import implausibility, maximum_mean_discrepancy
+
+
+@given(seed=st.integers(0, 2**16), n=st.integers(1, 30), m=st.integers(1, 30))
+@settings(max_examples=50, deadline=None)
+def test_implausibility_is_the_mean_l1_distance(seed, n, m):
+    rng = np.random.default_rng(seed)
+    # Few distinct values, so that ties are common.
+    found, rows = rng.integers(-3, 4, size=(n, 4)) / 2 + 1e3, rng.integers(-3, 4, size=(m, 4)) + 1e3
+    expected = cdist(found, rows, "cityblock").mean(axis=1)
+    np.testing.assert_allclose(implausibility(found, rows), expected, atol=1e-9)
+
+
+def mmd_by_hand(X, Y, length_scale):
+    def kernel(x, y):
+        return np.exp(-np.sum((x - y) ** 2) / (2 * length_scale**2))
+
+    within = [
+        np.mean([kernel(a, b) for i, a in enumerate(rows) for j, b in enumerate(rows) if i != j])
+        for rows in (X, Y)
+    ]
+    return sum(within) - 2 * np.mean([kernel(x, y) for x in X for y in Y])
+
+
+@pytest.mark.parametrize("length_scale", [0.5, 5.0, "median"])
+def test_mmd_equals_the_unbiased_formula(length_scale):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(12, 3)), rng.normal(0.5, size=(9, 3))
+    scale = length_scale
+    if length_scale == "median":
+        pooled = np.concatenate([X, Y])
+        scale = np.median(cdist(pooled, pooled)[np.triu_indices(21, 1)])
+    expected = mmd_by_hand(X, Y, scale)
+    assert maximum_mean_discrepancy(X, Y, length_scale=length_scale) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("metric", [implausibility, maximum_mean_discrepancy])
+def test_bad_rows_are_refused(metric):
+    rows = np.zeros((3, 2))
+    with pytest.raises(ValueError, match="2 and 3 features"):
+        metric(rows, np.zeros((3, 3)))
+    with pytest.raises(ValueError, match="Input first argument contains NaN"):
+        metric(np.full((3, 2), np.nan), rows)
+    with pytest.raises(ValueError, match="minimum of"):
+        metric(rows, rows[:0])
