@@ -470,7 +470,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         factual, X = X, validation.check_X(self, X, reset=False)
         logits = self._logits(X)
         targets = validation.check_target(target, self.classes_, logits)
-        values, n_iter, path = search_rows(
+        values, n_iter, cost, path = search_rows(
             X,
             targets,
             dtypes=column_dtypes(factual),
@@ -496,13 +496,14 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             valid=predictions == targets,
             mature=proba[np.arange(len(X)), targets] >= (self.tau if tau is None else tau),
             n_iter=n_iter,
-            cost=np.abs(space.encode(values) - space.encode(X)).sum(axis=1),
+            cost=cost,
             feature_space=space,
             path=path,
         )
 
     def _train(self, X, y, *, fresh, epochs, burn_in=0.0):
-        labels = validation.encode_labels(y, self.classes_)
+        remedy = "Name all at the first partial_fit, or fit anew with warm_start=False."
+        labels = validation.encode_labels(y, self.classes_, "y", remedy)
         if fresh:
             self.feature_space_ = FeatureSpace.fit(
                 X, validation.feature_names(self), standardize=self.standardize

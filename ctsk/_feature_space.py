@@ -163,7 +163,7 @@ def like(X, values):
     if not is_frame(X):
         numeric = isinstance(X, np.ndarray) and X.dtype.kind != "O"
         copy = np.array(X, dtype=None if numeric else np.float64)
-        np.copyto(copy, values.astype(copy.dtype), where=values != copy)
+        np.copyto(copy, values.astype(copy.dtype, copy=False), where=values != copy)
         return copy
     copy = X.copy()
     for position, dtype in enumerate(column_dtypes(X)):

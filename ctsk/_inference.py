@@ -61,19 +61,23 @@ def search_rows(X, targets, *, module, **settings):
     values : ndarray of shape (n_rows, n_features)
         float64, each representable in its column's dtype.
     n_iter : ndarray of shape (n_rows,)
+    cost : ndarray of shape (n_rows,)
+        l1 distance to the factual, in module units.
     path : ndarray of shape (n_rows, T + 1, n_features) or None
         In the user's units.
     """
     searcher = inference_copy(module, torch.float32)
     judge = inference_copy(module, torch.float64)
+    values, parts = np.empty_like(X), []
     with one_thread_if_small(module, min(len(X), _CHUNK)):
-        found = [
-            _search_chunk(X[chunk], targets[chunk], searcher=searcher, judge=judge, **settings)
-            for chunk in gen_batches(len(X), _CHUNK)
-        ]
-    values, n_iter, path = zip(*found, strict=True)
-    path = None if path[0] is None else np.concatenate(path)
-    return np.concatenate(values), np.concatenate(n_iter), path
+        for chunk in gen_batches(len(X), _CHUNK):
+            values[chunk], *rest = _search_chunk(
+                X[chunk], targets[chunk], searcher=searcher, judge=judge, **settings
+            )
+            parts.append(rest)
+    n_iter, cost, path = zip(*parts, strict=True)
+    path = np.concatenate(path) if settings["return_path"] else None
+    return values, np.concatenate(n_iter), np.concatenate(cost), path
 
 
 def _search_chunk(
@@ -110,4 +114,5 @@ def _search_chunk(
     )
     path = None if result.path is None else space.decode(result.path.cpu().numpy())
     values = hand_over(result.counterfactuals, slice(None))
-    return values, result.n_iter.cpu().numpy(), path
+    cost = np.abs(space.encode(values) - space.encode(X)).sum(axis=1)
+    return values, result.n_iter.cpu().numpy(), cost, path

@@ -62,11 +62,7 @@ def check_X(estimator, X, y="no_validation", *, reset):
         _refuse_categories(X)
     checked = validate_data(estimator, X, y, reset=reset, dtype=np.float64, ensure_all_finite=False)
     values = checked if isinstance(y, str) else checked[0]
-    names = feature_names(estimator)
-    _refuse_values(np.isnan(values), names, "NaN", "impute it, for example by SimpleImputer")
-    _refuse_values(np.isinf(values), names, "infinity", "clip or drop such values")
-    too_large = np.abs(values) > np.finfo(np.float32).max
-    _refuse_values(too_large, names, "a value too large for float32 (inf)", "rescale the feature")
+    _refuse_values(values, feature_names(estimator))
     return checked
 
 
@@ -80,13 +76,21 @@ def _refuse_categories(X):
             )
 
 
-def _refuse_values(refused, names, what, remedy):
-    if refused.any():
-        row, column = np.argwhere(refused)[0]
-        raise ValueError(
-            f"Input X contains {what} in feature {names[column]!r} (first in row {row}). "
-            f"CounterfactualTrainedClassifier needs finite numbers: {remedy}."
-        )
+def _refuse_values(values, names):
+    largest = np.finfo(np.float32).max
+    if values.min() >= -largest and values.max() <= largest:
+        return
+    for refused, what, remedy in (
+        (np.isnan(values), "NaN", "impute it, for example by SimpleImputer"),
+        (np.isinf(values), "infinity", "clip it or drop the row"),
+        (np.abs(values) > largest, "a value too large for float32 (inf)", "rescale the feature"),
+    ):
+        if refused.any():
+            row, column = np.argwhere(refused)[0]
+            raise ValueError(
+                f"Input X contains {what} in feature {names[column]!r} (first in row {row}). "
+                f"CounterfactualTrainedClassifier needs finite numbers: {remedy}."
+            )
 
 
 def feature_names(estimator):
@@ -95,16 +99,35 @@ def feature_names(estimator):
     return [f"x{i}" for i in range(estimator.n_features_in_)] if names is None else list(names)
 
 
-def encode_labels(y, classes):
-    """Return labels as positions in `classes`; a ValueError names an unknown one."""
-    unknown = ~np.isin(y, classes)
-    if unknown.any():
+def encode_labels(labels, classes, name, remedy):
+    """Return labels as positions in `classes`.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_rows,)
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+    name : str
+        What an error calls the labels.
+    remedy : str
+        What an error advises.
+
+    Returns
+    -------
+    positions : ndarray of shape (n_rows,)
+
+    Raises
+    ------
+    ValueError
+        If a label is not among the classes.
+    """
+    unknown = np.flatnonzero(~np.isin(labels, classes))
+    if len(unknown):
         raise ValueError(
-            f"y holds the label {y[unknown].tolist()[0]!r} (row {np.flatnonzero(unknown)[0]}), which is not "
-            f"among the classes {classes.tolist()}. Name all classes at the first call of "
-            "partial_fit, or start anew with fit and warm_start=False."
+            f"{name} holds the label {labels[unknown].tolist()[0]!r} (row {unknown[0]}), which is "
+            f"not one of the classes {classes.tolist()}. {remedy}"
         )
-    return np.searchsorted(classes, y)
+    return np.searchsorted(classes, labels)
 
 
 def check_two_classes(classes, n_samples):
@@ -148,13 +171,7 @@ def check_target(target, classes, scores):
             "or one label per row."
         )
     labels = np.broadcast_to(labels, n_rows)
-    unknown = ~np.isin(labels, classes)
-    if unknown.any():
-        raise ValueError(
-            f"target {labels[unknown].tolist()[0]!r} (row {np.flatnonzero(unknown)[0]}) is not one of the "
-            f"classes {classes.tolist()}."
-        )
-    return np.searchsorted(classes, labels)
+    return encode_labels(labels, classes, "target", "Ask for a class that the model knows.")
 
 
 def check_constraints(mutability, domain, names, default, inferred):

@@ -128,11 +128,11 @@ def test_row_that_is_predicted_as_its_target_with_confidence_is_returned_as_it_i
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("medium", "target 'medium' .row 0. is not one of the classes"),
-        (["slow", "fast", "medium"], "target 'medium' .row 2."),
+        ("medium", "target holds the label 'medium' .row 0.*not one of the classes"),
+        (["slow", "fast", "medium"], "target holds the label 'medium' .row 2."),
         (["slow", "fast"], r"target has shape \(2,\) for 3 rows"),
         ([["slow"], ["fast"], ["fast"]], r"target has shape \(3, 1\)"),
-        (1, "target 1 .row 0."),
+        (1, "target holds the label 1 .row 0."),
     ],
 )
 def test_bad_target_is_refused(fitted, diabetes, target, message):
