@@ -117,7 +117,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     ----------
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Only where X had string column names.
     net_ : CounterfactualNet
         The fitted skorch net; ``net_.module_`` maps module rows to logits.
@@ -508,11 +508,11 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             self.feature_space_ = FeatureSpace.fit(
                 X, validation.feature_names(self), standardize=self.standardize
             )
-        space, n_features = self.feature_space_, self.n_features_in_
+        space = self.feature_space_
         self.generator_ = _instance(self.generator)
         self.constraints_ = validation.check_constraints(
             self.mutability,
-            [None] * n_features if self.domain is None else self.domain,
+            [None] * len(space.names) if self.domain is None else self.domain,
             space.names,
             Constraints.free(*space.domain),
             space.domain,

@@ -160,20 +160,9 @@ class CounterfactualNet(NeuralNetClassifier):
         return {"loss": loss, "y_pred": logits, "terms": terms}
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
-        """Leave eval mode on; say so where the divergence had nothing to work with."""
+        """Leave the module in eval mode."""
         super().on_train_end(net, X=X, y=y, **kwargs)
         self._set_training(False)
-        shares = [row.get("mature_share", math.nan) for row in self.history[-_INERT_EPOCHS:]]
-        inert = len(shares) == _INERT_EPOCHS and all(share < _INERT_SHARE for share in shares)
-        if inert and self.objective.uses_energies:
-            warnings.warn(
-                f"In each of the last {_INERT_EPOCHS} epochs less than {_INERT_SHARE:.0%} of the "
-                "searches for counterfactuals reached maturity, so the divergence term is inert. "
-                f"Lower tau (now {self.tau}), raise T (now {self.T}), or lower lambda_reg (now "
-                f"{self.objective.lambda_reg}), which flattens the energies; or train longer.",
-                InertDivergenceWarning,
-                stacklevel=2,
-            )
 
     def _search(self, rows):
         """Draw factuals, targets and exemplars, search, protect; None without tuples."""
@@ -259,6 +248,21 @@ def _weighted_mean(values, weights):
     values = torch.stack(values)
     weights = values.new_tensor(weights)
     return (values @ weights / weights.sum()).item()
+
+
+def warn_if_inert(net, stacklevel):
+    """Warn where hardly any search matured in the last epochs."""
+    shares = [row.get("mature_share", math.nan) for row in net.history[-_INERT_EPOCHS:]]
+    inert = len(shares) == _INERT_EPOCHS and all(share < _INERT_SHARE for share in shares)
+    if inert and net.objective.uses_energies:
+        warnings.warn(
+            f"In each of the last {_INERT_EPOCHS} epochs less than {_INERT_SHARE:.0%} of the "
+            "searches for counterfactuals reached maturity, so the divergence term is inert. "
+            f"Lower tau (now {net.tau}), raise T (now {net.T}), or lower lambda_reg (now "
+            f"{net.objective.lambda_reg}), which flattens the energies; or train longer.",
+            InertDivergenceWarning,
+            stacklevel=stacklevel,
+        )
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from sklearn.utils import compute_class_weight
 
 from ctsk import _validation as validation
 from ctsk._modules import MLP, forked_random_state
-from ctsk._net import CounterfactualNet, ProgressLine, restoring_on_failure
+from ctsk._net import CounterfactualNet, ProgressLine, restoring_on_failure, warn_if_inert
 from ctsk._objective import Objective
 from ctsk._threads import one_thread_if_small
 
@@ -66,6 +66,7 @@ def train(estimator, net, X, labels, *, epochs, burn_in):
                 net.set_params(lr=estimator.lr)
         with one_thread_if_small(net.module_, net.batch_size), restoring_on_failure(net):
             net.partial_fit(rows, labels, epochs=epochs)
+    warn_if_inert(net, stacklevel=5)
     return net
 
 

@@ -1,7 +1,7 @@
 """
-==================
+======================
 A model with a way out
-==================
+======================
 
 A classifier that decides about people owes them two things: an explanation, and a
 way out that they can take. Counterfactual training makes a model answerable for both

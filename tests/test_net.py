@@ -173,6 +173,7 @@ def test_inert_divergence_is_warned_of_once_with_remedies(iris):
         warnings.simplefilter("always")
         clf.fit(*iris)
     assert [warning.category for warning in caught] == [InertDivergenceWarning]
+    assert caught[0].filename == __file__
     assert all(name in str(caught[0].message) for name in ("tau", "T (now 1)", "lambda_reg"))
 
 

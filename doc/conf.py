@@ -1,0 +1,33 @@
+"""Configuration of the documentation."""
+
+import ctsk
+
+project = "ctsk"
+author = "The ctsk developers"
+copyright = "2026, The ctsk developers"
+version = release = ctsk.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "_templates"]
+html_theme = "pydata_sphinx_theme"
+html_title = f"ctsk {version}"
+html_theme_options = {"show_prev_next": False}
+html_show_sourcelink = False
+
+autosummary_generate = True
+numpydoc_show_class_members = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": "/plot_",
+    "abort_on_example_error": True,
+    "show_memory": False,
+}
