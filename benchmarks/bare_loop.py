@@ -101,6 +101,6 @@ def train(
                 loss = loss + reg * (e_plus**2 + e_ce**2).mean()
             loss.backward()
             optimizer.step()
-            losses.append(loss.item())
-        history.append(sum(losses) / len(losses))
+            losses.append(loss.item() * len(xb))
+        history.append(sum(losses) / n)
     return model, history

@@ -75,6 +75,9 @@ class CounterfactualNet(NeuralNetClassifier):
         skorch's own parameters, `classes` among them.
     """
 
+    # Tensors that skorch has to map to another device when a stored net is loaded.
+    cuda_dependent_attributes_ = ["objective", "constraints"]
+
     def __init__(
         self,
         module,
@@ -160,9 +163,11 @@ class CounterfactualNet(NeuralNetClassifier):
         return {"loss": loss, "y_pred": logits, "terms": terms}
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
-        """Leave the module in eval mode."""
+        """Leave the module in eval mode, and a history by epoch, which is small to store."""
         super().on_train_end(net, X=X, y=y, **kwargs)
         self._set_training(False)
+        for epoch in self.history:
+            epoch["batches"].clear()
 
     def _search(self, rows):
         """Draw factuals, targets and exemplars, search, protect; None without tuples."""

@@ -41,8 +41,8 @@ def train(estimator, net, X, labels, *, epochs, burn_in):
     rows = estimator.feature_space_.encode(X).astype(np.float32)
     random = validation.make_generator(estimator.random_state) if net is None else net.random
     device = validation.check_device(estimator.device) if net is None else net.device
-    chance = forked_random_state(random) if estimator.module else contextlib.nullcontext()
-    with chance:
+    own = estimator.module is None
+    with contextlib.nullcontext() if own else forked_random_state(random):
         n_before = 0 if net is None else len(net.history)
         settings = {
             "objective": _objective(estimator, labels, device),
@@ -83,12 +83,12 @@ def _new_net(estimator, rows, random, device, settings):
     else:
         module = estimator.module(rows.shape[1], n_classes)
         validation.check_module(module, rows[:2], n_classes)
-    own = isinstance(estimator.optimizer, str)
+    named = isinstance(estimator.optimizer, str)
     progress = [ProgressLine()] if estimator.verbose else []
     return CounterfactualNet(
         module,
         criterion=torch.nn.CrossEntropyLoss,
-        optimizer=OPTIMIZERS[estimator.optimizer] if own else estimator.optimizer,
+        optimizer=OPTIMIZERS[estimator.optimizer] if named else estimator.optimizer,
         lr=estimator.lr,
         callbacks=[*(estimator.callbacks or []), *progress],
         train_split=None,
@@ -96,7 +96,7 @@ def _new_net(estimator, rows, random, device, settings):
         verbose=0,
         random=random,
         classes=list(range(n_classes)),
-        **({"optimizer__fused": True} if own else {}),
+        **({"optimizer__fused": True} if named else {}),
         **settings,
     ).initialize()
 
