@@ -336,7 +336,7 @@ BAD_X = {
     "NaN": (lambda X: X.assign(bmi=X["bmi"].where(X.index != 3)), "NaN in feature 'bmi'.*row 3"),
     "infinity": (lambda X: X.assign(s1=np.inf), "infinity in feature 's1'.*row 0"),
     "too large": (lambda X: X.assign(s1=1e300), "too large for float32.*feature 's1'"),
-    "strings": (lambda X: X.assign(sex="f"), "Column 'sex' of X has dtype str"),
+    "strings": (lambda X: X.assign(sex="f"), "Column 'sex' of X has dtype (str|object)"),
     "objects": (lambda X: X.assign(sex=X["sex"].astype(object)), "Column 'sex'.*object"),
     "category": (lambda X: X.assign(sex=X["sex"].astype("category")), "Column 'sex'.*category"),
     "dates": (lambda X: X.assign(age=pd.Timestamp("2026-01-01")), "Column 'age'.*datetime"),
