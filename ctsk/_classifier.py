@@ -19,10 +19,10 @@ from ctsk import _validation as validation
 from ctsk._constraints import Constraints
 from ctsk._explanation import Explanation
 from ctsk._feature_space import FeatureSpace, column_dtypes, like
-from ctsk._inference import logits_of, search_rows
+from ctsk._inference import RowSearch, logits_of
 from ctsk._modules import ACTIVATIONS
 from ctsk._training import OPTIMIZERS, train
-from ctsk.generators import SHORTCUTS, BaseGenerator
+from ctsk.generators import SHORTCUTS, BaseGenerator, ECCCoGenerator
 
 
 class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
@@ -47,7 +47,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Called with the number of features and of classes, returns a
         :class:`torch.nn.Module` whose forward returns logits: any architecture.
         None builds the multilayer perceptron described by the two parameters
-        above.
+        above. The rows of a minibatch and its counterfactuals pass through it
+        together, which statistics over a batch (BatchNorm) do not expect.
     lambda_div : float, default=0.5
         Weight of the contrastive divergence, which pulls mature counterfactuals
         towards observed rows of their class.
@@ -100,11 +101,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in both cross-entropies.
     callbacks : list or None, default=None
-        skorch callbacks. They see rows in module units.
+        skorch callbacks. They see rows in module units; as there is no validation
+        set, let EarlyStopping monitor ``"train_loss"``.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last one: module, optimiser, scales and
-        inferred domain are kept. Architecture and optimiser are those of the
-        first `fit`.
+        Whether `fit` goes on from the last one. Module, optimiser, scales and
+        inferred domain are kept, and so is what the first `fit` was told of
+        architecture, `optimizer`, `standardize`, `callbacks`, `device`,
+        `random_state` and `verbose`; all other parameters may change.
     device : str or torch.device, default="cpu"
         Where to compute.
     random_state : int, RandomState or None, default=None
@@ -164,10 +167,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
     Training and search use float32; predictions, and the judgement of
     counterfactuals, a float64 copy of the module. Small computations run on one
-    torch thread unless ``torch.set_num_threads`` or ``OMP_NUM_THREADS`` says
-    otherwise. A user's `module` is built and trained under torch's global random
-    state, forked and seeded from `random_state`, because layers such as dropout
-    know no other; this is not safe in threads.
+    torch thread unless ``torch.set_num_threads``, called after ctsk was imported,
+    or ``OMP_NUM_THREADS`` says otherwise. A user's `module` is built and trained
+    under torch's global random state, forked and seeded from `random_state`,
+    because layers such as dropout know no other; this is not safe in threads.
 
     References
     ----------
@@ -288,9 +291,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         nested = [name for name in params if name.startswith("generator__")]
         generator = params.get("generator", self.generator)
         if nested and isinstance(generator, str):
+            example = SHORTCUTS.get(generator, ECCCoGenerator).__name__
             raise ValueError(
                 f"{nested[0]!r} cannot be set while generator={generator!r} is a string. Give an "
-                f"instance: generator={SHORTCUTS[generator].__name__}()."
+                f"instance, such as generator={example}()."
             )
         return super().set_params(**params)
 
@@ -327,12 +331,15 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         fresh = not (self.warm_start and hasattr(self, "net_"))
         with validation.undo_on_failure(self):
             self._validate_params()
-            X, y = validation.check_X(self, X, y, reset=fresh)
+            rows, y = validation.check_X(self, X, y, reset=fresh)
+            names = validation.feature_names(X, rows.shape[1])
             check_classification_targets(y)
             if fresh:
                 self.classes_ = np.unique(y)
                 validation.check_two_classes(self.classes_, len(y))
-            return self._train(X, y, fresh=fresh, epochs=self.max_epochs, burn_in=self.burn_in)
+            return self._train(
+                rows, y, names, fresh=fresh, epochs=self.max_epochs, burn_in=self.burn_in
+            )
 
     def partial_fit(self, X, y, classes=None):
         """Train one epoch, without burn-in.
@@ -364,11 +371,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
                     "class_weight='balanced' is not known to partial_fit, which sees a chunk of "
                     "the rows. Give the weights as a dict; compute_class_weight computes them."
                 )
-            X, y = validation.check_X(self, X, y, reset=fresh)
+            rows, y = validation.check_X(self, X, y, reset=fresh)
+            names = validation.feature_names(X, rows.shape[1])
             check_classification_targets(y)
             _check_partial_fit_first_call(self, classes)
             validation.check_two_classes(self.classes_, len(y))
-            return self._train(X, y, fresh=fresh, epochs=1)
+            return self._train(rows, y, names, fresh=fresh, epochs=1)
 
     def predict(self, X):
         """Predict the class of each row.
@@ -459,55 +467,60 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
         Notes
         -----
-        Memory is bounded: 4,096 rows are searched at once.
+        4,096 rows are searched at once, which bounds the memory that the search
+        takes besides its results.
         """
         check_is_fitted(self)
-        given = {"generator": generator, "tau": tau, "T": T}
-        given = {name: value for name, value in given.items() if value is not None}
-        allowed = {name: self._parameter_constraints[name] for name in given}
-        validate_parameter_constraints(allowed, given, "explain")
-        space = self.feature_space_
         factual, X = X, validation.check_X(self, X, reset=False)
+        search = self._row_search(
+            column_dtypes(factual), generator, tau, T, mutability, domain, return_path
+        )
         logits = self._logits(X)
         targets = validation.check_target(target, self.classes_, logits)
-        values, n_iter, cost, path = search_rows(
-            X,
-            targets,
-            dtypes=column_dtypes(factual),
-            space=space,
-            constraints=validation.check_constraints(
-                mutability, domain, space.names, self.constraints_, space.domain
-            ),
-            module=self.net_.module_,
-            generator=self.generator_ if generator is None else _instance(generator),
-            tau=self.tau if tau is None else tau,
-            T=self.T if T is None else T,
-            return_path=return_path,
-        )
+        values, n_iter, cost, path = search(X, targets)
         proba = softmax(self._logits(values), axis=1)
         predictions = proba.argmax(axis=1)
         return Explanation(
             counterfactual=like(factual, values),
-            factual=factual,
+            factual=like(factual, X),
             target=self.classes_[targets],
             prediction=self.classes_[predictions],
             factual_prediction=self.classes_[logits.argmax(axis=1)],
             proba=proba,
             valid=predictions == targets,
-            mature=proba[np.arange(len(X)), targets] >= (self.tau if tau is None else tau),
+            mature=proba[np.arange(len(X)), targets] >= search.tau,
             n_iter=n_iter,
             cost=cost,
-            feature_space=space,
+            feature_space=self.feature_space_,
             path=path,
         )
 
-    def _train(self, X, y, *, fresh, epochs, burn_in=0.0):
+    def _row_search(self, dtypes, generator, tau, T, mutability, domain, return_path):
+        """Check the settings of `explain`; what is not given is the estimator's."""
+        given = {"tau": tau, "T": T, "generator": generator}
+        given = {name: value for name, value in given.items() if value is not None}
+        given |= {"mutability": mutability, "domain": domain}
+        allowed = {name: self._parameter_constraints[name] for name in given}
+        validate_parameter_constraints(allowed, given, "explain")
+        space = self.feature_space_
+        return RowSearch(
+            module=self.net_.module_,
+            generator=self.generator_ if generator is None else _instance(generator),
+            space=space,
+            constraints=validation.check_constraints(
+                mutability, domain, space.names, self.constraints_, space.domain
+            ),
+            dtypes=dtypes,
+            tau=self.tau if tau is None else tau,
+            T=self.T if T is None else T,
+            return_path=return_path,
+        )
+
+    def _train(self, X, y, names, *, fresh, epochs, burn_in=0.0):
         remedy = "Name all at the first partial_fit, or fit anew with warm_start=False."
         labels = validation.encode_labels(y, self.classes_, "y", remedy)
         if fresh:
-            self.feature_space_ = FeatureSpace.fit(
-                X, validation.feature_names(self), standardize=self.standardize
-            )
+            self.feature_space_ = FeatureSpace.fit(X, names, standardize=self.standardize)
         space = self.feature_space_
         self.generator_ = _instance(self.generator)
         self.constraints_ = validation.check_constraints(
@@ -530,4 +543,6 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _instance(generator):
-    return SHORTCUTS[generator]() if isinstance(generator, str) else clone(generator)
+    generator = SHORTCUTS[generator]() if isinstance(generator, str) else clone(generator)
+    generator._validate_params()
+    return generator

@@ -24,7 +24,7 @@ class Explanation:
         dtypes of `factual`. A row without a valid counterfactual holds the
         state in which its search stopped: look at `valid`.
     factual : DataFrame or ndarray of shape (n_rows, n_features)
-        The rows that were explained.
+        The rows that were explained, a copy.
     target : ndarray of shape (n_rows,)
         The class that was to be reached.
     prediction, factual_prediction : ndarray of shape (n_rows,)
@@ -43,8 +43,9 @@ class Explanation:
     feature_space : FeatureSpace
         Of the model; encodes rows into module units.
     path : ndarray of shape (n_rows, T + 1, n_features) or None
-        The states of the search in X's units, the factual first; a finished
-        search stays where it is. None unless it was asked for.
+        The states of the search in X's units, the factual first, the
+        counterfactual last, where a finished search stays. States in between are
+        not rounded to the dtypes. None unless it was asked for.
     """
 
     counterfactual: Any

@@ -137,6 +137,12 @@ def is_frame(X):
     return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
+def numpy_dtype(dtype):
+    """Return NumPy's dtype of a column of a DataFrame; object where it has none."""
+    dtype = getattr(dtype, "numpy_dtype", dtype)
+    return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
+
+
 def column_dtypes(X):
     """NumPy dtype of every column of X.
 
@@ -150,9 +156,13 @@ def column_dtypes(X):
     dtypes : list of numpy.dtype
     """
     if is_frame(X):
-        return [np.dtype(getattr(dtype, "numpy_dtype", dtype)) for dtype in X.dtypes]
+        return [numpy_dtype(dtype) for dtype in X.dtypes]
+    return [_array_dtype(X)] * np.shape(X)[1]
+
+
+def _array_dtype(X):
     numeric = isinstance(X, np.ndarray) and X.dtype.kind != "O"
-    return [X.dtype if numeric else np.dtype(np.float64)] * np.shape(X)[1]
+    return X.dtype if numeric else np.dtype(np.float64)
 
 
 def like(X, values):
@@ -161,8 +171,7 @@ def like(X, values):
     Cells whose value did not change keep X's own bits.
     """
     if not is_frame(X):
-        numeric = isinstance(X, np.ndarray) and X.dtype.kind != "O"
-        copy = np.array(X, dtype=None if numeric else np.float64)
+        copy = np.array(X, dtype=_array_dtype(X))
         np.copyto(copy, values.astype(copy.dtype, copy=False), where=values != copy)
         return copy
     copy = X.copy()

@@ -71,13 +71,18 @@ def inference_copy(module, dtype):
 
 
 @contextlib.contextmanager
-def forked_random_state(generator):
+def forked_random_state(generator, device):
     """Seed torch's global random state from a generator; restore it afterwards.
 
     For modules that are not ours: their initial weights and their dropout know
     no other source of chance. The global state is the process's, so this is not
     safe in threads.
     """
-    with torch.random.fork_rng():
-        torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))  # noqa: TID251
+    seed = int(torch.randint(2**31, (), generator=generator))
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.default_generator.manual_seed(seed)
+        for cuda in devices:
+            with torch.cuda.device(cuda):
+                torch.cuda.manual_seed(seed)
         yield

@@ -17,8 +17,8 @@ from ctsk._objective import TERMS
 from ctsk._sampling import CounterfactualBatch, TrainingRows
 from ctsk.exceptions import InertDivergenceWarning, NonFiniteLossError, NonFiniteLossWarning
 
-# The divergence is called inert where less than this share of the searches
-# matured in each of the last so many epochs.
+# The divergence is called inert once less than this share of the searches has
+# matured in each of so many epochs, up to the last one.
 _INERT_SHARE = 0.01
 _INERT_EPOCHS = 5
 
@@ -108,6 +108,17 @@ class CounterfactualNet(NeuralNetClassifier):
     def _default_callbacks(self):
         return []
 
+    def __getstate__(self):
+        """Store the trained module once, where skorch maps it to a device."""
+        state = super().__getstate__()
+        del state["module"]
+        return state
+
+    def __setstate__(self, state):
+        """Restore the net; what was trained is what it was made of."""
+        super().__setstate__(state)
+        vars(self)["module"] = self.module_
+
     def get_iterator(self, dataset, training=False):
         """Return minibatches as slices of tensors, in place of a DataLoader."""
         X = to_tensor(dataset.X, device=self.device)
@@ -163,11 +174,9 @@ class CounterfactualNet(NeuralNetClassifier):
         return {"loss": loss, "y_pred": logits, "terms": terms}
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
-        """Leave the module in eval mode, and a history by epoch, which is small to store."""
+        """Leave the module in eval mode."""
         super().on_train_end(net, X=X, y=y, **kwargs)
         self._set_training(False)
-        for epoch in self.history:
-            epoch["batches"].clear()
 
     def _search(self, rows):
         """Draw factuals, targets and exemplars, search, protect; None without tuples."""
@@ -229,13 +238,9 @@ class CounterfactualNet(NeuralNetClassifier):
                 f"{len(self.history)}, so no update was made. Lower lr, lambda_reg or lambda_div, "
                 "or keep standardize=True so that the features are of order one."
             )
-        if n_skipped and not any(row.get("n_skipped") for row in self.history[:-1]):
-            warnings.warn(
-                f"The loss or its gradient was not finite in {n_skipped} minibatches of epoch "
-                f"{len(self.history)}; their updates were skipped. If this persists, lower lr, "
-                "lambda_reg or lambda_div.",
-                NonFiniteLossWarning,
-                stacklevel=2,
+        if not all(weights.isfinite().all() for _, weights in self.get_all_learnable_params()):
+            raise NonFiniteLossError(
+                f"An update of epoch {len(self.history)} made weights overflow. Lower lr."
             )
         self.history.record("n_skipped", n_skipped)
         losses, terms, n_rows, n_tuples = zip(*steps, strict=True)
@@ -255,15 +260,23 @@ def _weighted_mean(values, weights):
     return (values @ weights / weights.sum()).item()
 
 
-def warn_if_inert(net, stacklevel):
-    """Warn where hardly any search matured in the last epochs."""
-    shares = [row.get("mature_share", math.nan) for row in net.history[-_INERT_EPOCHS:]]
-    inert = len(shares) == _INERT_EPOCHS and all(share < _INERT_SHARE for share in shares)
-    if inert and net.objective.uses_energies:
+def warn_of_training(net, n_epochs, stacklevel):
+    """Warn, once each, of what went wrong in the last `n_epochs` without failing."""
+    n_skipped = sum(epoch["n_skipped"] for epoch in net.history[-n_epochs:])
+    if n_skipped:
         warnings.warn(
-            f"In each of the last {_INERT_EPOCHS} epochs less than {_INERT_SHARE:.0%} of the "
-            "searches for counterfactuals reached maturity, so the divergence term is inert. "
-            f"Lower tau (now {net.tau}), raise T (now {net.T}), or lower lambda_reg (now "
+            f"The loss or its gradient was not finite in {n_skipped} minibatches; their updates "
+            "were skipped. Lower lr, lambda_reg or lambda_div.",
+            NonFiniteLossWarning,
+            stacklevel=stacklevel,
+        )
+    inert = [epoch["mature_share"] < _INERT_SHARE for epoch in net.history[::-1]]
+    n_inert = (*inert, False).index(False)
+    if net.objective.lambda_div > 0 and n_inert >= _INERT_EPOCHS > n_inert - n_epochs:
+        warnings.warn(
+            f"In each of the last {n_inert} epochs less than {_INERT_SHARE:.0%} of the searches "
+            "for counterfactuals reached maturity, so the divergence term is inert. Lower tau "
+            f"(now {net.tau}), raise T (now {net.T}), or lower lambda_reg (now "
             f"{net.objective.lambda_reg}), which flattens the energies; or train longer.",
             InertDivergenceWarning,
             stacklevel=stacklevel,

@@ -3,6 +3,20 @@
 from dataclasses import dataclass, fields
 
 import torch
+from sklearn.utils import check_random_state
+
+
+def make_generator(random_state):
+    """Return a torch generator seeded by scikit-learn's `random_state`.
+
+    None seeds from the operating system: NumPy's global state is left alone.
+    """
+    generator = torch.Generator()
+    if random_state is None:
+        generator.seed()
+    else:
+        generator.manual_seed(int(check_random_state(random_state).randint(2**31 - 1)))
+    return generator
 
 
 class TrainingRows:

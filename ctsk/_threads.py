@@ -1,6 +1,7 @@
 """How many torch threads a computation of a given size deserves."""
 
 import contextlib
+import multiprocessing
 import os
 
 import torch
@@ -17,8 +18,9 @@ def one_thread_if_small(module, n_rows):
 
     At the sizes of tabular data a second thread is never faster, and several
     times slower when the cores are busy (as in a parallel grid search). A
-    setting that the user made, by ``torch.set_num_threads`` or by
-    ``OMP_NUM_THREADS`` or ``MKL_NUM_THREADS``, is left alone.
+    setting that the user made is left alone: a number of threads that was set by
+    ``torch.set_num_threads`` after ctsk was imported, or ``OMP_NUM_THREADS`` or
+    ``MKL_NUM_THREADS`` (but not those that joblib gives its workers).
 
     Parameters
     ----------
@@ -27,7 +29,9 @@ def one_thread_if_small(module, n_rows):
         Rows that pass through the module at once.
     """
     n_threads = torch.get_num_threads()
-    chosen = n_threads != _TORCH_DEFAULT or any(name in os.environ for name in _ENVIRONMENT)
+    in_worker = multiprocessing.current_process().name.startswith("LokyProcess")
+    in_environment = not in_worker and any(name in os.environ for name in _ENVIRONMENT)
+    chosen = in_environment or n_threads != _TORCH_DEFAULT
     n_weights = sum(weights.numel() for weights in module.parameters())
     if chosen or n_rows * n_weights > _SMALL:
         yield

@@ -9,8 +9,9 @@ from sklearn.utils import compute_class_weight
 
 from ctsk import _validation as validation
 from ctsk._modules import MLP, forked_random_state
-from ctsk._net import CounterfactualNet, ProgressLine, restoring_on_failure, warn_if_inert
+from ctsk._net import CounterfactualNet, ProgressLine, restoring_on_failure, warn_of_training
 from ctsk._objective import Objective
+from ctsk._sampling import make_generator
 from ctsk._threads import one_thread_if_small
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
@@ -39,10 +40,10 @@ def train(estimator, net, X, labels, *, epochs, burn_in):
         If training fails, a net that was handed in is as it was before.
     """
     rows = estimator.feature_space_.encode(X).astype(np.float32)
-    random = validation.make_generator(estimator.random_state) if net is None else net.random
+    random = make_generator(estimator.random_state) if net is None else net.random
     device = validation.check_device(estimator.device) if net is None else net.device
     own = estimator.module is None
-    with contextlib.nullcontext() if own else forked_random_state(random):
+    with contextlib.nullcontext() if own else forked_random_state(random, device):
         n_before = 0 if net is None else len(net.history)
         settings = {
             "objective": _objective(estimator, labels, device),
@@ -64,9 +65,15 @@ def train(estimator, net, X, labels, *, epochs, burn_in):
             net.set_params(**settings)
             if estimator.lr != net.lr:
                 net.set_params(lr=estimator.lr)
-        with one_thread_if_small(net.module_, net.batch_size), restoring_on_failure(net):
+        n_rows = max(net.batch_size, min(net.n_counterfactuals, len(rows)))
+        with one_thread_if_small(net.module_, n_rows), restoring_on_failure(net):
             net.partial_fit(rows, labels, epochs=epochs)
-    warn_if_inert(net, stacklevel=5)
+            if "train_loss" not in net.history[-1]:
+                # skorch ends quietly at Ctrl-C; an epoch cut short is no model.
+                raise KeyboardInterrupt
+            warn_of_training(net, len(net.history) - n_before, stacklevel=5)
+    for epoch in net.history:
+        epoch["batches"].clear()
     return net
 
 
@@ -106,6 +113,8 @@ def _objective(estimator, labels, device):
     if estimator.class_weight is not None:
         classes = estimator.classes_
         weights = compute_class_weight(estimator.class_weight, classes=classes, y=classes[labels])
+        if (weights < 0).any():
+            raise ValueError(f"class_weight={estimator.class_weight!r} holds a negative weight.")
         weights = torch.as_tensor(weights, dtype=torch.float32, device=device)
     return Objective(estimator.lambda_div, estimator.lambda_adv, estimator.lambda_reg, weights)
 

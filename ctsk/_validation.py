@@ -6,11 +6,10 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from ctsk._constraints import Constraints
-from ctsk._feature_space import is_frame
+from ctsk._feature_space import is_frame, numpy_dtype
 from ctsk._modules import inference_copy
 
 # Whether a feature may rise, and whether it may fall.
@@ -62,13 +61,13 @@ def check_X(estimator, X, y="no_validation", *, reset):
         _refuse_categories(X)
     checked = validate_data(estimator, X, y, reset=reset, dtype=np.float64, ensure_all_finite=False)
     values = checked if isinstance(y, str) else checked[0]
-    _refuse_values(values, feature_names(estimator))
+    _refuse_values(values, feature_names(X, values.shape[1]), type(estimator).__name__)
     return checked
 
 
 def _refuse_categories(X):
     for name, dtype in zip(X.columns, X.dtypes, strict=True):
-        if getattr(dtype, "numpy_dtype", dtype).kind not in "biuf":
+        if numpy_dtype(dtype).kind not in "biuf":
             raise ValueError(
                 f"Column {name!r} of X has dtype {dtype}; only numeric columns are supported. "
                 "Encode it first, for example by OneHotEncoder or OrdinalEncoder in a "
@@ -76,7 +75,7 @@ def _refuse_categories(X):
             )
 
 
-def _refuse_values(values, names):
+def _refuse_values(values, names, caller):
     largest = np.finfo(np.float32).max
     if values.min() >= -largest and values.max() <= largest:
         return
@@ -89,14 +88,13 @@ def _refuse_values(values, names):
             row, column = np.argwhere(refused)[0]
             raise ValueError(
                 f"Input X contains {what} in feature {names[column]!r} (first in row {row}). "
-                f"CounterfactualTrainedClassifier needs finite numbers: {remedy}."
+                f"{caller} needs finite numbers: {remedy}."
             )
 
 
-def feature_names(estimator):
-    """Names of the fitted features; x0, x1, ... where X had none."""
-    names = getattr(estimator, "feature_names_in_", None)
-    return [f"x{i}" for i in range(estimator.n_features_in_)] if names is None else list(names)
+def feature_names(X, n_features):
+    """Names of the features: those of X's columns, or x0, x1, ... where X has none."""
+    return list(X.columns) if is_frame(X) else [f"x{i}" for i in range(n_features)]
 
 
 def encode_labels(labels, classes, name, remedy):
@@ -248,8 +246,11 @@ def _by_feature(spec, names, parameter):
     if spec is None:
         return {}
     if isinstance(spec, dict):
-        return {_position(key, names, parameter): value for key, value in spec.items()}
-    if isinstance(spec, str) or len(spec) != len(names):
+        by_position = {_position(key, names, parameter): value for key, value in spec.items()}
+        if len(by_position) < len(spec):
+            raise ValueError(f"{parameter} names a feature twice: {list(spec)}.")
+        return by_position
+    if not _is_sequence(spec, len(names)):
         raise ValueError(
             f"{parameter} must be a dict by feature, or a sequence with one entry for each of the "
             f"{len(names)} features; got {spec!r}."
@@ -257,12 +258,17 @@ def _by_feature(spec, names, parameter):
     return dict(enumerate(spec))
 
 
+def _is_sequence(values, length):
+    return not isinstance(values, str) and hasattr(values, "__len__") and len(values) == length
+
+
 def _position(key, names, parameter):
     if key in names:
         return names.index(key)
-    if isinstance(key, Integral) and 0 <= key < len(names):
+    # Among columns that are named by numbers, a number is a name.
+    if isinstance(key, Integral) and 0 <= key < len(names) and isinstance(names[0], str):
         return int(key)
-    by_lower_case = {name.lower(): name for name in names}
+    by_lower_case = {str(name).lower(): name for name in names}
     close = difflib.get_close_matches(str(key).lower(), by_lower_case, n=1)
     hint = f" Did you mean {by_lower_case[close[0]]!r}?" if close else ""
     raise ValueError(
@@ -275,8 +281,9 @@ def _position(key, names, parameter):
 def _bounds(bounds, name):
     if bounds is None:
         return -np.inf, np.inf
-    is_pair = not isinstance(bounds, str) and np.ndim(bounds) == 1 and len(bounds) == 2
-    if not is_pair or not all(bound is None or isinstance(bound, Real) for bound in bounds):
+    if not _is_sequence(bounds, 2) or not all(
+        bound is None or isinstance(bound, Real) for bound in bounds
+    ):
         raise ValueError(
             f"domain of feature {name!r} is {bounds!r}; it must be a pair (low, high) of numbers, "
             "None for an open side, or 'auto'."
@@ -285,8 +292,8 @@ def _bounds(bounds, name):
     high = np.inf if bounds[1] is None else float(bounds[1])
     if not low <= high:
         raise ValueError(
-            f"domain of feature {name!r} is ({low}, {high}), which is empty: low must not be "
-            "greater than high."
+            f"domain of feature {name!r} is ({low}, {high}); low must not be greater than high, "
+            "and an open side is None."
         )
     return low, high
 
@@ -294,22 +301,9 @@ def _bounds(bounds, name):
 def check_device(device):
     """Return a torch device that works here; a ValueError says so if it does not."""
     try:
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError) as error:
+        return torch.empty(0, dtype=torch.float64, device=device).device
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise ValueError(
-            f"device={device!r} cannot be used: {error} Use 'cpu', or install a torch build with "
-            "support for it."
+            f"device={device!r} cannot be used: {error} Use 'cpu', or a device that this build of "
+            "torch supports and that knows float64."
         ) from error
-
-
-def make_generator(random_state):
-    """Return a torch generator seeded by scikit-learn's `random_state`.
-
-    None seeds from the operating system: NumPy's global state is left alone.
-    """
-    generator = torch.Generator()
-    if random_state is None:
-        generator.seed()
-    else:
-        generator.manual_seed(int(check_random_state(random_state).randint(2**31 - 1)))
-    return generator

@@ -1,29 +1,39 @@
 """Who may import whom, as one table."""
 
 import ast
+import sys
 from pathlib import Path
 
 import ctsk
 
 ROOT = Path(ctsk.__file__).parent
 LEAVES = {"_energy", "_constraints", "_modules", "_threads", "exceptions"}
-SEARCH = LEAVES | {"generators"}
 SPACE = LEAVES | {"_feature_space"}
-NET = SEARCH | {"_sampling", "_objective"}
+NET = LEAVES | {"_sampling", "_objective"}
 # room: rooms of ctsk that it may import
 ALLOWED = {
     **dict.fromkeys(LEAVES, set()),
     "generators": LEAVES | {"generators"},
     "metrics": {"metrics"},
     "_sampling": LEAVES,
-    "_objective": LEAVES | {"_sampling"},
+    "_objective": LEAVES,
     "_feature_space": LEAVES,
     "_validation": SPACE,
     "_explanation": SPACE,
-    "_inference": SPACE,
+    "_inference": SPACE | {"generators"},
     "_net": NET,
     "_training": NET | {"_net", "_validation"},
-    "_classifier": NET | SPACE | {"_validation", "_explanation", "_inference", "_training"},
+    "_classifier": SPACE | {"generators", "_validation", "_explanation", "_inference", "_training"},
+}
+
+
+THIRD_PARTY = {
+    **dict.fromkeys(LEAVES, {"numpy", "torch"}),
+    "generators": {"torch", "sklearn"},
+    "metrics": {"numpy", "sklearn", "torch"},
+    "_sampling": {"torch", "sklearn"},
+    "_objective": {"torch"},
+    "_net": {"torch", "skorch"},
 }
 
 
@@ -55,6 +65,12 @@ def test_rooms_import_only_what_the_table_allows():
     assert forbidden == []
 
 
-def test_skorch_is_known_to_the_net_alone():
-    users = {room for path, room in files() for name in imported(path) if name.startswith("skorch")}
-    assert users == {"_net"}
+def test_libraries_are_known_to_the_rooms_that_may_know_them():
+    forbidden = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path, room in files()
+        for name in (whole.split(".")[0] for whole in imported(path))
+        if name != "ctsk" and name not in sys.stdlib_module_names
+        if name not in THIRD_PARTY.get(room, {name} - {"skorch"})
+    ]
+    assert forbidden == []

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import Callback
 
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator, GenericGenerator
 
@@ -21,7 +22,6 @@ CHECKED = [
 
 
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.InertDivergenceWarning")
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(CHECKED)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
@@ -281,8 +281,9 @@ def test_n_counterfactuals_is_a_number_or_a_share(iris, wanted, drawn):
 def test_nested_generator_parameters_need_an_instance():
     clf = CounterfactualTrainedClassifier(generator=ECCCoGenerator())
     assert clf.set_params(generator__lambda_energy=1.0).generator.lambda_energy == 1.0
-    with pytest.raises(ValueError, match=r"generator__lambda_energy.*generator=ECCCoGenerator\(\)"):
-        CounterfactualTrainedClassifier().set_params(generator__lambda_energy=1.0)
+    for generator in ("eccco", "unheard of"):
+        with pytest.raises(ValueError, match=r"generator__lambda_energy.*=ECCCoGenerator\(\)"):
+            clf.set_params(generator=generator, generator__lambda_energy=1.0)
     replaced = CounterfactualTrainedClassifier().set_params(
         generator=GenericGenerator(), generator__lambda_cost=0.5
     )
@@ -308,8 +309,6 @@ def test_constraints_are_fitted_in_x_units(fitted, diabetes):
 
 
 def test_small_fits_run_on_one_thread_and_restore_the_setting(iris, monkeypatch):
-    from skorch.callbacks import Callback
-
     from ctsk import _threads
 
     class Watching(Callback):
@@ -339,6 +338,7 @@ BAD_X = {
     "strings": (lambda X: X.assign(sex="f"), "Column 'sex' of X has dtype (str|object)"),
     "objects": (lambda X: X.assign(sex=X["sex"].astype(object)), "Column 'sex'.*object"),
     "category": (lambda X: X.assign(sex=X["sex"].astype("category")), "Column 'sex'.*category"),
+    "sparse": (lambda X: X.astype({"s1": "Sparse[float64]"}), "Column 's1'.*Sparse"),
     "dates": (lambda X: X.assign(age=pd.Timestamp("2026-01-01")), "Column 'age'.*datetime"),
 }
 
@@ -389,10 +389,13 @@ def test_one_class_only_is_refused(iris):
         {"optimizer": "lbfgs"},
         {"device": "abacus"},
         {"class_weight": "fair"},
+        {"class_weight": {0: -1.0}},
+        {"mutability": {"x0": "none", 0: "both"}},
         {"mutability": {"x0": "up"}},
         {"mutability": {"x9": "none"}},
         {"mutability": {4: "none"}},
         {"mutability": ["none"]},
+        {"domain": {"x0": ((1, 2), 3)}},
         {"domain": {"x0": (2, 1)}},
         {"domain": {"x0": 3}},
         {"domain": {"x0": (np.nan, 1)}},
@@ -404,9 +407,47 @@ def test_one_class_only_is_refused(iris):
 )
 def test_bad_parameter_is_refused_by_name_and_leaves_nothing(iris, parameters):
     clf = CounterfactualTrainedClassifier(max_epochs=1).set_params(**parameters)
-    with pytest.raises(ValueError, match=next(iter(parameters))):
+    name = next(iter(parameters))
+    with pytest.raises(ValueError, match=f"'{name}'|{name}=|{name} (of|must|names)"):
         clf.fit(*iris)
     assert not [name for name in vars(clf) if name.endswith("_")]
+
+
+@pytest.mark.parametrize("lambdas", [{}, {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}])
+def test_bad_parameter_of_the_generator_is_refused_before_training(iris, lambdas):
+    recorded = []
+    callback = type(
+        "Recorder", (Callback,), {"on_epoch_begin": lambda *_, **__: recorded.append(1)}
+    )
+    clf = CounterfactualTrainedClassifier(
+        generator=ECCCoGenerator(step_size=-1), burn_in=0.5, callbacks=[callback()], **lambdas
+    )
+    with pytest.raises(ValueError, match="'step_size'"):
+        clf.fit(*iris)
+    assert not recorded
+
+
+def test_columns_named_by_numbers_are_named_by_numbers(iris):
+    X = pd.DataFrame(iris[0], columns=[3, 2, 1, 0])
+    clf = CounterfactualTrainedClassifier(mutability={3: "none"}, lr=0.01, random_state=0)
+    explanation = clf.fit(X, iris[1]).explain(X)
+    assert_array_equal(explanation.counterfactual[3], X[3])
+    assert 3 not in explanation.changes()["feature"].to_list()
+    assert 0 in explanation.changes()["feature"].to_list()
+    with pytest.raises(ValueError, match="names the feature 4"):
+        clf.set_params(mutability={4: "none"}).fit(X, iris[1])
+
+
+def test_interrupt_is_not_swallowed_and_leaves_nothing(iris):
+    class Interrupting(Callback):
+        def on_batch_begin(self, net, **kwargs):
+            if len(net.history) == 2:
+                raise KeyboardInterrupt
+
+    clf = CounterfactualTrainedClassifier(callbacks=[Interrupting()])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*iris)
+    assert not hasattr(clf, "net_")
 
 
 def test_failed_refit_leaves_the_fitted_estimator_whole(diabetes):

@@ -1,6 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator
@@ -143,8 +145,11 @@ def test_bad_target_is_refused(fitted, diabetes, target, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"tau": 1.0}, "tau"),
-        ({"T": 0}, "T"),
+        ({"mutability": 5}, "'mutability'"),
+        ({"domain": 5}, "'domain'"),
+        ({"domain": [None]}, "domain must be a dict by feature, or a sequence"),
+        ({"tau": 1.0}, "'tau'"),
+        ({"T": 0}, "'T'"),
         ({"generator": "growing spheres"}, "generator"),
         ({"mutability": {"weight": "none"}}, "mutability names the feature 'weight'"),
         ({"domain": {"bmi": (30, 20)}}, "domain of feature 'bmi'.*low must not be greater"),
@@ -192,8 +197,9 @@ def test_path_leads_from_the_factual_to_the_counterfactual(fitted, diabetes):
     X = diabetes[0].head(12)
     explanation = fitted.explain(X, return_path=True)
     assert explanation.path.shape == (12, fitted.T + 1, 10)
-    np.testing.assert_allclose(explanation.path[:, 0], X, rtol=1e-5)
-    np.testing.assert_allclose(explanation.path[:, -1], explanation.counterfactual, rtol=1e-5)
+    assert_array_equal(explanation.path[:, 0], X)
+    assert_array_equal(explanation.path[:, -1], explanation.counterfactual)
+    assert (explanation.path[:, :, :2] == X.to_numpy()[:, None, :2]).all()
     steps = np.abs(np.diff(explanation.path, axis=1)).sum(axis=2) > 0
     assert_array_equal(steps.sum(axis=1), explanation.n_iter)
     assert fitted.explain(X).path is None
@@ -212,6 +218,79 @@ def test_integers_come_back_as_integers_and_are_judged_after_rounding(diabetes):
     assert_array_equal(clf.predict(explanation.counterfactual), explanation.prediction)
     # Rows that rounding turned down went on searching.
     assert explanation.valid.mean() > 0.9
+
+
+def test_path_ends_at_the_rounded_counterfactual(diabetes):
+    X, y = diabetes[0].astype(int), diabetes[1]
+    clf = CounterfactualTrainedClassifier(max_epochs=10, random_state=0).fit(X, y)
+    explanation = clf.explain(X.head(20), return_path=True)
+    assert_array_equal(explanation.path[:, -1], explanation.counterfactual)
+
+
+def test_explanation_does_not_change_with_the_rows_it_was_made_for(fitted, diabetes):
+    X = diabetes[0].head(5).copy()
+    explanation = fitted.explain(X)
+    X.iloc[:, :] = 0.0
+    pd.testing.assert_frame_equal(explanation.factual, diabetes[0].head(5))
+
+
+@st.composite
+def schemas(draw):
+    """Columns of any numeric dtype, some outside their domain, and a mutability for each."""
+    n_columns = draw(st.integers(1, 8))
+    dtype = st.sampled_from(["float64", "float32", "int64", "int8", "Int64", "Float32", "bool"])
+    word = st.sampled_from(["both", "increase", "decrease", "none"])
+    bounds = st.sampled_from(["auto", None, (None, 5.0), (-2.5, None), (-1.0, 1.0), (0.3, 0.3)])
+    return [(draw(dtype), draw(word), draw(bounds)) for _ in range(n_columns)]
+
+
+@given(
+    schema=schemas(),
+    seed=st.integers(0, 2**16),
+    n_classes=st.integers(2, 3),
+    generator=st.sampled_from(["generic", "eccco"]),
+    as_array=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_promise_holds_on_the_rows_returned_for_any_schema(
+    schema, seed, n_classes, generator, as_array
+):
+    rng = np.random.default_rng(seed)
+    numbers = rng.normal(scale=10.0 ** rng.integers(-1, 2, len(schema)), size=(60, len(schema)))
+    frame = pd.DataFrame(
+        {
+            f"c{i}": (column > 0 if dtype == "bool" else column.round(2 if "loat" in dtype else 0))
+            for i, (column, (dtype, _, _)) in enumerate(zip(numbers.T, schema, strict=True))
+        }
+    )
+    frame = frame.clip(-100, 100).astype({f"c{i}": kind for i, (kind, _, _) in enumerate(schema)})
+    frame.index = rng.permutation(60)
+    X = frame.to_numpy(dtype=rng.choice(["float64", "float32"])) if as_array else frame
+    y = rng.permutation(np.arange(60) % n_classes)
+    mutability, domain = [word for _, word, _ in schema], [bounds for _, _, bounds in schema]
+    clf = CounterfactualTrainedClassifier(
+        (4,), max_epochs=1, lr=0.1, generator=generator, mutability=mutability, domain=domain,
+        random_state=seed,
+    ).fit(X, y)  # fmt: skip
+    explanation = clf.explain(X, tau=0.6, T=15)
+
+    found = explanation.counterfactual
+    assert_array_equal(clf.predict(found), explanation.prediction)
+    assert_array_equal(explanation.valid, explanation.prediction == explanation.target)
+    if not as_array:
+        assert found.index.equals(X.index)
+        assert (found.dtypes == X.dtypes).all()
+        X, found = (rows.to_numpy(dtype=float) for rows in (X, found))
+    assert np.isfinite(found).all()
+    for column, word in enumerate(mutability):
+        before, after = X[:, column], found[:, column]
+        low, high = clf.constraints_.low[column], clf.constraints_.high[column]
+        assert (after >= np.minimum(low, before)).all()
+        assert (after <= np.maximum(high, before)).all()
+        if word in ("increase", "none"):
+            assert (after >= before).all()
+        if word in ("decrease", "none"):
+            assert (after <= before).all()
 
 
 def test_many_rows_are_searched_like_few(fitted_iris, iris, monkeypatch):

@@ -77,7 +77,7 @@ def test_forked_random_state_is_seeded_by_the_generator_and_restored():
     before = torch.get_rng_state()
     drawn = []
     for seed in (1, 1, 2):
-        with forked_random_state(torch.Generator().manual_seed(seed)):
+        with forked_random_state(torch.Generator().manual_seed(seed), torch.device("cpu")):
             drawn.append(torch.rand(3))
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])

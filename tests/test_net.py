@@ -172,15 +172,29 @@ def test_inert_divergence_is_warned_of_once_with_remedies(iris):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         clf.fit(*iris)
+        for _ in range(3):
+            clf.partial_fit(*iris)
     assert [warning.category for warning in caught] == [InertDivergenceWarning]
     assert caught[0].filename == __file__
     assert all(name in str(caught[0].message) for name in ("tau", "T (now 1)", "lambda_reg"))
 
 
-def test_inert_searches_do_not_matter_without_energies(iris):
+def test_inert_searches_do_not_matter_without_divergence(iris):
     CounterfactualTrainedClassifier(
-        tau=0.9999, T=1, max_epochs=8, lambda_div=0, lambda_reg=0, random_state=0
+        tau=0.9999, T=1, max_epochs=8, lambda_div=0, random_state=0
     ).fit(*iris)
+
+
+@pytest.mark.filterwarnings("error")
+def test_warning_turned_into_an_error_leaves_the_estimator_as_it_was(iris):
+    clf = CounterfactualTrainedClassifier(
+        tau=0.9999, T=1, max_epochs=3, warm_start=True, random_state=0
+    ).fit(*iris)
+    before = clf.predict_proba(iris[0])
+    with pytest.raises(InertDivergenceWarning):
+        clf.fit(*iris)
+    assert clf.n_iter_ == 3
+    np.testing.assert_array_equal(clf.predict_proba(iris[0]), before)
 
 
 class Spoiler(Callback):
@@ -202,9 +216,10 @@ class Spoiler(Callback):
 def test_update_that_is_not_finite_is_skipped_with_one_warning(iris):
     spoiler = Spoiler(lambda count: count % 5 == 2)
     clf = CounterfactualTrainedClassifier(max_epochs=4, callbacks=[spoiler], random_state=0)
-    with pytest.warns(NonFiniteLossWarning, match="lambda_reg") as caught:
+    with pytest.warns(NonFiniteLossWarning, match="in 4 minibatches.*lambda_reg") as caught:
         clf.fit(*iris)
     assert len(caught) == 1
+    assert caught[0].filename == __file__
     assert [epoch["n_skipped"] for epoch in clf.history_] == [1, 1, 1, 1]
     assert flat_weights(clf.net_.module_).isfinite().all()
     assert np.isfinite(clf.predict_proba(iris[0])).all()
@@ -235,6 +250,15 @@ def test_training_that_blows_up_is_refused_and_never_ends_in_nan(iris):
         warnings.simplefilter("ignore", NonFiniteLossWarning)
         with pytest.raises(NonFiniteLossError):
             clf.fit(X * 1e6, y)
+
+
+def test_weights_that_overflow_are_refused(iris):
+    clf = CounterfactualTrainedClassifier(
+        lr=1e39, optimizer="sgd", max_epochs=1, batch_size=150, random_state=0
+    )
+    with pytest.raises(NonFiniteLossError, match="Lower lr"):
+        clf.fit(*iris)
+    assert not hasattr(clf, "net_")
 
 
 def test_failed_training_gives_back_the_state_before(iris):

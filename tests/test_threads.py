@@ -1,3 +1,5 @@
+import multiprocessing
+
 import pytest
 import torch
 from torch import nn
@@ -37,6 +39,14 @@ def test_number_of_threads_that_the_user_set_is_left_alone():
     with one_thread_if_small(SMALL, 1000):
         assert torch.get_num_threads() == 3
     assert torch.get_num_threads() == 3
+
+
+def test_environment_that_joblib_gives_its_workers_is_not(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    process = multiprocessing.Process(name="LokyProcess-1")
+    monkeypatch.setattr(multiprocessing, "current_process", lambda: process)
+    with one_thread_if_small(SMALL, 1000):
+        assert torch.get_num_threads() == 1
 
 
 def test_environment_variable_is_the_users_word(monkeypatch):

@@ -7,7 +7,7 @@ from numbers import Real
 
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+from sklearn.utils._param_validation import Interval
 from torch.nn.functional import cross_entropy
 
 from ctsk._energy import energy
@@ -123,9 +123,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         -------
         result : SearchResult
         """
-        validate_parameter_constraints(
-            self._parameter_constraints, self.get_params(deep=False), type(self).__name__
-        )
+        self._validate_params()
         limit = -math.log(tau)
         record = _Record(factuals, T, epsilon, return_path)
         searching = torch.arange(len(factuals), device=factuals.device)

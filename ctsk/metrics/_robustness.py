@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.nn.functional import cross_entropy
 
 
@@ -27,6 +27,12 @@ def robust_accuracy(estimator, X, y, *, epsilon=0.1):
     -------
     accuracy : float
 
+    Raises
+    ------
+    ValueError
+        If X does not have the columns that were fitted, or y holds a label that
+        is not among the classes.
+
     Notes
     -----
     Each row is attacked once, :math:`x + \epsilon \,
@@ -48,6 +54,13 @@ def robust_accuracy(estimator, X, y, *, epsilon=0.1):
     True
     """
     check_is_fitted(estimator)
+    X, y = validate_data(estimator, X, y, reset=False, dtype=np.float64)
+    unknown = np.flatnonzero(~np.isin(y, estimator.classes_))
+    if len(unknown):
+        raise ValueError(
+            f"y holds the label {y[unknown].tolist()[0]!r} (row {unknown[0]}), which is not one of "
+            f"the classes {estimator.classes_.tolist()} that the estimator knows."
+        )
     module = copy.deepcopy(estimator.net_.module_).double().eval()
     device = next(module.parameters()).device
     rows = torch.as_tensor(estimator.feature_space_.encode(X), device=device)

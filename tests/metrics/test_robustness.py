@@ -21,6 +21,14 @@ def test_without_an_attack_it_is_the_accuracy(fitted, diabetes):
     assert robust_accuracy(fitted, *diabetes, epsilon=0) == fitted.score(*diabetes)
 
 
+def test_other_columns_or_labels_than_fitted_are_refused(fitted, diabetes):
+    X, y = diabetes
+    with pytest.raises(ValueError, match="feature names"):
+        robust_accuracy(fitted, X[X.columns[::-1]], y)
+    with pytest.raises(ValueError, match="label 'medium' .row 3."):
+        robust_accuracy(fitted, X, y.where(y.index != 3, "medium"))
+
+
 def test_stronger_attacks_lower_it(fitted, diabetes):
     accuracies = [robust_accuracy(fitted, *diabetes, epsilon=e) for e in (0, 0.1, 0.3, 1)]
     assert accuracies == sorted(accuracies, reverse=True)
