@@ -286,19 +286,13 @@ def warn_of_training(net, n_epochs, stacklevel):
 @contextlib.contextmanager
 def restoring_on_failure(net):
     """Give a net its weights, optimiser, history and chance back if training fails."""
-    weights = copy.deepcopy(net.module_.state_dict())
-    optimizer = copy.deepcopy(net.optimizer_.state_dict())
-    random, n_epochs = net.random.get_state(), len(net.history)
-    done = False
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(net.module_.load_state_dict, copy.deepcopy(net.module_.state_dict()))
+        undo.callback(net.optimizer_.load_state_dict, copy.deepcopy(net.optimizer_.state_dict()))
+        undo.callback(net.random.set_state, net.random.get_state())
+        undo.callback(net.history.__delitem__, slice(len(net.history), None))
         yield
-        done = True
-    finally:
-        if not done:
-            net.module_.load_state_dict(weights)
-            net.optimizer_.load_state_dict(optimizer)
-            net.random.set_state(random)
-            del net.history[n_epochs:]
+        undo.pop_all()
 
 
 class ProgressLine(Callback):

@@ -24,15 +24,11 @@ _MUTABILITY = {
 @contextlib.contextmanager
 def undo_on_failure(estimator):
     """Take back whatever was set on an estimator if the block fails."""
-    before = dict(vars(estimator))
-    done = False
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(vars(estimator).update, dict(vars(estimator)))
+        undo.callback(vars(estimator).clear)
         yield
-        done = True
-    finally:
-        if not done:
-            vars(estimator).clear()
-            vars(estimator).update(before)
+        undo.pop_all()
 
 
 def check_X(estimator, X, y="no_validation", *, reset):

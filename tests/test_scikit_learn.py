@@ -51,23 +51,14 @@ def test_grid_search_tunes_every_knob_through_a_pipeline(pipeline, diabetes):
     assert len(set(search.cv_results_["mean_test_roc_auc"])) == len(knobs)
 
 
-def test_grid_search_in_processes_equals_grid_search_in_one(pipeline, diabetes):
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_parallel_grid_search_equals_a_serial_one(pipeline, diabetes, backend):
     grid = {f"{STEP}__lambda_reg": [0.01, 0.5], f"{STEP}__tau": [0.6, 0.8]}
-    alone = GridSearchCV(pipeline, grid, cv=2, scoring="neg_log_loss").fit(*diabetes)
-    with joblib.parallel_config("loky", n_jobs=2):
-        spread = GridSearchCV(pipeline, grid, cv=2, scoring="neg_log_loss").fit(*diabetes)
+    serial = GridSearchCV(pipeline, grid, cv=2, scoring="neg_log_loss").fit(*diabetes)
+    with joblib.parallel_config(backend, n_jobs=2):
+        parallel = GridSearchCV(pipeline, grid, cv=2, scoring="neg_log_loss").fit(*diabetes)
     np.testing.assert_allclose(
-        spread.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"], rtol=1e-6
-    )
-
-
-def test_grid_search_in_threads_equals_grid_search_in_one(clf, iris):
-    grid = {"lambda_reg": [0.01, 0.1], "T": [20, 30]}
-    alone = GridSearchCV(clf, grid, cv=2, scoring="neg_log_loss").fit(*iris)
-    with joblib.parallel_config("threading", n_jobs=2):
-        spread = GridSearchCV(clf, grid, cv=2, scoring="neg_log_loss").fit(*iris)
-    np.testing.assert_allclose(
-        spread.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"], rtol=1e-6
+        parallel.cv_results_["mean_test_score"], serial.cv_results_["mean_test_score"], rtol=1e-6
     )
 
 

@@ -151,10 +151,14 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
             states = _descend(states.detach(), gradients, self.step_size, lower, upper)
             batch = searching, states, factuals, targets, lower, upper
             if some_done:
-                remaining = (~done).nonzero()[:, 0]
-                batch = tuple(tensor.index_select(0, remaining) for tensor in batch)
+                batch = _select(batch, ~done)
             record.advance(batch[0], batch[1], batch[2], t + 1)
         return record.result()
+
+
+def _select(tensors, rows):
+    positions = rows.nonzero()[:, 0]
+    return tuple(tensor.index_select(0, positions) for tensor in tensors)
 
 
 def _descend(states, gradients, step_size, lower, upper):
