@@ -467,8 +467,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
         Notes
         -----
-        4,096 rows are searched at once, which bounds the memory that the search
-        takes besides its results.
+        A search stops once the row that would be handed over (decoded, clamped to
+        its box, integers rounded) is predicted as its target, with probability
+        `tau` at least. 4,096 rows are searched at once, which bounds the memory
+        that the search takes besides its results.
         """
         check_is_fitted(self)
         factual, X = X, validation.check_X(self, X, reset=False)
