@@ -300,6 +300,6 @@ def check_device(device):
         return torch.empty(0, dtype=torch.float64, device=device).device
     except (RuntimeError, AssertionError, TypeError) as error:
         raise ValueError(
-            f"device={device!r} cannot be used ({error}). Use 'cpu', or a device that this build of "
-            "torch supports and that knows float64."
+            f"device={device!r} cannot be used ({error}). Use 'cpu', or a device that this build "
+            "of torch supports and that knows float64."
         ) from error
