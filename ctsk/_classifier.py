@@ -79,10 +79,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         are not named, and all under None, may move both ways.
     domain : "auto", dict, sequence or None, default="auto"
         Where values may move: pairs ``(low, high)`` in X's units, None for an
-        open side, by column name or index, or one per feature. ``"auto"`` infers
+        open side, by column name or index, or one per feature; None in place of a
+        pair leaves the feature free. ``"auto"`` infers
         the domain of a feature from the training rows, as do features that are
         not named: the range of three standard deviations around the mean,
-        widened to hold all training rows. None leaves all features free.
+        widened to hold all training rows. That knows nothing of what a number
+        means: say ``(0, None)`` of what cannot be negative. None leaves all features
+        free.
     categorical_features : {"from_dtype"}, default="from_dtype"
         Only numeric columns are supported; a column of another dtype is refused
         by name.
@@ -301,6 +304,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     @property
     def history_(self):
         """Record of the training, by skorch."""
+        check_is_fitted(self)
         return self.net_.history
 
     @property
@@ -437,10 +441,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_rows, n_features)
-            The factuals, in the units of the rows that were fitted.
+            The factuals, in the units of the rows that were fitted. Columns of
+            integer dtype get integers back; float columns, and lists, get floats.
         target : None, label or array-like of shape (n_rows,), default=None
-            The class to reach. None is the other class of two, and the runner-up
-            of each row for more.
+            The class to reach; labels are matched with rows by position. None is
+            the other class of two, and the runner-up of each row for more. A row
+            that is predicted as its target already, but not with probability
+            `tau`, is moved, too.
         generator : str or BaseGenerator, default=None
             The search; None, as for the next three, is what the estimator
             trained with.

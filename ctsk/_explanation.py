@@ -62,6 +62,11 @@ class Explanation:
     path: np.ndarray | None = field(default=None)
 
     @property
+    def already(self):
+        """Whether the factual itself is predicted as its target; bool ndarray."""
+        return self.factual_prediction == self.target
+
+    @property
     def factual_encoded(self):
         """The factuals in module units, for metrics; ndarray of float64."""
         return self.feature_space.encode(self.factual)
@@ -128,6 +133,8 @@ class Explanation:
             "valid": f"{self.valid.sum()} ({self.valid.mean():.0%})",
             "mature": f"{self.mature.sum()} ({self.mature.mean():.0%})",
         }
+        if self.already.any():
+            said["predicted as target before"] = f"{self.already.sum()} ({self.already.mean():.0%})"
         if self.valid.any():
             said["median cost of the valid"] = f"{np.median(self.cost[self.valid]):.3g}"
             said["median steps of the valid"] = f"{np.median(self.n_iter[self.valid]):g}"

@@ -161,7 +161,7 @@ def column_dtypes(X):
 
 
 def _array_dtype(X):
-    numeric = isinstance(X, np.ndarray) and X.dtype.kind != "O"
+    numeric = isinstance(X, np.ndarray) and X.dtype.kind in "biuf"
     return X.dtype if numeric else np.dtype(np.float64)
 
 

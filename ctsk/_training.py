@@ -88,8 +88,7 @@ def _new_net(estimator, rows, random, device, settings):
             generator=random,
         )
     else:
-        module = estimator.module(rows.shape[1], n_classes)
-        validation.check_module(module, rows[:2], n_classes)
+        module = validation.build_module(estimator.module, rows[:2], n_classes)
     named = isinstance(estimator.optimizer, str)
     progress = [ProgressLine()] if estimator.verbose else []
     return CounterfactualNet(

@@ -12,6 +12,7 @@ from ctsk._constraints import Constraints
 from ctsk._feature_space import is_frame, numpy_dtype
 from ctsk._modules import inference_copy
 
+_EXAMPLES = {"mutability": "'none'", "domain": "(0, None)"}
 # Whether a feature may rise, and whether it may fall.
 _MUTABILITY = {
     "both": (True, True),
@@ -65,9 +66,9 @@ def _refuse_categories(X):
     for name, dtype in zip(X.columns, X.dtypes, strict=True):
         if numpy_dtype(dtype).kind not in "biuf":
             raise ValueError(
-                f"Column {name!r} of X has dtype {dtype}; only numeric columns are supported. "
-                "Encode it first, for example by OneHotEncoder or OrdinalEncoder in a "
-                "ColumnTransformer."
+                f"Column {name!r} of X has dtype {dtype}; only numeric columns are supported. If "
+                "it holds numbers, convert it, for example by pandas.to_numeric; if categories, "
+                "encode it, for example by OneHotEncoder or OrdinalEncoder in a ColumnTransformer."
             )
 
 
@@ -222,8 +223,14 @@ def check_layers(hidden_layer_sizes):
     return [int(size) for size in sizes]
 
 
-def check_module(module, rows, n_classes):
-    """Raise a ValueError where what `module` built does not map rows to logits."""
+def build_module(build, rows, n_classes):
+    """Build a user's module; a ValueError where it does not map rows to logits."""
+    if isinstance(build, torch.nn.Module):
+        raise ValueError(
+            "module is a network that was built already; it must be a callable that builds one: "
+            "module=lambda n_features, n_classes: torch.nn.Sequential(...)."
+        )
+    module = build(rows.shape[1], n_classes)
     if not isinstance(module, torch.nn.Module):
         raise ValueError(
             f"module must return a torch.nn.Module; it returned {type(module).__name__}."
@@ -235,6 +242,7 @@ def check_module(module, rows, n_classes):
             f"module built a network that maps {tuple(rows.shape)} to {shape}; it must return "
             f"logits of shape {(len(rows), n_classes)}, one per class."
         )
+    return module
 
 
 def _by_feature(spec, names, parameter):
@@ -248,8 +256,8 @@ def _by_feature(spec, names, parameter):
         return by_position
     if not _is_sequence(spec, len(names)):
         raise ValueError(
-            f"{parameter} must be a dict by feature, or a sequence with one entry for each of the "
-            f"{len(names)} features; got {spec!r}."
+            f"{parameter} must be a dict by feature, such as "
+            f"{{{names[0]!r}: {_EXAMPLES[parameter]}}}, or a sequence with one entry for each of the {len(names)} features; got {spec!r}."
         )
     return dict(enumerate(spec))
 
@@ -267,10 +275,11 @@ def _position(key, names, parameter):
     by_lower_case = {str(name).lower(): name for name in names}
     close = difflib.get_close_matches(str(key).lower(), by_lower_case, n=1)
     hint = f" Did you mean {by_lower_case[close[0]]!r}?" if close else ""
+    listed = f"{', '.join(map(repr, names[:10]))}{', ...' if len(names) > 10 else ''}"
+    index = f" or an index from 0 to {len(names) - 1}" if isinstance(names[0], str) else ""
     raise ValueError(
         f"{parameter} names the feature {key!r}, which X does not have.{hint} Use a column name "
-        f"({', '.join(map(repr, names[:10]))}{', ...' if len(names) > 10 else ''}) or an index "
-        f"from 0 to {len(names) - 1}."
+        f"({listed}){index}."
     )
 
 

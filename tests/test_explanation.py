@@ -147,7 +147,7 @@ def test_bad_target_is_refused(fitted, diabetes, target, message):
     [
         ({"mutability": 5}, "'mutability'"),
         ({"domain": 5}, "'domain'"),
-        ({"domain": [None]}, "domain must be a dict by feature, or a sequence"),
+        ({"domain": [None]}, "domain must be a dict by feature, such as {'age': .0, None.}, or"),
         ({"tau": 1.0}, "'tau'"),
         ({"T": 0}, "'T'"),
         ({"generator": "growing spheres"}, "generator"),
@@ -346,6 +346,14 @@ def test_representations_say_how_many_are_valid_at_what_cost_and_steps(explanati
             assert said in text
     assert len(repr(explanation).splitlines()) <= 6
     assert len(explanation) == 40
+
+
+def test_representation_tells_rows_that_were_predicted_as_their_target_before(fitted, diabetes):
+    X, _ = diabetes
+    explanation = fitted.explain(X, "slow")
+    n_before = (fitted.predict(X) == "slow").sum()
+    assert explanation.already.sum() == n_before
+    assert f"predicted as target before: {n_before} (" in repr(explanation)
 
 
 def test_representation_without_any_valid_row(fitted, diabetes):

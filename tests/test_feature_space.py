@@ -114,4 +114,5 @@ def test_like_keeps_the_dtype_of_an_array(dtype):
 def test_lists_and_objects_count_as_floats():
     assert column_dtypes([[1, 2]]) == [np.dtype(float)] * 2
     assert column_dtypes(np.array([[1, 2]], dtype=object)) == [np.dtype(float)] * 2
+    assert column_dtypes(np.array([["1", "2"]])) == [np.dtype(float)] * 2
     assert like([[1, 2]], np.array([[1.5, 2.0]])).tolist() == [[1.5, 2.0]]
