@@ -257,7 +257,8 @@ def _by_feature(spec, names, parameter):
     if not _is_sequence(spec, len(names)):
         raise ValueError(
             f"{parameter} must be a dict by feature, such as "
-            f"{{{names[0]!r}: {_EXAMPLES[parameter]}}}, or a sequence with one entry for each of the {len(names)} features; got {spec!r}."
+            f"{{{names[0]!r}: {_EXAMPLES[parameter]}}}, or a sequence with "
+            f"one entry for each of the {len(names)} features; got {spec!r}."
         )
     return dict(enumerate(spec))
 
