@@ -5,9 +5,14 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
 from sklearn.datasets import load_diabetes, load_iris  # noqa: E402
 
 from ctsk import CounterfactualTrainedClassifier  # noqa: E402
+
+# The same examples in every run.
+settings.register_profile("deterministic", derandomize=True, deadline=None)
+settings.load_profile("deterministic")
 
 
 @pytest.fixture(scope="session")

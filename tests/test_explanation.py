@@ -251,7 +251,7 @@ def schemas(draw):
     generator=st.sampled_from(["generic", "eccco"]),
     as_array=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_promise_holds_on_the_rows_returned_for_any_schema(
     schema, seed, n_classes, generator, as_array
 ):

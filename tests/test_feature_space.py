@@ -46,7 +46,7 @@ DTYPES = [np.float64, np.float32, np.float16, np.int64, np.int8, np.uint8, np.bo
     fall=st.booleans(),
     width=st.sampled_from([0.0, 0.1, 1.0, 5.0]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_values_handed_over_are_representable_and_inside_the_box(seed, dtype, rise, fall, width):
     rng = np.random.default_rng(seed)
     factuals = rng.uniform(0, 2 if dtype == np.bool_ else 100, size=(30, 1)).astype(dtype)

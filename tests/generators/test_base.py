@@ -85,7 +85,7 @@ def test_row_that_is_mature_already_takes_no_step(linear, generator):
     epsilon=st.floats(0.05, 2.0),
     step_size=st.sampled_from([0.05, 0.25, 2.0]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_nascent_is_the_last_state_inside_the_epsilon_ball(seed, epsilon, step_size):
     rng = np.random.default_rng(seed)
     # A quadratic bowl between two classes makes paths turn back into the ball.
@@ -112,7 +112,7 @@ def test_nascent_is_the_last_state_inside_the_epsilon_ball(seed, epsilon, step_s
 
 
 @given(seed=st.integers(0, 2**16))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_states_never_leave_their_box(seed):
     rng = np.random.default_rng(seed)
     W = torch.tensor(rng.normal(scale=3, size=(2, 4)))

@@ -8,7 +8,7 @@ from ctsk.metrics import implausibility, maximum_mean_discrepancy
 
 
 @given(seed=st.integers(0, 2**16), n=st.integers(1, 30), m=st.integers(1, 30))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_implausibility_is_the_mean_l1_distance(seed, n, m):
     rng = np.random.default_rng(seed)
     # Few distinct values, so that ties are common.
