@@ -105,11 +105,22 @@ print(
     f"(probability {ct.proba[position, 1]:.2f}) if"
 )
 changes = ct.changes().query("row == @patient")
+WORDS = {
+    "bmi": ("body mass index", "kg/m²"),
+    "bp": ("mean blood pressure", "mm Hg"),
+    "s1": ("total cholesterol", "mg/dl"),
+    "s2": ("LDL cholesterol", "mg/dl"),
+    "s3": ("HDL cholesterol", "mg/dl"),
+    "s4": ("total over HDL cholesterol", ""),
+    "s5": ("logarithm of triglycerides", ""),
+    "s6": ("blood sugar", "mg/dl"),
+}
 largest = (changes["to"] - changes["from"]).abs() / X[changes["feature"]].std().to_numpy()
 for change in changes.loc[largest.sort_values(ascending=False).index].head(4).itertuples():
     before, after = change[3], change[4]
+    words, unit = WORDS[change.feature]
     verb = "were higher" if after > before else "were lower"
-    print(f"  - {change.feature} {verb}: {after:.1f} in place of {before:.1f}")
+    print(f"  - {words} {verb}: {after:.1f} in place of {before:.1f} {unit}".rstrip())
 print(f"and {max(len(changes) - 4, 0)} more moved a little; age and sex stay as they are.")
 print(f"\n{ct!r}")
 
