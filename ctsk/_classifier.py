@@ -17,10 +17,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from ctsk import _validation as validation
 from ctsk._constraints import Constraints
-from ctsk._explanation import Explanation
-from ctsk._feature_space import FeatureSpace, column_dtypes, like
-from ctsk._inference import RowSearch, logits_of
+from ctsk._feature_space import FeatureSpace
+from ctsk._inference import logit_function
 from ctsk._modules import ACTIVATIONS
+from ctsk._row_search import RowSearch
+from ctsk._specification import check_constraints, check_costs
 from ctsk._training import OPTIMIZERS, train
 from ctsk.generators import SHORTCUTS, BaseGenerator, ECCCoGenerator
 
@@ -76,22 +77,34 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     mutability : dict, sequence or None, default=None
         What may move: ``"both"``, ``"increase"``, ``"decrease"`` or ``"none"``, by
         column name or index in a dict, or as one word per feature. Features that
-        are not named, and all under None, may move both ways.
+        are not named, and all under None, may move both ways. A category can rise
+        or fall if it is an ordered pandas categorical, or a bool.
     domain : "auto", dict, sequence or None, default="auto"
-        Where values may move: pairs ``(low, high)`` in X's units, None for an
-        open side, by column name or index, or one per feature; None in place of a
-        pair leaves the feature free. ``"auto"`` infers
-        the domain of a feature from the training rows, as do features that are
-        not named: the range of three standard deviations around the mean,
-        widened to hold all training rows. That knows nothing of what a number
-        means: say ``(0, None)`` of what cannot be negative. None leaves all features
-        free.
-    categorical_features : {"from_dtype"}, default="from_dtype"
-        Only numeric columns are supported; a column of another dtype is refused
-        by name.
+        Where values may move, by column name or index, or one entry per feature.
+        For numbers a pair ``(low, high)`` in X's units, None for an open side; for
+        categories the list of those that may be reached. None in place of either
+        leaves the feature free. ``"auto"`` infers the domain of a feature from the
+        training rows, as do features that are not named. For numbers that is the
+        range of three standard deviations around the mean, widened to hold all
+        training rows; it knows nothing of what a number means: say ``(0, None)`` of
+        what cannot be negative. For categories it is those that training rows
+        hold. None leaves all features free. A value outside the domain may stay.
+    feature_costs : dict, sequence or None, default=None
+        What it costs to change a feature by one unit of X, or to another
+        category, by column name or index, or one number per feature: the weights
+        of the distance that the search pays for and `Explanation` reports.
+        Features that are not named cost 1 per standard deviation (with
+        ``standardize=False``, per unit of X) or change of category.
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
+        Columns that hold categories: their names or indices, or a mask; they are
+        coded one-hot inside. ``"from_dtype"`` takes a DataFrame's columns of
+        category, string, object or bool dtype; None none. Known categories are
+        those of the first rows that were fitted, and all that a category dtype
+        declares; a missing value is a category of its own, which can be left but
+        not reached. At most 1,000 per column.
     standardize : bool, default=True
-        Whether to standardise the features inside the estimator, so that raw
-        rows go in and rows in the same units come out.
+        Whether to standardise the numeric features inside the estimator, so that
+        raw rows go in and rows in the same units come out.
     optimizer : {"adam", "sgd"} or callable, default="adam"
         Or a :class:`torch.optim.Optimizer` class (one that needs no closure).
     lr : float, default=1e-3
@@ -136,6 +149,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         The map between X's units and module units.
     constraints_ : Constraints
         Domain and mutability in X's units.
+    feature_costs_ : ndarray of shape (n_features,)
+        Cost per unit of X, or per change of category.
     generator_ : BaseGenerator
     n_iter_ : int
         Epochs trained, over all calls of `partial_fit` or of a warm-started `fit`.
@@ -212,7 +227,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         "generator": [StrOptions(set(SHORTCUTS)), BaseGenerator],
         "mutability": [dict, "array-like", None],
         "domain": [StrOptions({"auto"}), dict, "array-like", None],
-        "categorical_features": [StrOptions({"from_dtype"})],
+        "feature_costs": [dict, "array-like", None],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "standardize": ["boolean"],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
@@ -243,6 +259,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         generator="eccco",
         mutability=None,
         domain="auto",
+        feature_costs=None,
         categorical_features="from_dtype",
         standardize=True,
         optimizer="adam",
@@ -270,6 +287,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         self.generator = generator
         self.mutability = mutability
         self.domain = domain
+        self.feature_costs = feature_costs
         self.categorical_features = categorical_features
         self.standardize = standardize
         self.optimizer = optimizer
@@ -317,8 +335,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_features)
-            Numeric, without missing values.
+        X : DataFrame or array-like of shape (n_rows, n_features)
+            Numbers without missing values, and categories; see
+            `categorical_features`.
         y : array-like of shape (n_rows,)
             Class labels; at least two classes.
 
@@ -335,20 +354,22 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         fresh = not (self.warm_start and hasattr(self, "net_"))
         with validation.undo_on_failure(self):
             self._validate_params()
-            rows, y = validation.check_X(self, X, y, reset=fresh)
-            names = validation.feature_names(X, rows.shape[1])
+            known = None if fresh else self.feature_space_.schema
+            values, y, schema = validation.check_training_rows(self, X, y, known)
             check_classification_targets(y)
             if fresh:
                 self.classes_ = np.unique(y)
                 validation.check_two_classes(self.classes_, len(y))
-            return self._train(
-                rows, y, names, fresh=fresh, epochs=self.max_epochs, burn_in=self.burn_in
-            )
+                self.feature_space_ = FeatureSpace.fit(
+                    values, schema, standardize=self.standardize
+                )
+            net = None if fresh else self.net_
+            return self._train(net, values, y, epochs=self.max_epochs, burn_in=self.burn_in)
 
     def partial_fit(self, X, y, classes=None):
         """Train one epoch, without burn-in.
 
-        The first call fixes scales and inferred domain.
+        The first call fixes categories, scales and inferred domain.
 
         Parameters
         ----------
@@ -375,12 +396,16 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
                     "class_weight='balanced' is not known to partial_fit, which sees a chunk of "
                     "the rows. Give the weights as a dict; compute_class_weight computes them."
                 )
-            rows, y = validation.check_X(self, X, y, reset=fresh)
-            names = validation.feature_names(X, rows.shape[1])
+            known = None if fresh else self.feature_space_.schema
+            values, y, schema = validation.check_training_rows(self, X, y, known)
             check_classification_targets(y)
             _check_partial_fit_first_call(self, classes)
             validation.check_two_classes(self.classes_, len(y))
-            return self._train(rows, y, names, fresh=fresh, epochs=1)
+            if fresh:
+                self.feature_space_ = FeatureSpace.fit(
+                    values, schema, standardize=self.standardize
+                )
+            return self._train(None if fresh else self.net_, values, y, epochs=1)
 
     def predict(self, X):
         """Predict the class of each row.
@@ -434,6 +459,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         T=None,
         mutability=None,
         domain=None,
+        feature_costs=None,
         return_path=False,
     ):
         """Search, for each row, what would have to be different to reach the target.
@@ -442,7 +468,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_rows, n_features)
             The factuals, in the units of the rows that were fitted. Columns of
-            integer dtype get integers back; float columns, and lists, get floats.
+            integer dtype, now or when fitted, get integers back.
         target : None, label or array-like of shape (n_rows,), default=None
             The class to reach; labels are matched with rows by position. None is
             the other class of two, and the runner-up of each row for more. A row
@@ -457,7 +483,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             Largest number of steps.
         mutability, domain : dict or sequence, default=None
             Features that are named override their fitted constraint; all others
-            keep theirs.
+            keep theirs. Rows may differ: a list with one dict (or None) per row;
+            for `mutability` also an array or DataFrame of shape (n_rows,
+            n_features); for `domain` an array of shape (n_rows, n_features, 2), in
+            which a single NaN is an open side and two keep the fitted domain.
+        feature_costs : dict or sequence, default=None
+            In place of the estimator's; None keeps them.
         return_path : bool, default=False
             Whether to return the states of the search, too.
 
@@ -480,75 +511,59 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         that the search takes besides its results.
         """
         check_is_fitted(self)
-        factual, X = X, validation.check_X(self, X, reset=False)
-        search = self._row_search(
-            column_dtypes(factual), generator, tau, T, mutability, domain, return_path
-        )
-        logits = self._logits(X)
-        targets = validation.check_target(target, self.classes_, logits)
-        values, n_iter, cost, path = search(X, targets)
-        proba = softmax(self._logits(values), axis=1)
-        predictions = proba.argmax(axis=1)
-        return Explanation(
-            counterfactual=like(factual, values),
-            factual=like(factual, X),
-            target=self.classes_[targets],
-            prediction=self.classes_[predictions],
-            factual_prediction=self.classes_[logits.argmax(axis=1)],
-            proba=proba,
-            valid=predictions == targets,
-            mature=proba[np.arange(len(X)), targets] >= search.tau,
-            n_iter=n_iter,
-            cost=cost,
-            feature_space=self.feature_space_,
-            path=path,
-        )
-
-    def _row_search(self, dtypes, generator, tau, T, mutability, domain, return_path):
-        """Check the settings of `explain`; what is not given is the estimator's."""
-        given = {"tau": tau, "T": T, "generator": generator}
-        given = {name: value for name, value in given.items() if value is not None}
+        values = validation.check_X(self, X)
+        given = {"generator": generator, "tau": tau, "T": T, "feature_costs": feature_costs}
+        given = {name: setting for name, setting in given.items() if setting is not None}
         given |= {"mutability": mutability, "domain": domain}
+        search = self._row_search(given, len(values), return_path)
+        scores = self._logits(values)
+        targets = validation.check_target(target, self.classes_, scores)
+        return search.explain(X, values, targets, scores.argmax(axis=1), self.classes_)
+
+    def _row_search(self, given, n_rows, return_path):
+        """Check the settings of `explain`; what is not given is the estimator's."""
         allowed = {name: self._parameter_constraints[name] for name in given}
         validate_parameter_constraints(allowed, given, "explain")
         space = self.feature_space_
+        costs = self.feature_costs_
+        if "feature_costs" in given:
+            costs = check_costs(given["feature_costs"], space)
+        logits = logit_function(self.net_.module_, space)
         return RowSearch(
             module=self.net_.module_,
-            generator=self.generator_ if generator is None else _instance(generator),
+            predict_proba=lambda values, positions: softmax(logits(values), axis=1),
+            generator=_instance(given.get("generator", self.generator_)),
             space=space,
-            constraints=validation.check_constraints(
-                mutability, domain, space.names, self.constraints_, space.domain
+            constraints=check_constraints(
+                given["mutability"], given["domain"], space, self.constraints_, n_rows
             ),
-            dtypes=dtypes,
-            tau=self.tau if tau is None else tau,
-            T=self.T if T is None else T,
+            costs=space.encode_costs(costs),
+            tau=given.get("tau", self.tau),
+            T=given.get("T", self.T),
             return_path=return_path,
         )
 
-    def _train(self, X, y, names, *, fresh, epochs, burn_in=0.0):
+    def _train(self, net, values, y, *, epochs, burn_in=0.0):
         remedy = "Name all at the first partial_fit, or fit anew with warm_start=False."
         labels = validation.encode_labels(y, self.classes_, "y", remedy)
-        if fresh:
-            self.feature_space_ = FeatureSpace.fit(X, names, standardize=self.standardize)
         space = self.feature_space_
         self.generator_ = _instance(self.generator)
-        self.constraints_ = validation.check_constraints(
+        self.constraints_ = check_constraints(
             self.mutability,
             [None] * len(space.names) if self.domain is None else self.domain,
-            space.names,
-            Constraints.free(*space.domain),
-            space.domain,
+            space,
+            Constraints.free(*space.domain, space.groups),
         )
-        net = None if fresh else self.net_
-        self.net_ = train(self, net, X, labels, epochs=epochs, burn_in=burn_in)
+        self.feature_costs_ = check_costs(self.feature_costs, space)
+        self.net_ = train(self, net, values, labels, epochs=epochs, burn_in=burn_in)
         return self
 
     def _validated_logits(self, X):
         check_is_fitted(self)
-        return self._logits(validation.check_X(self, X, reset=False))
+        return self._logits(validation.check_X(self, X))
 
-    def _logits(self, X):
-        return logits_of(self.net_.module_, self.feature_space_, X)
+    def _logits(self, values):
+        return logit_function(self.net_.module_, self.feature_space_)(values)
 
 
 def _instance(generator):

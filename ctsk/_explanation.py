@@ -1,12 +1,18 @@
 """What explain returns: the counterfactuals, and what the model says of them."""
 
 import html
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ctsk._feature_space import FeatureSpace, is_frame
+from ctsk._feature_space import FeatureSpace
+from ctsk._schema import is_frame
+
+# A reason without its details.
+_KIND = re.compile(r".*?(?= on |:|$)")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,14 +44,21 @@ class Explanation:
     n_iter : int ndarray of shape (n_rows,)
         Steps that the search took; 0 where the factual was mature already.
     cost : ndarray of shape (n_rows,)
-        l1 distance between counterfactual and factual, in module units: with
-        ``standardize=True`` a step of one standard deviation counts 1.
+        l1 distance between counterfactual and factual, weighted by the
+        `feature_costs`. Unless these say otherwise it is counted in module units:
+        with ``standardize=True`` a step of one standard deviation counts 1; a
+        change of category counts 1.
+    reason : ndarray of shape (n_rows,)
+        None where the search ended at maturity, otherwise a text that says why
+        not: not mature within T steps; boxed in by the constraints, and by those
+        on which features; flipped back by rounding.
     feature_space : FeatureSpace
         Of the model; encodes rows into module units.
     path : ndarray of shape (n_rows, T + 1, n_features) or None
         The states of the search in X's units, the factual first, the
         counterfactual last, where a finished search stays. States in between are
-        not rounded to the dtypes. None unless it was asked for.
+        not rounded to the dtypes. An array of objects where X has categories, of
+        floats otherwise. None unless it was asked for.
     """
 
     counterfactual: Any
@@ -58,6 +71,7 @@ class Explanation:
     mature: np.ndarray
     n_iter: np.ndarray
     cost: np.ndarray
+    reason: np.ndarray
     feature_space: FeatureSpace
     path: np.ndarray | None = field(default=None)
 
@@ -69,12 +83,12 @@ class Explanation:
     @property
     def factual_encoded(self):
         """The factuals in module units, for metrics; ndarray of float64."""
-        return self.feature_space.encode(self.factual)
+        return self.feature_space.encode(self._values(self.factual))
 
     @property
     def counterfactual_encoded(self):
         """The counterfactuals in module units, for metrics; ndarray of float64."""
-        return self.feature_space.encode(self.counterfactual)
+        return self.feature_space.encode(self._values(self.counterfactual))
 
     def __len__(self):
         """Return the number of rows."""
@@ -106,7 +120,8 @@ class Explanation:
         frames = self._frames()
         before = frames["factual"].to_numpy()
         after = frames["counterfactual"].to_numpy()
-        rows, columns = np.nonzero(before != after)
+        moved = self._values(self.factual) != self._values(self.counterfactual)
+        rows, columns = np.nonzero(moved)
         return pd.DataFrame(
             {
                 "row": frames["factual"].index[rows],
@@ -115,6 +130,9 @@ class Explanation:
                 "to": after[rows, columns],
             }
         )
+
+    def _values(self, X):
+        return self.feature_space.schema.read(X)
 
     def _frames(self):
         import pandas as pd
@@ -138,6 +156,9 @@ class Explanation:
         if self.valid.any():
             said["median cost of the valid"] = f"{np.median(self.cost[self.valid]):.3g}"
             said["median steps of the valid"] = f"{np.median(self.n_iter[self.valid]):g}"
+        if not self.valid.all():
+            kinds = Counter(_KIND.match(reason).group() for reason in self.reason[~self.valid])
+            said["not reached"] = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
         return said
 
     def __repr__(self):
@@ -147,7 +168,8 @@ class Explanation:
 
     def _repr_html_(self):
         cells = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(caption)}</th><td>{value}</td></tr>"
+            f"<tr><th style='text-align:left'>{html.escape(caption)}</th>"
+            f"<td>{html.escape(value)}</td></tr>"
             for caption, value in self._summary().items()
         )
         return f"<table><caption>Explanation</caption>{cells}</table>"

@@ -3,38 +3,54 @@
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from ctsk._constraints import Constraints
+from ctsk._constraints import Box, Constraints
+from ctsk._groups import OneHotGroups
 
 
 class FeatureSpace:
-    """The map between numeric columns and module rows: standardise and back.
+    """The map between X and module rows: standardise, one-hot, and back.
+
+    Rows have three forms. *Values* are what `Schema.read` makes of X: one column
+    per feature, a category as a position. *Columns* are in X's units, too, but
+    have one column for each category, behind all numeric ones. *Module rows* are
+    columns whose numeric part is standardised.
 
     Parameters
     ----------
-    names : list of str
-        One per feature of X.
-    center, scale : ndarray of shape (n_features,)
-        ``module units = (X - center) / scale``.
-    domain : tuple of two ndarrays of shape (n_features,)
-        Lower and upper bounds of the inferred domain, in X's units.
+    schema : Schema
+        Names and kinds of X's columns.
+    center, scale : ndarray of shape (n_columns,)
+        ``module units = (columns - center) / scale``; 0 and 1 for one-hot columns.
+    domain : tuple of two ndarrays of shape (n_columns,)
+        Lower and upper bounds of the inferred domain, in X's units; for a one-hot
+        column 0, and whether the category may be reached.
     """
 
-    def __init__(self, names, *, center, scale, domain):
-        self.names = names
+    def __init__(self, schema, *, center, scale, domain):
+        self.schema = schema
         self.center = center
         self.scale = scale
         self.domain = domain
+        is_category = np.isin(np.arange(len(schema.names)), list(schema.categories))
+        self.numeric, self.categorical = np.flatnonzero(~is_category), np.flatnonzero(is_category)
+        known = [schema.categories[feature] for feature in self.categorical]
+        self.groups = OneHotGroups(
+            n_numeric=len(self.numeric),
+            sizes=tuple(len(categories) for categories in known),
+            missing=tuple(categories.has_missing for categories in known),
+        )
 
     @classmethod
-    def fit(cls, X, names, *, standardize):
+    def fit(cls, values, schema, *, standardize):
         r"""Learn centre, scale and domain from training rows.
 
         Parameters
         ----------
-        X : ndarray of shape (n_rows, n_features)
-        names : list of str
+        values : ndarray of shape (n_rows, n_features)
+        schema : Schema
         standardize : bool
-            False keeps X's own units. A constant column has scale 1.
+            False keeps X's own units. A constant column has scale 1. Categories
+            are never standardised.
 
         Returns
         -------
@@ -42,49 +58,96 @@ class FeatureSpace:
 
         Notes
         -----
-        The inferred domain of a feature is
-        :math:`[\min(\mu - 3\sigma, \min x), \max(\mu + 3\sigma, \max x)]`.
+        The inferred domain of a numeric feature is
+        :math:`[\min(\mu - 3\sigma, \min x), \max(\mu + 3\sigma, \max x)]`, that of
+        a category all that training rows hold, without the missing one.
         """
-        scaler = StandardScaler().fit(X)
-        spread = 3 * np.sqrt(scaler.var_)
-        low = np.minimum(scaler.mean_ - spread, X.min(axis=0))
-        high = np.maximum(scaler.mean_ + spread, X.max(axis=0))
+        is_numeric = ~np.isin(np.arange(values.shape[1]), list(schema.categories))
+        center, scale, low, high = _statistics(values[:, is_numeric])
+        if not standardize:
+            center, scale = np.zeros_like(center), np.ones_like(scale)
+        reachable = [schema.categories[f].reachable for f in np.flatnonzero(~is_numeric)]
+        reachable = np.concatenate([np.empty(0), *reachable])
+        zeros, ones = np.zeros_like(reachable), np.ones_like(reachable)
         return cls(
-            names,
-            center=scaler.mean_ if standardize else np.zeros(X.shape[1]),
-            scale=scaler.scale_ if standardize else np.ones(X.shape[1]),
-            domain=(low, high),
+            schema,
+            center=np.append(center, zeros),
+            scale=np.append(scale, ones),
+            domain=(np.append(low, zeros), np.append(high, reachable)),
         )
 
-    def encode(self, X):
-        """Map rows in X's units to module units.
+    @property
+    def names(self):
+        """Names of the features."""
+        return self.schema.names
 
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-            Anything that NumPy makes a numeric array of: a DataFrame too.
+    def columns_of(self, feature):
+        """Columns that code one feature, as a slice."""
+        if feature in self.schema.categories:
+            return self.groups.slices[self.categorical.tolist().index(feature)]
+        column = self.numeric.tolist().index(feature)
+        return slice(column, column + 1)
 
-        Returns
-        -------
-        rows : ndarray of shape (n_rows, n_features)
-        """
-        # One memory layout for all containers, so that equal rows get equal bits.
-        return (np.ascontiguousarray(X, dtype=np.float64) - self.center) / self.scale
+    def expand(self, values):
+        """Map values to columns: categories become one-hot."""
+        if not len(self.groups):
+            return values
+        columns = np.zeros((len(values), self.groups.n_columns))
+        columns[:, : len(self.numeric)] = values[:, self.numeric]
+        codes = values[:, self.categorical].astype(np.intp)
+        starts = np.array([group.start for group in self.groups.slices])
+        np.put_along_axis(columns, codes + starts, 1.0, axis=1)
+        return columns
+
+    def collapse(self, columns):
+        """Map columns to values: of each one-hot group the largest is the category."""
+        if not len(self.groups):
+            return columns
+        values = np.empty((len(columns), len(self.names)))
+        values[:, self.numeric] = columns[:, : len(self.numeric)]
+        for feature, group in zip(self.categorical, self.groups.slices, strict=True):
+            values[:, feature] = columns[:, group].argmax(axis=1)
+        return values
+
+    def encode(self, values):
+        """Map values to module rows."""
+        return self.scaled(self.expand(values))
+
+    def scaled(self, columns):
+        """Map columns, or bounds of columns, to module units."""
+        return (columns - self.center) / self.scale
+
+    def unscaled(self, rows):
+        """Map module rows to columns."""
+        return np.asarray(rows, dtype=np.float64) * self.scale + self.center
 
     def encode_constraints(self, constraints):
         """Map constraints in X's units to module units."""
         return Constraints(
-            low=self.encode(constraints.low),
-            high=self.encode(constraints.high),
+            low=self.scaled(constraints.low),
+            high=self.scaled(constraints.high),
             may_rise=constraints.may_rise,
             may_fall=constraints.may_fall,
+            groups=self.groups,
         )
 
-    def decode(self, rows):
-        """Map rows in module units to X's units."""
-        return np.asarray(rows, dtype=np.float64) * self.scale + self.center
+    def scaled_box(self, box):
+        """Map bounds in X's units to module units."""
+        return Box(self.scaled(box.lower), self.scaled(box.upper), box.groups)
 
-    def hand_over(self, rows, factual_rows, X, box, dtypes):
+    def encode_costs(self, feature_costs):
+        """Map costs of features, per unit of X or per change, to costs of module columns.
+
+        A change of category moves two one-hot columns by one, so each costs half.
+        """
+        costs = np.empty(self.groups.n_columns)
+        costs[: len(self.numeric)] = feature_costs[self.numeric] * self.scale[: len(self.numeric)]
+        costs[len(self.numeric) :] = np.repeat(
+            feature_costs[self.categorical] / 2, self.groups.sizes
+        )
+        return costs
+
+    def hand_over(self, rows, factual_rows, values, box, dtypes):
         """Map found rows to the values that the user is handed.
 
         A value that did not move is the factual's own; one that did is clamped
@@ -93,91 +156,63 @@ class FeatureSpace:
 
         Parameters
         ----------
-        rows, factual_rows : ndarray of shape (n_rows, n_features)
+        rows, factual_rows : ndarray of shape (n_rows, n_columns)
             What was found and what it was found for, in module units.
-        X : ndarray of shape (n_rows, n_features)
-            The factuals in X's units.
-        box : tuple of two ndarrays of shape (n_rows, n_features)
-            Bounds in X's units; see `Constraints.box`.
-        dtypes : list of numpy.dtype
-            Of X's columns; see `column_dtypes`.
+        values : ndarray of shape (n_rows, n_features)
+            The factuals.
+        box : Box
+            In X's units; see `Constraints.box`.
+        dtypes : list of numpy.dtype or None
+            Of X's columns; see `Schema.dtypes`. None rounds nothing.
 
         Returns
         -------
-        values : ndarray of shape (n_rows, n_features)
-            float64, each representable in its column's dtype.
+        handed : ndarray of shape (n_rows, n_features)
+            Values, each representable in its column's dtype.
         """
-        lower, upper = box
+        columns = self.expand(values)
         moved = (rows != factual_rows) & np.isfinite(rows)
-        values = np.clip(np.where(moved, self.decode(rows), X), lower, upper)
-        for column, dtype in enumerate(dtypes):
-            if dtype != np.float64:
-                bounds = lower[:, column], upper[:, column]
-                values[:, column] = _representable(values[:, column], *bounds, dtype)
-        return values
+        found = np.where(moved, self.unscaled(rows), columns)
+        handed = self.collapse(np.clip(found, box.lower, box.upper))
+        if dtypes is None:
+            return handed
+        for column, feature in enumerate(self.numeric):
+            dtype, integral = dtypes[feature], self.schema.integral[feature]
+            if dtype != np.float64 or integral:
+                bounds = box.lower[:, column], box.upper[:, column]
+                rounded = _representable(handed[:, feature], *bounds, dtype, integral)
+                handed[:, feature] = np.where(moved[:, column], rounded, values[:, feature])
+        return handed
 
 
-def _representable(values, lower, upper, dtype):
+def _statistics(X):
+    """Centre, scale, and bounds of the inferred domain of numeric columns."""
+    if not X.shape[1]:
+        return (np.empty(0),) * 4
+    scaler = StandardScaler().fit(X)
+    spread = 3 * np.sqrt(scaler.var_)
+    low = np.minimum(scaler.mean_ - spread, X.min(axis=0))
+    high = np.maximum(scaler.mean_ + spread, X.max(axis=0))
+    return scaler.mean_, scaler.scale_, low, high
+
+
+def _representable(values, lower, upper, dtype, integral):
     """Round `values` to numbers that `dtype` holds and that lie within the bounds."""
-    if dtype.kind == "f":
-        rounded = values.astype(dtype)
-        inwards = np.where(rounded > upper, -np.inf, np.inf).astype(dtype)
-        outside = (rounded > upper) | (rounded < lower)
-        return np.where(outside, np.nextafter(rounded, inwards), rounded)
-    smallest, largest = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-    return np.clip(
-        np.rint(values),
-        np.ceil(np.maximum(lower, smallest)),
-        np.floor(np.minimum(upper, largest)),
-    )
+    if integral or dtype.kind in "biu":
+        least, most = _range(dtype)
+        first, last = np.ceil(np.maximum(lower, least)), np.floor(np.minimum(upper, most))
+        # Between the bounds of a fractional factual there may be no integer at all.
+        values = np.where(first <= last, np.clip(np.rint(values), first, last), values)
+    if dtype.kind != "f":
+        return values
+    rounded = values.astype(dtype)
+    inwards = np.where(rounded > upper, -np.inf, np.inf).astype(dtype)
+    outside = (rounded > upper) | (rounded < lower)
+    return np.where(outside, np.nextafter(rounded, inwards), rounded)
 
 
-def is_frame(X):
-    """Whether X is a pandas DataFrame (without importing pandas)."""
-    return hasattr(X, "iloc") and hasattr(X, "columns")
-
-
-def numpy_dtype(dtype):
-    """Return NumPy's dtype of a column of a DataFrame; object where it has none."""
-    dtype = getattr(dtype, "numpy_dtype", dtype)
-    return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
-
-
-def column_dtypes(X):
-    """NumPy dtype of every column of X.
-
-    Parameters
-    ----------
-    X : DataFrame, ndarray or array-like of shape (n_rows, n_features)
-        Lists, which have no dtype, and arrays of objects count as float64.
-
-    Returns
-    -------
-    dtypes : list of numpy.dtype
-    """
-    if is_frame(X):
-        return [numpy_dtype(dtype) for dtype in X.dtypes]
-    return [_array_dtype(X)] * np.shape(X)[1]
-
-
-def _array_dtype(X):
-    numeric = isinstance(X, np.ndarray) and X.dtype.kind in "biuf"
-    return X.dtype if numeric else np.dtype(np.float64)
-
-
-def like(X, values):
-    """Return a copy of X that holds `values`, with X's container, index and dtypes.
-
-    Cells whose value did not change keep X's own bits.
-    """
-    if not is_frame(X):
-        copy = np.array(X, dtype=_array_dtype(X))
-        np.copyto(copy, values.astype(copy.dtype, copy=False), where=values != copy)
-        return copy
-    copy = X.copy()
-    for position, dtype in enumerate(column_dtypes(X)):
-        column = X.iloc[:, position].copy()
-        moved = values[:, position] != column.to_numpy(dtype=np.float64)
-        column[moved] = values[moved, position].astype(dtype)
-        copy.isetitem(position, column)
-    return copy
+def _range(dtype):
+    if dtype.kind == "b":
+        return 0, 1
+    info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    return info.min, info.max

@@ -63,6 +63,8 @@ class CounterfactualNet(NeuralNetClassifier):
     generator : BaseGenerator
     constraints : Constraints
         In module units, on the net's device.
+    costs : Tensor of shape (n_columns,)
+        Of a unit of each column; on the net's device.
     tau, T, epsilon : float, int, float
         Of the search; see `BaseGenerator.generate`.
     n_counterfactuals : int
@@ -76,7 +78,7 @@ class CounterfactualNet(NeuralNetClassifier):
     """
 
     # Tensors that skorch has to map to another device when a stored net is loaded.
-    cuda_dependent_attributes_ = ["objective", "constraints"]
+    cuda_dependent_attributes_ = ["objective", "constraints", "costs"]
 
     def __init__(
         self,
@@ -85,6 +87,7 @@ class CounterfactualNet(NeuralNetClassifier):
         objective,
         generator,
         constraints,
+        costs,
         tau,
         T,
         epsilon,
@@ -97,6 +100,7 @@ class CounterfactualNet(NeuralNetClassifier):
         self.objective = objective
         self.generator = generator
         self.constraints = constraints
+        self.costs = costs
         self.tau = tau
         self.T = T
         self.epsilon = epsilon
@@ -185,16 +189,19 @@ class CounterfactualNet(NeuralNetClassifier):
             with evaluating(self.module_):
                 factuals, labels, targets = self._draw(rows)
                 if len(targets):
+                    box = self.constraints.box(factuals)
                     result = self.generator.generate(
                         self.module_,
                         factuals,
                         targets,
-                        self.constraints.box(factuals),
+                        box,
+                        costs=self.costs,
                         tau=self.tau,
                         T=self.T,
                         epsilon=self.epsilon if self.objective.uses_nascent else None,
                     )
-                    tuples = self._pair(rows.draw_exemplars(targets), targets, labels, result)
+                    exemplars = rows.draw_exemplars(targets)
+                    tuples = self._pair(exemplars, targets, labels, result, box)
                     mature_share = result.mature.float().mean().item()
                     mean_n_iter = result.n_iter.float().mean().item()
         self.history.record("mature_share", mature_share)
@@ -209,7 +216,7 @@ class CounterfactualNet(NeuralNetClassifier):
         positions = positions[kept]
         return rows.X[positions], rows.y[positions], targets
 
-    def _pair(self, exemplars, targets, labels, result):
+    def _pair(self, exemplars, targets, labels, result, box):
         """Pair counterfactuals with protected exemplars.
 
         An immature counterfactual is replaced by its exemplar, so that its
@@ -219,7 +226,7 @@ class CounterfactualNet(NeuralNetClassifier):
         counterfactuals = torch.where(result.mature[:, None], result.counterfactuals, exemplars)
         return CounterfactualBatch(
             targets=targets,
-            exemplars=self.constraints.protect(exemplars, counterfactuals),
+            exemplars=self.constraints.protect(exemplars, counterfactuals, box),
             counterfactuals=counterfactuals,
             nascent=result.nascent,
             labels=labels,

@@ -17,17 +17,18 @@ from ctsk._threads import one_thread_if_small
 OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
-def train(estimator, net, X, labels, *, epochs, burn_in):
+def train(estimator, net, values, labels, *, epochs, burn_in):
     """Train a net by an estimator's parameters.
 
     Parameters
     ----------
     estimator : CounterfactualTrainedClassifier
-        With `classes_`, `feature_space_`, `constraints_` and `generator_`.
+        With `classes_`, `feature_space_`, `constraints_`, `feature_costs_` and
+        `generator_`.
     net : CounterfactualNet or None
         The net to go on with; None builds a new one.
-    X : ndarray of shape (n_rows, n_features)
-        In the user's units.
+    values : ndarray of shape (n_rows, n_features)
+        See `Schema.read`.
     labels : ndarray of shape (n_rows,)
         As positions in `classes_`.
     epochs : int
@@ -39,24 +40,28 @@ def train(estimator, net, X, labels, *, epochs, burn_in):
     net : CounterfactualNet
         If training fails, a net that was handed in is as it was before.
     """
-    rows = estimator.feature_space_.encode(X).astype(np.float32)
     random = make_generator(estimator.random_state) if net is None else net.random
     device = validation.check_device(estimator.device) if net is None else net.device
     own = estimator.module is None
+    space = estimator.feature_space_
+    rows = space.encode(values).astype(np.float32)
     with contextlib.nullcontext() if own else forked_random_state(random, device):
         n_before = 0 if net is None else len(net.history)
         settings = {
             "objective": _objective(estimator, labels, device),
             "generator": estimator.generator_,
-            "constraints": estimator.feature_space_.encode_constraints(
-                estimator.constraints_
-            ).to_tensors(dtype=torch.float32, device=device),
+            "constraints": space.encode_constraints(estimator.constraints_).to_tensors(
+                dtype=torch.float32, device=device
+            ),
+            "costs": torch.as_tensor(
+                space.encode_costs(estimator.feature_costs_), dtype=torch.float32, device=device
+            ),
             "tau": estimator.tau,
             "T": estimator.T,
             "epsilon": estimator.epsilon,
-            "n_counterfactuals": _n_counterfactuals(estimator.n_counterfactuals, len(X)),
+            "n_counterfactuals": _n_counterfactuals(estimator.n_counterfactuals, len(values)),
             "n_conventional_epochs": n_before + round(burn_in * epochs),
-            "batch_size": _batch_size(estimator.batch_size, len(X)),
+            "batch_size": _batch_size(estimator.batch_size, len(values)),
             "max_epochs": epochs,
         }
         if net is None:

@@ -1,25 +1,17 @@
 """Checks of what users hand in; errors that name the parameter, the feature, the remedy."""
 
 import contextlib
-import difflib
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import torch
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, check_X_y, validate_data
 
-from ctsk._constraints import Constraints
-from ctsk._feature_space import is_frame, numpy_dtype
 from ctsk._modules import inference_copy
+from ctsk._schema import Schema, is_frame
+from ctsk._specification import check_categorical
 
-_EXAMPLES = {"mutability": "'none'", "domain": "(0, None)"}
-# Whether a feature may rise, and whether it may fall.
-_MUTABILITY = {
-    "both": (True, True),
-    "increase": (True, False),
-    "decrease": (False, True),
-    "none": (False, False),
-}
+_CHECKS = {"dtype": np.float64, "ensure_all_finite": False}
 
 
 @contextlib.contextmanager
@@ -32,44 +24,74 @@ def undo_on_failure(estimator):
         undo.pop_all()
 
 
-def check_X(estimator, X, y="no_validation", *, reset):
-    """Validate X (and y) for an estimator whose features are numeric.
+def check_training_rows(estimator, X, y, schema):
+    """Validate X and y, and read X as values.
 
     Parameters
     ----------
     estimator : BaseEstimator
-    X : array-like of shape (n_rows, n_features)
-    y : array-like of shape (n_rows,), default="no_validation"
-    reset : bool
-        Whether X defines the features (fit) or has to match them.
+        With ``categorical_features``.
+    X : DataFrame or array-like of shape (n_rows, n_features)
+    y : array-like of shape (n_rows,)
+    schema : Schema or None
+        What X has to match; None learns it.
 
     Returns
     -------
-    X : ndarray of shape (n_rows, n_features)
-        float64; with `y` where that was given.
+    values : ndarray of shape (n_rows, n_features)
+        See `Schema.read`.
+    y : ndarray of shape (n_rows,)
+    schema : Schema
 
     Raises
     ------
     ValueError
-        If a column is not numeric, or a value is missing, infinite, or too large
-        for float32.
+        If a column is neither numeric nor categorical, a category is unknown, or a
+        number is missing, infinite, or too large for float32.
     """
+    learn = schema is None
     if is_frame(X):
-        _refuse_categories(X)
-    checked = validate_data(estimator, X, y, reset=reset, dtype=np.float64, ensure_all_finite=False)
-    values = checked if isinstance(y, str) else checked[0]
-    _refuse_values(values, feature_names(X, values.shape[1]), type(estimator).__name__)
-    return checked
+        validate_data(estimator, X, y, reset=learn, skip_check_array=True)
+    else:
+        checked, y = validate_data(estimator, X, y, reset=learn, **_CHECKS)
+        X = X if isinstance(X, np.ndarray) and X.dtype.kind in "biuf" else checked
+    if learn:
+        names = list(X.columns) if is_frame(X) else [f"x{i}" for i in range(X.shape[1])]
+        categorical = check_categorical(estimator.categorical_features, names, X)
+        schema = Schema.fit(X, names, categorical)
+    values = schema.read(X)
+    if is_frame(X):
+        values, y = check_X_y(values, y, estimator=estimator, **_CHECKS)
+    _refuse_values(values, schema.names, type(estimator).__name__)
+    return values, y, schema
 
 
-def _refuse_categories(X):
-    for name, dtype in zip(X.columns, X.dtypes, strict=True):
-        if numpy_dtype(dtype).kind not in "biuf":
-            raise ValueError(
-                f"Column {name!r} of X has dtype {dtype}; only numeric columns are supported. If "
-                "it holds numbers, convert it, for example by pandas.to_numeric; if categories, "
-                "encode it, for example by OneHotEncoder or OrdinalEncoder in a ColumnTransformer."
-            )
+def check_X(estimator, X):
+    """Validate X for a fitted estimator, and read it as values.
+
+    Parameters
+    ----------
+    estimator : CounterfactualTrainedClassifier
+    X : DataFrame or array-like of shape (n_rows, n_features)
+
+    Returns
+    -------
+    values : ndarray of shape (n_rows, n_features)
+        See `Schema.read`.
+
+    Raises
+    ------
+    ValueError
+        As in `check_training_rows`.
+    """
+    schema = estimator.feature_space_.schema
+    framed = is_frame(X)
+    checks = {"skip_check_array": True} if framed else _CHECKS
+    values = schema.read(validate_data(estimator, X, reset=False, **checks))
+    if framed:
+        values = check_array(values, estimator=estimator, **_CHECKS)
+    _refuse_values(values, schema.names, type(estimator).__name__)
+    return values
 
 
 def _refuse_values(values, names, caller):
@@ -87,11 +109,6 @@ def _refuse_values(values, names, caller):
                 f"Input X contains {what} in feature {names[column]!r} (first in row {row}). "
                 f"{caller} needs finite numbers: {remedy}."
             )
-
-
-def feature_names(X, n_features):
-    """Names of the features: those of X's columns, or x0, x1, ... where X has none."""
-    return list(X.columns) if is_frame(X) else [f"x{i}" for i in range(n_features)]
 
 
 def encode_labels(labels, classes, name, remedy):
@@ -169,49 +186,6 @@ def check_target(target, classes, scores):
     return encode_labels(labels, classes, "target", "Ask for a class that the model knows.")
 
 
-def check_constraints(mutability, domain, names, default, inferred):
-    """Read `mutability` and `domain` as the user writes them.
-
-    Parameters
-    ----------
-    mutability : dict, array-like of shape (n_features,) or None
-    domain : "auto", dict, array-like of shape (n_features,) or None
-    names : list of str
-        Of the features.
-    default : Constraints
-        Of the features that are not named, in X's units.
-    inferred : tuple of two ndarrays of shape (n_features,)
-        The bounds that "auto" stands for.
-
-    Returns
-    -------
-    constraints : Constraints
-        In X's units.
-
-    Raises
-    ------
-    ValueError
-        If a feature is unknown, a word is no mutability, or a domain is empty.
-    """
-    low, high = np.array(default.low), np.array(default.high)
-    may_rise, may_fall = np.array(default.may_rise), np.array(default.may_fall)
-    for feature, word in _by_feature(mutability, names, "mutability").items():
-        if not isinstance(word, str) or word not in _MUTABILITY:
-            raise ValueError(
-                f"mutability of feature {names[feature]!r} is {word!r}; it must be one of "
-                f"{list(_MUTABILITY)}."
-            )
-        may_rise[feature], may_fall[feature] = _MUTABILITY[word]
-    if isinstance(domain, str) and domain == "auto":
-        domain = ["auto"] * len(names)
-    for feature, bounds in _by_feature(domain, names, "domain").items():
-        if isinstance(bounds, str) and bounds == "auto":
-            low[feature], high[feature] = inferred[0][feature], inferred[1][feature]
-        else:
-            low[feature], high[feature] = _bounds(bounds, names[feature])
-    return Constraints(low=low, high=high, may_rise=may_rise, may_fall=may_fall)
-
-
 def check_layers(hidden_layer_sizes):
     """Return the sizes of the hidden layers as a list of int."""
     sizes = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
@@ -243,65 +217,6 @@ def build_module(build, rows, n_classes):
             f"logits of shape {(len(rows), n_classes)}, one per class."
         )
     return module
-
-
-def _by_feature(spec, names, parameter):
-    """Return what `spec` says, by position of the feature."""
-    if spec is None:
-        return {}
-    if isinstance(spec, dict):
-        by_position = {_position(key, names, parameter): value for key, value in spec.items()}
-        if len(by_position) < len(spec):
-            raise ValueError(f"{parameter} names a feature twice: {list(spec)}.")
-        return by_position
-    if not _is_sequence(spec, len(names)):
-        raise ValueError(
-            f"{parameter} must be a dict by feature, such as "
-            f"{{{names[0]!r}: {_EXAMPLES[parameter]}}}, or a sequence with "
-            f"one entry for each of the {len(names)} features; got {spec!r}."
-        )
-    return dict(enumerate(spec))
-
-
-def _is_sequence(values, length):
-    return not isinstance(values, str) and hasattr(values, "__len__") and len(values) == length
-
-
-def _position(key, names, parameter):
-    if key in names:
-        return names.index(key)
-    # Among columns that are named by numbers, a number is a name.
-    if isinstance(key, Integral) and 0 <= key < len(names) and isinstance(names[0], str):
-        return int(key)
-    by_lower_case = {str(name).lower(): name for name in names}
-    close = difflib.get_close_matches(str(key).lower(), by_lower_case, n=1)
-    hint = f" Did you mean {by_lower_case[close[0]]!r}?" if close else ""
-    listed = f"{', '.join(map(repr, names[:10]))}{', ...' if len(names) > 10 else ''}"
-    index = f" or an index from 0 to {len(names) - 1}" if isinstance(names[0], str) else ""
-    raise ValueError(
-        f"{parameter} names the feature {key!r}, which X does not have.{hint} Use a column name "
-        f"({listed}){index}."
-    )
-
-
-def _bounds(bounds, name):
-    if bounds is None:
-        return -np.inf, np.inf
-    if not _is_sequence(bounds, 2) or not all(
-        bound is None or isinstance(bound, Real) for bound in bounds
-    ):
-        raise ValueError(
-            f"domain of feature {name!r} is {bounds!r}; it must be a pair (low, high) of numbers, "
-            "None for an open side, or 'auto'."
-        )
-    low = -np.inf if bounds[0] is None else float(bounds[0])
-    high = np.inf if bounds[1] is None else float(bounds[1])
-    if not low <= high:
-        raise ValueError(
-            f"domain of feature {name!r} is ({low}, {high}); low must not be greater than high, "
-            "and an open side is None."
-        )
-    return low, high
 
 
 def check_device(device):

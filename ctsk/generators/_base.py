@@ -21,16 +21,18 @@ class SearchResult:
 
     Parameters
     ----------
-    counterfactuals : Tensor of shape (n_rows, n_features)
+    counterfactuals : Tensor of shape (n_rows, n_columns)
         The state in which each search stopped.
     mature : BoolTensor of shape (n_rows,)
         Whether it stopped because the target reached ``tau``.
     n_iter : LongTensor of shape (n_rows,)
         The steps it took.
-    nascent : Tensor of shape (n_rows, n_features) or None
+    nascent : Tensor of shape (n_rows, n_columns) or None
         The last state on each path that is less than ``epsilon`` away from the
         factual in every feature; None where no ``epsilon`` was given.
-    path : Tensor of shape (n_rows, T + 1, n_features) or None
+    refused : BoolTensor of shape (n_rows,)
+        Whether the last state had reached ``tau``, but was turned down.
+    path : Tensor of shape (n_rows, T + 1, n_columns) or None
         All states, the factual first; a finished search stays where it is.
         None unless it was asked for.
     """
@@ -39,7 +41,36 @@ class SearchResult:
     mature: torch.Tensor
     n_iter: torch.Tensor
     nascent: torch.Tensor | None
+    refused: torch.Tensor
     path: torch.Tensor | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a penalty may look at: a step of a search, for the rows still searching.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (n_rows, n_columns)
+        The states; gradients are taken with respect to them. A category is a group
+        of columns that sum to one.
+    factuals : Tensor of shape (n_rows, n_columns)
+    energies : Tensor of shape (n_rows,)
+        Energy of each state with respect to its target.
+    costs : Tensor of shape (n_columns,)
+        What a unit of each column costs.
+    t : int
+        The step, from 1.
+    T : int
+        The largest number of steps.
+    """
+
+    rows: torch.Tensor
+    factuals: torch.Tensor
+    energies: torch.Tensor
+    costs: torch.Tensor
+    t: int
+    T: int
 
 
 class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
@@ -60,20 +91,12 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
     _parameter_constraints = {"step_size": [Interval(Real, 0, None, closed="neither")]}
 
     @abstractmethod
-    def penalty(self, rows, factuals, energies, t, T):
-        """Return what each row pays at step `t`, besides the cross-entropy.
+    def penalty(self, step):
+        """Return what each row pays at a step, besides the cross-entropy.
 
         Parameters
         ----------
-        rows : Tensor of shape (n_rows, n_features)
-            The states; gradients are taken with respect to them.
-        factuals : Tensor of shape (n_rows, n_features)
-        energies : Tensor of shape (n_rows,)
-            Energy of each state with respect to its target.
-        t : int
-            The step, from 1.
-        T : int
-            The largest number of steps.
+        step : Step
 
         Returns
         -------
@@ -87,6 +110,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         targets,
         box,
         *,
+        costs,
         tau,
         T,
         epsilon=None,
@@ -98,13 +122,15 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         Parameters
         ----------
         model : callable
-            From rows (n_rows, n_features) to logits (n_rows, n_classes).
-        factuals : Tensor of shape (n_rows, n_features)
+            From rows (n_rows, n_columns) to logits (n_rows, n_classes).
+        factuals : Tensor of shape (n_rows, n_columns)
             In module units.
         targets : LongTensor of shape (n_rows,)
             The class to reach, as a column of the logits.
-        box : tuple of two Tensors of shape (n_rows, n_features)
-            Lower and upper bounds; the factuals lie inside.
+        box : Box
+            Bounds of each row; the factuals lie inside.
+        costs : Tensor of shape (n_columns,)
+            What a unit of each column costs.
         tau : float
             Probability of the target at which a search stops.
         T : int
@@ -127,7 +153,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         limit = -math.log(tau)
         record = _Record(factuals, T, epsilon, return_path)
         searching = torch.arange(len(factuals), device=factuals.device)
-        batch = searching, factuals.detach().clone(), factuals, targets, *box
+        batch = searching, factuals.detach().clone(), factuals, targets, box.lower, box.upper
 
         for t in range(T + 1):
             searching, states, factuals, targets, lower, upper = batch
@@ -135,20 +161,27 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
             with torch.enable_grad():
                 logits = model(states)
                 cross_entropies = cross_entropy(logits, targets, reduction="none")
-            done = cross_entropies.detach() <= limit
+            judged, judged_entropies = states.detach(), cross_entropies.detach()
+            if len(box.groups):
+                judged = box.groups.harden(judged)
+                with torch.no_grad():
+                    judged_entropies = cross_entropy(model(judged), targets, reduction="none")
+            done = reached = judged_entropies <= limit
             some_done = bool(done.any())
             if some_done:
                 if accept is not None:
-                    done[done.clone()] = accept(states.detach()[done], searching[done])
-                record.mature(searching[done], states.detach()[done], t)
+                    done = reached.clone()
+                    done[reached] = accept(judged[reached], searching[reached])
+                record.mature(searching[done], judged[done], t)
             if t == T or done.all():
-                record.found[searching] = states.detach()
+                record.stop(searching, judged, reached & ~done)
                 break
             with torch.enable_grad():
                 energies = energy(logits, targets)
-                losses = cross_entropies + self.penalty(states, factuals, energies, t + 1, T)
+                step = Step(states, factuals, energies, costs, t + 1, T)
+                losses = cross_entropies + self.penalty(step)
             (gradients,) = torch.autograd.grad(losses.sum(), states)
-            states = _descend(states.detach(), gradients, self.step_size, lower, upper)
+            states = descend(states.detach(), gradients, self.step_size, lower, upper, box.groups)
             batch = searching, states, factuals, targets, lower, upper
             if some_done:
                 batch = _select(batch, ~done)
@@ -161,12 +194,12 @@ def _select(tensors, rows):
     return tuple(tensor.index_select(0, positions) for tensor in tensors)
 
 
-def _descend(states, gradients, step_size, lower, upper):
+def descend(states, gradients, step_size, lower, upper, groups):
     """Take one gradient step inside the box; a coordinate that overflows stays."""
-    moved = torch.clamp(states - step_size * gradients, lower, upper)
+    moved = states - step_size * gradients
     if not moved.sum().isfinite():
         moved = torch.where(moved.isfinite(), moved, states)
-    return moved
+    return torch.clamp(groups.project(moved, upper), lower, upper)
 
 
 class _Record:
@@ -175,6 +208,7 @@ class _Record:
     def __init__(self, factuals, T, epsilon, return_path):
         self.found = factuals.clone()
         self.is_mature = torch.zeros(len(factuals), dtype=torch.bool, device=factuals.device)
+        self.refused = torch.zeros_like(self.is_mature)
         self.n_iter = torch.full(self.is_mature.shape, T, device=factuals.device)
         self.epsilon = epsilon
         self.nascent = None if epsilon is None else factuals.clone()
@@ -196,6 +230,13 @@ class _Record:
         self.is_mature[rows] = True
         self.n_iter[rows] = t
 
+    def stop(self, rows, states, refused):
+        """Write down where the searches of `rows` ended for good."""
+        self.found[rows] = states
+        self.refused[rows] = refused
+
     def result(self):
         """Return the record as a value."""
-        return SearchResult(self.found, self.is_mature, self.n_iter, self.nascent, self.path)
+        return SearchResult(
+            self.found, self.is_mature, self.n_iter, self.nascent, self.refused, self.path
+        )

@@ -14,7 +14,8 @@ class ECCCoGenerator(BaseGenerator):
     step_size : float, default=0.25
         Step of the gradient descent, in module units.
     lambda_cost : float, default=0.001
-        Weight of the l1 distance to the factual.
+        Weight of the l1 distance to the factual, in module units or by the
+        estimator's `feature_costs`.
     lambda_energy : float, default=5.0
         Weight of the energy with respect to the target.
 
@@ -56,7 +57,7 @@ class ECCCoGenerator(BaseGenerator):
         self.lambda_cost = lambda_cost
         self.lambda_energy = lambda_energy
 
-    def penalty(self, rows, factuals, energies, t, T):
+    def penalty(self, step):
         """Return distance and energy, weighted; see `BaseGenerator.penalty`."""
-        weight = self.lambda_energy * energy_schedule(t, T)
-        return self.lambda_cost * l1_distance(rows, factuals) + weight * ridged_energy(energies)
+        weight = self.lambda_energy * energy_schedule(step.t, step.T)
+        return self.lambda_cost * l1_distance(step) + weight * ridged_energy(step.energies)

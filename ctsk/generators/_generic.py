@@ -14,7 +14,8 @@ class GenericGenerator(BaseGenerator):
     step_size : float, default=0.25
         Step of the gradient descent, in module units.
     lambda_cost : float, default=0.001
-        Weight of the l1 distance to the factual.
+        Weight of the l1 distance to the factual, in module units or by the
+        estimator's `feature_costs`.
 
     Notes
     -----
@@ -44,6 +45,6 @@ class GenericGenerator(BaseGenerator):
         self.step_size = step_size
         self.lambda_cost = lambda_cost
 
-    def penalty(self, rows, factuals, energies, t, T):
-        """Return ``lambda_cost * ||x' - x||_1``; see `BaseGenerator.penalty`."""
-        return self.lambda_cost * l1_distance(rows, factuals)
+    def penalty(self, step):
+        """Return the distance, weighted; see `BaseGenerator.penalty`."""
+        return self.lambda_cost * l1_distance(step)

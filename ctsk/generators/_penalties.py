@@ -1,18 +1,19 @@
 """What a search pays besides the cross-entropy: formulas of one row, batched."""
 
 
-def l1_distance(rows, factuals):
-    r"""Distance :math:`\|x' - x\|_1` of each row to its factual.
+def l1_distance(step):
+    r"""Distance :math:`\sum_d c_d |x'_d - x_d|` of each row to its factual.
 
     Parameters
     ----------
-    rows, factuals : Tensor of shape (n_rows, n_features)
+    step : Step
+        With states, factuals, and the costs :math:`c_d` of the columns.
 
     Returns
     -------
     distances : Tensor of shape (n_rows,)
     """
-    return (rows - factuals).abs().sum(dim=1)
+    return (step.rows - step.factuals).abs() @ step.costs
 
 
 def ridged_energy(energies, rho=1e-3):

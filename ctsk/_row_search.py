@@ -1,0 +1,218 @@
+"""Searching counterfactuals for rows in the user's units."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.utils import gen_batches
+from torch.nn.functional import cross_entropy
+
+from ctsk._constraints import Constraints
+from ctsk._explanation import Explanation
+from ctsk._feature_space import FeatureSpace
+from ctsk._inference import CHUNK
+from ctsk._modules import inference_copy
+from ctsk._threads import one_thread_if_small
+from ctsk.generators import BaseGenerator
+from ctsk.generators._base import descend
+
+# In module units: a search whose next step is shorter leads nowhere.
+_STANDSTILL = 1e-4
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class RowSearch:
+    """A search for rows in the user's units, with all that it needs.
+
+    A row is mature only when the values that the user would be handed are: they
+    are decoded, clamped and rounded first, then judged in float64. A row that
+    this turns down goes on searching.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        From module rows to logits.
+    predict_proba : callable
+        The judge: from values (n_rows, n_features) and the positions of their
+        factuals in X to probabilities (n_rows, n_classes).
+    generator : BaseGenerator
+    space : FeatureSpace
+    constraints : Constraints
+        In the user's units.
+    costs : ndarray of shape (n_columns,)
+        Of a unit of each module column.
+    tau, T, return_path : float, int, bool
+        See `BaseGenerator.generate`.
+    """
+
+    module: torch.nn.Module
+    predict_proba: Callable
+    generator: BaseGenerator
+    space: FeatureSpace
+    constraints: Constraints
+    costs: np.ndarray
+    tau: float
+    T: int
+    return_path: bool
+
+    def explain(self, factual, values, targets, factual_predictions, classes):
+        """Search a counterfactual for each row, a bounded number of rows at once.
+
+        Parameters
+        ----------
+        factual : DataFrame or array-like of shape (n_rows, n_features)
+            As the user has it.
+        values : ndarray of shape (n_rows, n_features)
+            The same, as `Schema.read` reads it.
+        targets, factual_predictions : ndarray of shape (n_rows,)
+            As positions in `classes`.
+        classes : ndarray of shape (n_classes,)
+
+        Returns
+        -------
+        explanation : Explanation
+        """
+        schema, dtypes = self.space.schema, self.space.schema.dtypes(factual)
+        searcher = inference_copy(self.module, torch.float32)
+        with one_thread_if_small(self.module, min(len(values), CHUNK)):
+            parts = [
+                self._search(np.arange(chunk.start, chunk.stop), values, targets, dtypes, searcher)
+                for chunk in gen_batches(len(values), CHUNK)
+            ]
+        found, n_iter, reason, path = zip(*parts, strict=True)
+        found, reason = np.concatenate(found), np.concatenate(reason)
+        proba = self.predict_proba(found, np.arange(len(found)))
+        predictions = proba.argmax(axis=1)
+        mature = proba[np.arange(len(found)), targets] >= self.tau
+        return Explanation(
+            counterfactual=schema.write(factual, values, found),
+            factual=schema.write(factual, values, values),
+            target=classes[targets],
+            prediction=classes[predictions],
+            factual_prediction=classes[factual_predictions],
+            proba=proba,
+            valid=predictions == targets,
+            mature=mature,
+            n_iter=np.concatenate(n_iter),
+            cost=self._cost(values, found),
+            reason=reason,
+            feature_space=self.space,
+            path=_in_words(np.concatenate(path), schema) if self.return_path else None,
+        )
+
+    def _cost(self, values, found):
+        return np.concatenate(
+            [
+                np.abs(self.space.encode(found[rows]) - self.space.encode(values[rows]))
+                @ self.costs
+                for rows in gen_batches(len(values), CHUNK)
+            ]
+        )
+
+    def _search(self, positions, values, targets, dtypes, searcher):
+        space, device = self.space, next(self.module.parameters()).device
+        values, targets = values[positions], targets[positions]
+        box = self.constraints.of_rows(positions).box(space.expand(values))
+        factual_rows = space.encode(values).astype(np.float32)
+
+        def tensor(array, dtype=torch.float32):
+            return torch.as_tensor(array, dtype=dtype, device=device)
+
+        def hand_over(states, rows=slice(None), dtypes=dtypes):
+            return space.hand_over(
+                states, factual_rows[rows], values[rows], box.select(rows), dtypes
+            )
+
+        def accept(states, rows):
+            rows = rows.cpu().numpy()
+            handed = hand_over(states.cpu().numpy(), rows)
+            proba = self.predict_proba(handed, positions[rows])
+            reached = proba[np.arange(len(rows)), targets[rows]] >= self.tau
+            return tensor(reached & (proba.argmax(axis=1) == targets[rows]), torch.bool)
+
+        arguments = tensor(targets, torch.int64), space.scaled_box(box).to_tensors(tensor)
+        result = self.generator.generate(
+            searcher,
+            tensor(factual_rows),
+            *arguments,
+            costs=tensor(self.costs),
+            tau=self.tau,
+            T=self.T,
+            accept=accept,
+            return_path=self.return_path,
+        )
+        found = hand_over(result.counterfactuals.cpu().numpy())
+        n_iter = result.n_iter.cpu().numpy()
+        reason = self._reasons(searcher, result, *arguments)
+        path = None
+        if self.return_path:
+            states = result.path.cpu().numpy()
+            path = np.stack(
+                [hand_over(states[:, t], dtypes=None) for t in range(self.T + 1)], axis=1
+            )
+            ended = np.arange(self.T + 1) >= n_iter[:, None]
+            path = np.where(ended[:, :, None], found[:, None], path)
+        return found, n_iter, reason, path
+
+    def _reasons(self, searcher, result, targets, box):
+        """Say of each row why its search did not end at maturity; None where it did."""
+        reasons = np.full(len(targets), None, dtype=object)
+        unreached = (~result.mature).nonzero()[:, 0]
+        if not len(unreached):
+            return reasons
+        states = result.counterfactuals[unreached].requires_grad_()
+        lower, upper = box.lower[unreached], box.upper[unreached]
+        with torch.enable_grad():
+            loss = cross_entropy(searcher(states), targets[unreached], reduction="sum")
+        (gradients,) = torch.autograd.grad(loss, states)
+        states = states.detach()
+        moved = descend(
+            states, gradients, self.generator.step_size, lower, upper, self.space.groups
+        )
+        stands = ((moved - states).abs().amax(dim=1) < _STANDSTILL).cpu().numpy()
+        pressure = _pressure(states, gradients, lower, upper, self.space.groups).cpu().numpy()
+        refused = result.refused[unreached].cpu().numpy()
+        for i, row in enumerate(unreached.tolist()):
+            if refused[i]:
+                reasons[row] = "flipped back by rounding: the search had reached tau"
+            elif stands[i]:
+                reasons[row] = self._standstill(pressure[i])
+            else:
+                reasons[row] = f"not mature within T={self.T} steps"
+        return reasons
+
+    def _standstill(self, pressure):
+        """Name the features whose constraints hold a search back, the tightest first."""
+        by_feature = [
+            pressure[self.space.columns_of(feature)].max()
+            for feature in range(len(self.space.names))
+        ]
+        order = np.argsort(by_feature)[::-1]
+        binding = [repr(self.space.names[f]) for f in order if by_feature[f] > 0]
+        if not binding:
+            return "no way on: the model is flat around this row"
+        more = ", ..." if len(binding) > _MOST_NAMED else ""
+        return f"boxed in by the constraints on {', '.join(binding[:_MOST_NAMED])}{more}"
+
+
+def _pressure(states, gradients, lower, upper, groups):
+    """How much each column would gain by leaving the box; 0 where nothing holds it back."""
+    held = ((gradients < 0) & (states >= upper)) | ((gradients > 0) & (states <= lower))
+    pressure = gradients.abs() * held
+    for columns in groups.slices:
+        here = (gradients[:, columns] * states[:, columns]).sum(dim=1, keepdim=True)
+        gain = (here - gradients[:, columns]).clamp(min=0)
+        pressure[:, columns] = gain * (upper[:, columns] == 0)
+    return pressure
+
+
+def _in_words(path, schema):
+    """Put categories in place of their positions; numbers alone stay float64."""
+    if not schema.categories:
+        return path
+    words = path.astype(object)
+    for feature in schema.categories:
+        words[..., feature] = schema.cells(feature, path[..., feature])
+    return words

@@ -1,0 +1,318 @@
+"""What the columns of X hold: read as numbers, written back as the user's own values."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# More are no categories, but names or numbers; and one-hot columns take memory.
+_MOST_CATEGORIES = 1_000
+
+
+def is_frame(X):
+    """Whether X is a pandas DataFrame (without importing pandas)."""
+    return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+@dataclass(frozen=True, eq=False)
+class Categories:
+    """The known categories of one column.
+
+    Parameters
+    ----------
+    values : tuple
+        In their order. A missing value is a category of its own: None, at the end.
+    observed : bool ndarray of shape (n_categories,)
+        Whether training rows hold it; a pandas category dtype may declare more.
+    ordered : bool
+        Whether the order means something, so that one may rise or fall.
+    """
+
+    values: tuple
+    observed: np.ndarray
+    ordered: bool
+
+    @classmethod
+    def fit(cls, column):
+        """Learn the categories of a column: a Series, or an array of floats."""
+        cells = _cells(column)
+        present = set(cells)
+        declared = getattr(column.dtype, "categories", None)
+        if declared is not None:
+            values, ordered = declared.tolist(), bool(column.dtype.ordered)
+        elif column.dtype.kind == "b":
+            values, ordered = [False, True], True
+        else:
+            values, ordered = _in_order(present - {None}), False
+        if None in present or not values:
+            values.append(None)
+        observed = np.array([value in present for value in values])
+        return cls(tuple(values), observed, ordered)
+
+    def __len__(self):
+        """Return the number of categories, the missing one included."""
+        return len(self.values)
+
+    @property
+    def has_missing(self):
+        """Whether a missing value is among the categories."""
+        return self.values[-1] is None
+
+    @property
+    def reachable(self):
+        """Categories that a counterfactual may move to unless told otherwise.
+
+        Those that were observed. To have a value missing is no way out.
+        """
+        reachable = self.observed.copy()
+        if self.has_missing:
+            reachable[-1] = False
+        return reachable
+
+    def codes(self, cells):
+        """Positions of cells among the categories; -1 for an unknown one."""
+        positions = {value: code for code, value in enumerate(self.values)}
+        return np.fromiter((positions.get(cell, -1) for cell in cells), np.intp, len(cells))
+
+
+@dataclass(frozen=True, eq=False)
+class Schema:
+    """Names and kinds of X's columns.
+
+    Rows are read as a matrix of float64 with one column per feature: numbers in
+    the user's units, and for a category its position among the known ones.
+
+    Parameters
+    ----------
+    names : list
+        One per feature.
+    categories : dict of int to Categories
+        By position of the feature; all other features are numeric.
+    integral : bool ndarray of shape (n_features,)
+        Whether a column was of integer dtype, so that its values are integers.
+    """
+
+    names: list
+    categories: dict
+    integral: np.ndarray
+
+    @classmethod
+    def fit(cls, X, names, categorical):
+        """Learn the kinds of X's columns.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows, n_features)
+            An ndarray is numeric.
+        names : list
+        categorical : bool ndarray of shape (n_features,)
+            Which columns hold categories.
+
+        Returns
+        -------
+        schema : Schema
+
+        Raises
+        ------
+        ValueError
+            If a column can be neither: a date, say, or text that nobody called a
+            category; or if it has more than 1,000 categories.
+        """
+        columns = _columns(X)
+        integral = np.array([column.dtype.kind in "iu" for column in columns])
+        categories = {}
+        for position, (name, column) in enumerate(zip(names, columns, strict=True)):
+            _check_kind(name, column.dtype, categorical[position])
+            if categorical[position]:
+                categories[position] = known = _fit_categories(name, column)
+                if len(known) > _MOST_CATEGORIES:
+                    raise ValueError(
+                        f"Column {name!r} of X has {len(known)} categories; at most "
+                        f"{_MOST_CATEGORIES} are supported. If it names or numbers the rows, drop "
+                        "it; if it holds numbers, convert it, for example by pandas.to_numeric; "
+                        "otherwise group its rare categories."
+                    )
+        return cls(names, categories, integral & ~categorical)
+
+    def read(self, X):
+        """Read rows as numbers.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_features)
+            With the columns that were fitted.
+
+        Returns
+        -------
+        values : ndarray of shape (n_rows, n_features)
+            float64; NaN where a number is missing.
+
+        Raises
+        ------
+        ValueError
+            If a category is unknown, or what should be a number is none.
+        """
+        if not (self.categories or is_frame(X)):
+            return np.ascontiguousarray(X, dtype=np.float64)
+        columns = _columns(X)
+        values = np.empty((len(X), len(columns)))
+        for position, (name, column) in enumerate(zip(self.names, columns, strict=True)):
+            known = self.categories.get(position)
+            values[:, position] = (
+                _numbers(column, name) if known is None else _codes(column, name, known)
+            )
+        return values
+
+    def dtypes(self, X):
+        """NumPy dtype of each of X's columns; float64 where it has none."""
+        dtypes = [_numpy_dtype(column.dtype) for column in _columns(X)]
+        return [dtype if dtype.kind in "biuf" else np.dtype(np.float64) for dtype in dtypes]
+
+    def write(self, X, before, after):
+        """Return a copy of X with new values, in X's container, index and dtypes.
+
+        Cells whose value did not change keep X's own bits.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_features)
+        before : ndarray of shape (n_rows, n_features)
+            What `read` makes of X.
+        after : ndarray of shape (n_rows, n_features)
+            What it is to make of the copy.
+
+        Returns
+        -------
+        copy : DataFrame or ndarray of shape (n_rows, n_features)
+        """
+        moved = before != after
+        copy = X.copy() if is_frame(X) else np.array(X, dtype=self.dtypes(X)[0])
+        for position in np.flatnonzero(moved.any(axis=0)):
+            rows = moved[:, position]
+            cells = self.cells(position, after[rows, position])
+            if not is_frame(X):
+                copy = copy.astype(np.result_type(copy, _smallest_dtype(cells, copy.dtype)))
+                copy[rows, position] = cells
+                continue
+            column = X.iloc[:, position].copy()
+            dtype = _numpy_dtype(column.dtype)
+            if getattr(column.dtype, "categories", None) is not None:
+                column = _with_categories(column, self.categories[position])
+            elif dtype.kind in "biuf":
+                exact = _smallest_dtype(cells, dtype)
+                column = column if exact == dtype else column.astype(exact)
+                cells = cells.astype(exact)
+            elif self.integral[position]:
+                cells = cells.astype(np.int64).astype(object)
+            column[rows] = cells
+            copy.isetitem(position, column)
+        return copy
+
+    def cells(self, position, values):
+        """Values of one feature as the user writes them."""
+        if position not in self.categories:
+            return values
+        known = np.empty(len(self.categories[position]), dtype=object)
+        known[:] = self.categories[position].values
+        return known[values.astype(np.intp)]
+
+
+def _columns(X):
+    """Return the columns of X, each with a dtype."""
+    if is_frame(X):
+        return [X.iloc[:, position] for position in range(X.shape[1])]
+    numeric = isinstance(X, np.ndarray) and X.dtype.kind in "biuf"
+    return list((X if numeric else np.asarray(X, dtype=np.float64)).T)
+
+
+def _numpy_dtype(dtype):
+    """Return NumPy's dtype of a column of a DataFrame; object where it has none."""
+    dtype = getattr(dtype, "numpy_dtype", dtype)
+    return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
+
+
+def _smallest_dtype(cells, dtype):
+    """Return `dtype` if it holds all cells (categories of another dtype may not fit)."""
+    return dtype if (cells.astype(dtype) == cells).all() else np.dtype(np.float64)
+
+
+def _check_kind(name, dtype, categorical):
+    if hasattr(dtype, "fill_value"):
+        problem = "which is sparse", "convert it by .sparse.to_dense()"
+    elif dtype.kind not in "biufOUST":
+        problem = (
+            "which is neither a number nor a category",
+            "derive numbers from it, such as days or years since",
+        )
+    elif not categorical and (dtype.kind not in "biuf"):
+        problem = (
+            "but is not among categorical_features",
+            "name it there if it holds categories, or convert it by pandas.to_numeric",
+        )
+    else:
+        return
+    raise ValueError(f"Column {name!r} of X has dtype {dtype}, {problem[0]}; {problem[1]}.")
+
+
+def _cells(column):
+    """Cells of a Series, or of an array of floats, as objects; None where missing."""
+    frame_like = hasattr(column, "isna")
+    cells = column.to_numpy(dtype=object) if frame_like else column.astype(object)
+    missing = column.isna().to_numpy() if frame_like else np.isnan(column)
+    return np.where(missing, None, cells)
+
+
+def _in_order(values):
+    try:
+        return sorted(values)
+    except TypeError:
+        return sorted(values, key=lambda value: (type(value).__name__, str(value)))
+
+
+def _fit_categories(name, column):
+    try:
+        return Categories.fit(column)
+    except TypeError as error:
+        raise ValueError(
+            f"Column {name!r} of X holds values that cannot be categories ({error}). Categories "
+            "are strings, numbers or booleans."
+        ) from error
+
+
+def _codes(column, name, known):
+    cells = _cells(column)
+    try:
+        codes = known.codes(cells)
+    except TypeError:
+        codes = np.full(len(cells), -1)
+    unknown = np.flatnonzero(codes < 0)
+    if len(unknown):
+        cell, values = cells[unknown[0]], [value for value in known.values if value is not None]
+        what = "a missing value" if cell is None else f"the unknown category {cell!r}"
+        listed = f"{', '.join(map(repr, values[:10]))}{', ...' if len(values) > 10 else ''}"
+        raise ValueError(
+            f"Column {name!r} of X holds {what} (row {unknown[0]}), which was not there when the "
+            f"estimator was fitted; known are {listed}. A pandas category dtype, given to the "
+            "whole data before it is split, declares all categories beforehand."
+        )
+    return codes
+
+
+def _numbers(column, name):
+    if column.dtype.kind in "biuf" and not hasattr(column.dtype, "na_value"):
+        return np.asarray(column, dtype=np.float64)
+    try:
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Column {name!r} of X was numeric when the estimator was fitted, but now has dtype "
+            f"{column.dtype} and cannot be converted ({error}). Convert it by pandas.to_numeric."
+        ) from error
+
+
+def _with_categories(column, known):
+    """Return a categorical Series whose dtype holds all known categories."""
+    declared = column.dtype.categories.tolist()
+    values = [value for value in known.values if value is not None]
+    if set(values) <= set(declared):
+        return column
+    return column.cat.set_categories(values + [value for value in declared if value not in values])
