@@ -44,7 +44,7 @@ def bare(clf, X, y, epochs, batch_size, n_counterfactuals):
     """Do the same by hand; `clf` lends its scaling and its seed."""
     space = clf.feature_space_
     low, high = (
-        torch.as_tensor(space.encode(bound), dtype=torch.float32) for bound in space.domain
+        torch.as_tensor(space.scaled(bound), dtype=torch.float32) for bound in space.domain
     )
     return train(
         torch.as_tensor(space.encode(X), dtype=torch.float32),

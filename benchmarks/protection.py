@@ -36,7 +36,7 @@ def sensitivity(way, seed, tau=0.75):
         tau=tau,
         random_state=seed,
     )
-    protect = Constraints.protect if way == "masked" else lambda self, exemplars, found: exemplars
+    protect = Constraints.protect if way == "masked" else lambda self, exemplars, *_: exemplars
     with mock.patch.object(Constraints, "protect", protect):
         clf.fit(X, y)
     weights = clf.net_.module_[0].weight.detach()

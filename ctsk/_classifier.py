@@ -86,9 +86,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         leaves the feature free. ``"auto"`` infers the domain of a feature from the
         training rows, as do features that are not named. For numbers that is the
         range of three standard deviations around the mean, widened to hold all
-        training rows; it knows nothing of what a number means: say ``(0, None)`` of
-        what cannot be negative. For categories it is those that training rows
-        hold. None leaves all features free. A value outside the domain may stay.
+        training rows, and cut at zero where none of them is negative (or positive).
+        For categories it is those that training rows hold. None leaves all features free. A value outside the domain may stay.
     feature_costs : dict, sequence or None, default=None
         What it costs to change a feature by one unit of X, or to another
         category, by column name or index, or one number per feature: the weights

@@ -83,12 +83,12 @@ class Explanation:
     @property
     def factual_encoded(self):
         """The factuals in module units, for metrics; ndarray of float64."""
-        return self.feature_space.encode(self._values(self.factual))
+        return self.feature_space.encode(self.factual)
 
     @property
     def counterfactual_encoded(self):
         """The counterfactuals in module units, for metrics; ndarray of float64."""
-        return self.feature_space.encode(self._values(self.counterfactual))
+        return self.feature_space.encode(self.counterfactual)
 
     def __len__(self):
         """Return the number of rows."""

@@ -59,8 +59,9 @@ class FeatureSpace:
         Notes
         -----
         The inferred domain of a numeric feature is
-        :math:`[\min(\mu - 3\sigma, \min x), \max(\mu + 3\sigma, \max x)]`, that of
-        a category all that training rows hold, without the missing one.
+        :math:`[\min(\mu - 3\sigma, \min x), \max(\mu + 3\sigma, \max x)]`, but ends at
+        zero where no training row lies beyond: there are no negative ages and debts.
+        That of a category is all that training rows hold, without the missing one.
         """
         is_numeric = ~np.isin(np.arange(values.shape[1]), list(schema.categories))
         center, scale, low, high = _statistics(values[:, is_numeric])
@@ -109,7 +110,11 @@ class FeatureSpace:
             values[:, feature] = columns[:, group].argmax(axis=1)
         return values
 
-    def encode(self, values):
+    def encode(self, X):
+        """Map X, in the user's units, to module rows."""
+        return self.encode_values(self.schema.read(X))
+
+    def encode_values(self, values):
         """Map values to module rows."""
         return self.scaled(self.expand(values))
 
@@ -191,8 +196,10 @@ def _statistics(X):
         return (np.empty(0),) * 4
     scaler = StandardScaler().fit(X)
     spread = 3 * np.sqrt(scaler.var_)
-    low = np.minimum(scaler.mean_ - spread, X.min(axis=0))
-    high = np.maximum(scaler.mean_ + spread, X.max(axis=0))
+    least, most = X.min(axis=0), X.max(axis=0)
+    floor, ceiling = np.where(least >= 0, 0, -np.inf), np.where(most <= 0, 0, np.inf)
+    low = np.minimum(least, np.maximum(floor, scaler.mean_ - spread))
+    high = np.maximum(most, np.minimum(ceiling, scaler.mean_ + spread))
     return scaler.mean_, scaler.scale_, low, high
 
 

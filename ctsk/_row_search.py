@@ -85,7 +85,10 @@ class RowSearch:
         found, reason = np.concatenate(found), np.concatenate(reason)
         proba = self.predict_proba(found, np.arange(len(found)))
         predictions = proba.argmax(axis=1)
+        valid = predictions == targets
         mature = proba[np.arange(len(found)), targets] >= self.tau
+        # The search and its judge may differ in the last bit.
+        reason[valid & mature] = None
         return Explanation(
             counterfactual=schema.write(factual, values, found),
             factual=schema.write(factual, values, values),
@@ -93,7 +96,7 @@ class RowSearch:
             prediction=classes[predictions],
             factual_prediction=classes[factual_predictions],
             proba=proba,
-            valid=predictions == targets,
+            valid=valid,
             mature=mature,
             n_iter=np.concatenate(n_iter),
             cost=self._cost(values, found),
@@ -105,7 +108,7 @@ class RowSearch:
     def _cost(self, values, found):
         return np.concatenate(
             [
-                np.abs(self.space.encode(found[rows]) - self.space.encode(values[rows]))
+                np.abs(self.space.encode_values(found[rows]) - self.space.encode_values(values[rows]))
                 @ self.costs
                 for rows in gen_batches(len(values), CHUNK)
             ]
@@ -115,7 +118,7 @@ class RowSearch:
         space, device = self.space, next(self.module.parameters()).device
         values, targets = values[positions], targets[positions]
         box = self.constraints.of_rows(positions).box(space.expand(values))
-        factual_rows = space.encode(values).astype(np.float32)
+        factual_rows = space.encode_values(values).astype(np.float32)
 
         def tensor(array, dtype=torch.float32):
             return torch.as_tensor(array, dtype=dtype, device=device)

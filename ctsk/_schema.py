@@ -1,5 +1,6 @@
 """What the columns of X hold: read as numbers, written back as the user's own values."""
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,9 +122,16 @@ class Schema:
         integral = np.array([column.dtype.kind in "iu" for column in columns])
         categories = {}
         for position, (name, column) in enumerate(zip(names, columns, strict=True)):
-            _check_kind(name, column.dtype, categorical[position])
+            _check_kind(name, column.dtype)
+            if not categorical[position] and column.dtype.kind not in "biuf":
+                raise ValueError(
+                    f"Column {name!r} of X has dtype {column.dtype}, but is not among "
+                    "categorical_features; name it there if it holds categories, or convert it by "
+                    "pandas.to_numeric."
+                )
             if categorical[position]:
-                categories[position] = known = _fit_categories(name, column)
+                with _hashing(name):
+                    categories[position] = known = Categories.fit(column)
                 if len(known) > _MOST_CATEGORIES:
                     raise ValueError(
                         f"Column {name!r} of X has {len(known)} categories; at most "
@@ -235,18 +243,14 @@ def _smallest_dtype(cells, dtype):
     return dtype if (cells.astype(dtype) == cells).all() else np.dtype(np.float64)
 
 
-def _check_kind(name, dtype, categorical):
+def _check_kind(name, dtype):
+    """Refuse dtypes that hold neither numbers nor categories."""
     if hasattr(dtype, "fill_value"):
         problem = "which is sparse", "convert it by .sparse.to_dense()"
     elif dtype.kind not in "biufOUST":
         problem = (
             "which is neither a number nor a category",
             "derive numbers from it, such as days or years since",
-        )
-    elif not categorical and (dtype.kind not in "biuf"):
-        problem = (
-            "but is not among categorical_features",
-            "name it there if it holds categories, or convert it by pandas.to_numeric",
         )
     else:
         return
@@ -268,9 +272,10 @@ def _in_order(values):
         return sorted(values, key=lambda value: (type(value).__name__, str(value)))
 
 
-def _fit_categories(name, column):
+@contextlib.contextmanager
+def _hashing(name):
     try:
-        return Categories.fit(column)
+        yield
     except TypeError as error:
         raise ValueError(
             f"Column {name!r} of X holds values that cannot be categories ({error}). Categories "
@@ -280,10 +285,8 @@ def _fit_categories(name, column):
 
 def _codes(column, name, known):
     cells = _cells(column)
-    try:
+    with _hashing(name):
         codes = known.codes(cells)
-    except TypeError:
-        codes = np.full(len(cells), -1)
     unknown = np.flatnonzero(codes < 0)
     if len(unknown):
         cell, values = cells[unknown[0]], [value for value in known.values if value is not None]
@@ -298,8 +301,9 @@ def _codes(column, name, known):
 
 
 def _numbers(column, name):
-    if column.dtype.kind in "biuf" and not hasattr(column.dtype, "na_value"):
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
         return np.asarray(column, dtype=np.float64)
+    _check_kind(name, column.dtype)
     try:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:

@@ -45,15 +45,15 @@ def check_categorical(categorical_features, names, X):
         if is_frame(X):
             categorical[:] = [dtype.kind not in "iufcmM" for dtype in X.dtypes]
         return categorical
-    listed = np.asarray(categorical_features)
-    if listed.dtype == bool:
-        if listed.shape != categorical.shape:
+    listed = list(categorical_features)
+    if listed and all(isinstance(entry, bool | np.bool_) for entry in listed):
+        if len(listed) != len(names):
             raise ValueError(
-                f"categorical_features is a mask of shape {listed.shape}; it needs one entry for "
-                f"each of the {len(names)} features."
+                f"categorical_features is a mask of {len(listed)} entries; it needs one for each "
+                f"of the {len(names)} features."
             )
-        return listed
-    for feature in np.ravel(listed).tolist():
+        return np.array(listed, dtype=bool)
+    for feature in listed:
         categorical[_position(feature, names, "categorical_features")] = True
     return categorical
 

@@ -44,7 +44,7 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
     device = validation.check_device(estimator.device) if net is None else net.device
     own = estimator.module is None
     space = estimator.feature_space_
-    rows = space.encode(values).astype(np.float32)
+    rows = space.encode_values(values).astype(np.float32)
     with contextlib.nullcontext() if own else forked_random_state(random, device):
         n_before = 0 if net is None else len(net.history)
         settings = {

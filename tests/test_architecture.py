@@ -7,23 +7,28 @@ from pathlib import Path
 import ctsk
 
 ROOT = Path(ctsk.__file__).parent
-LEAVES = {"_energy", "_constraints", "_modules", "_threads", "exceptions"}
-SPACE = LEAVES | {"_feature_space"}
+LEAVES = {"_energy", "_groups", "_constraints", "_modules", "_threads", "exceptions"}
+SPACE = LEAVES | {"_schema", "_feature_space", "_specification"}
 NET = LEAVES | {"_sampling", "_objective"}
 # room: rooms of ctsk that it may import
 ALLOWED = {
     **dict.fromkeys(LEAVES, set()),
+    "_constraints": {"_groups"},
     "generators": LEAVES | {"generators"},
-    "metrics": {"metrics"},
+    "metrics": {"metrics", "_modules", "_validation"},
     "_sampling": LEAVES,
     "_objective": LEAVES,
-    "_feature_space": LEAVES,
+    "_schema": set(),
+    "_feature_space": LEAVES | {"_schema"},
+    "_specification": LEAVES | {"_schema"},
     "_validation": SPACE,
     "_explanation": SPACE,
-    "_inference": SPACE | {"generators"},
+    "_inference": SPACE,
+    "_row_search": SPACE | {"generators", "_explanation", "_inference"},
     "_net": NET,
     "_training": NET | {"_net", "_validation"},
-    "_classifier": SPACE | {"generators", "_validation", "_explanation", "_inference", "_training"},
+    "_classifier": SPACE
+    | {"generators", "_validation", "_explanation", "_inference", "_row_search", "_training"},
 }
 
 
@@ -31,6 +36,8 @@ THIRD_PARTY = {
     **dict.fromkeys(LEAVES, {"numpy", "torch"}),
     "generators": {"torch", "sklearn"},
     "metrics": {"numpy", "sklearn", "torch"},
+    "_schema": {"numpy", "pandas"},
+    "_specification": {"numpy"},
     "_sampling": {"torch", "sklearn"},
     "_objective": {"torch"},
     "_net": {"torch", "skorch"},

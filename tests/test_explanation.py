@@ -1,8 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator
@@ -234,70 +232,11 @@ def test_explanation_does_not_change_with_the_rows_it_was_made_for(fitted, diabe
     pd.testing.assert_frame_equal(explanation.factual, diabetes[0].head(5))
 
 
-@st.composite
-def schemas(draw):
-    """Columns of any numeric dtype, some outside their domain, and a mutability for each."""
-    n_columns = draw(st.integers(1, 8))
-    dtype = st.sampled_from(["float64", "float32", "int64", "int8", "Int64", "Float32", "bool"])
-    word = st.sampled_from(["both", "increase", "decrease", "none"])
-    bounds = st.sampled_from(["auto", None, (None, 5.0), (-2.5, None), (-1.0, 1.0), (0.3, 0.3)])
-    return [(draw(dtype), draw(word), draw(bounds)) for _ in range(n_columns)]
-
-
-@given(
-    schema=schemas(),
-    seed=st.integers(0, 2**16),
-    n_classes=st.integers(2, 3),
-    generator=st.sampled_from(["generic", "eccco"]),
-    as_array=st.booleans(),
-)
-@settings(max_examples=60)
-def test_promise_holds_on_the_rows_returned_for_any_schema(
-    schema, seed, n_classes, generator, as_array
-):
-    rng = np.random.default_rng(seed)
-    numbers = rng.normal(scale=10.0 ** rng.integers(-1, 2, len(schema)), size=(60, len(schema)))
-    frame = pd.DataFrame(
-        {
-            f"c{i}": (column > 0 if dtype == "bool" else column.round(2 if "loat" in dtype else 0))
-            for i, (column, (dtype, _, _)) in enumerate(zip(numbers.T, schema, strict=True))
-        }
-    )
-    frame = frame.clip(-100, 100).astype({f"c{i}": kind for i, (kind, _, _) in enumerate(schema)})
-    frame.index = rng.permutation(60)
-    X = frame.to_numpy(dtype=rng.choice(["float64", "float32"])) if as_array else frame
-    y = rng.permutation(np.arange(60) % n_classes)
-    mutability, domain = [word for _, word, _ in schema], [bounds for _, _, bounds in schema]
-    clf = CounterfactualTrainedClassifier(
-        (4,), max_epochs=1, lr=0.1, generator=generator, mutability=mutability, domain=domain,
-        random_state=seed,
-    ).fit(X, y)  # fmt: skip
-    explanation = clf.explain(X, tau=0.6, T=15)
-
-    found = explanation.counterfactual
-    assert_array_equal(clf.predict(found), explanation.prediction)
-    assert_array_equal(explanation.valid, explanation.prediction == explanation.target)
-    if not as_array:
-        assert found.index.equals(X.index)
-        assert (found.dtypes == X.dtypes).all()
-        X, found = (rows.to_numpy(dtype=float) for rows in (X, found))
-    assert np.isfinite(found).all()
-    for column, word in enumerate(mutability):
-        before, after = X[:, column], found[:, column]
-        low, high = clf.constraints_.low[column], clf.constraints_.high[column]
-        assert (after >= np.minimum(low, before)).all()
-        assert (after <= np.maximum(high, before)).all()
-        if word in ("increase", "none"):
-            assert (after >= before).all()
-        if word in ("decrease", "none"):
-            assert (after <= before).all()
-
-
 def test_many_rows_are_searched_like_few(fitted_iris, iris, monkeypatch):
-    from ctsk import _inference
+    from ctsk import _row_search
 
     whole = fitted_iris.explain(iris[0])
-    monkeypatch.setattr(_inference, "_CHUNK", 7)
+    monkeypatch.setattr(_row_search, "CHUNK", 7)
     parts = fitted_iris.explain(iris[0])
     np.testing.assert_allclose(parts.counterfactual, whole.counterfactual, rtol=1e-4)
     assert_array_equal(parts.n_iter, whole.n_iter)

@@ -1,11 +1,13 @@
 """How well a model withstands attacks."""
 
-import copy
-
 import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 from torch.nn.functional import cross_entropy
+
+from ctsk._modules import inference_copy
+from ctsk._validation import check_X, encode_labels
 
 
 def robust_accuracy(estimator, X, y, *, epsilon=0.1):
@@ -20,8 +22,8 @@ def robust_accuracy(estimator, X, y, *, epsilon=0.1):
     y : array-like of shape (n_rows,)
         Labels.
     epsilon : float, default=0.1
-        How far each feature is moved, in module units: with
-        ``standardize=True``, in standard deviations.
+        How far each numeric feature is moved, in module units: with
+        ``standardize=True``, in standard deviations. Categories stay.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def robust_accuracy(estimator, X, y, *, epsilon=0.1):
 
     Notes
     -----
-    Each row is attacked once, :math:`x + \epsilon \,
+    Each row is attacked once in its numeric features, :math:`x + \epsilon \,
     \mathrm{sign}\, \nabla_x \mathrm{CE}(M(x), y)` [1]_, in float64.
 
     References
@@ -54,19 +56,18 @@ def robust_accuracy(estimator, X, y, *, epsilon=0.1):
     True
     """
     check_is_fitted(estimator)
-    X, y = validate_data(estimator, X, y, reset=False, dtype=np.float64)
-    unknown = np.flatnonzero(~np.isin(y, estimator.classes_))
-    if len(unknown):
-        raise ValueError(
-            f"y holds the label {y[unknown].tolist()[0]!r} (row {unknown[0]}), which is not one of "
-            f"the classes {estimator.classes_.tolist()} that the estimator knows."
-        )
-    module = copy.deepcopy(estimator.net_.module_).double().eval()
+    values, y = check_X(estimator, X), column_or_1d(y)
+    check_consistent_length(values, y)
+    remedy = "Leave out rows of classes that the estimator does not know."
+    labels = encode_labels(np.asarray(y), estimator.classes_, "y", remedy)
+    space = estimator.feature_space_
+    module = inference_copy(estimator.net_.module_, torch.float64)
     device = next(module.parameters()).device
-    rows = torch.as_tensor(estimator.feature_space_.encode(X), device=device)
-    labels = torch.as_tensor(np.searchsorted(estimator.classes_, y), device=device)
-    rows.requires_grad_()
-    (gradients,) = torch.autograd.grad(cross_entropy(module(rows), labels, reduction="sum"), rows)
-    with torch.no_grad():
-        attacked = module(rows + epsilon * gradients.sign()).argmax(dim=1)
+    rows = torch.as_tensor(space.encode_values(values), device=device).requires_grad_()
+    labels = torch.as_tensor(labels, device=device)
+    with torch.enable_grad():
+        losses = cross_entropy(module(rows), labels, reduction="sum")
+    (gradients,) = torch.autograd.grad(losses, rows)
+    gradients[:, space.groups.n_numeric :] = 0
+    attacked = module(rows.detach() + epsilon * gradients.sign()).argmax(dim=1)
     return float((attacked == labels).double().mean())

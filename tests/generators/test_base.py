@@ -5,6 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctsk import ECCCoGenerator, GenericGenerator
+from ctsk._constraints import Box
+from ctsk._groups import OneHotGroups
 
 GENERATORS = [
     pytest.param(GenericGenerator(), id="generic"),
@@ -12,8 +14,12 @@ GENERATORS = [
 ]
 
 
-def open_box(factuals, margin=1e3):
-    return factuals - margin, factuals + margin
+def search(generator, model, factuals, targets, lower=-1e3, upper=1e3, groups=None, **settings):
+    """Search in a box, all features at the same cost."""
+    lower, upper = (torch.as_tensor(bound).expand_as(factuals) for bound in (lower, upper))
+    box = Box(lower, upper, groups or OneHotGroups(factuals.shape[1]))
+    costs = settings.pop("costs", torch.ones_like(factuals[0]))
+    return generator.generate(model, factuals, targets, box, costs=costs, **settings)
 
 
 def softmax(logits):
@@ -21,7 +27,7 @@ def softmax(logits):
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def path_by_hand(generator, W, b, x, target, lower, upper, *, tau, T):
+def path_by_hand(generator, W, b, x, target, lower, upper, costs, *, tau, T):
     """Section "search" of the design for one row and a linear model, in NumPy."""
     path = [x]
     scale = max(1, round(T / 25))
@@ -32,7 +38,7 @@ def path_by_hand(generator, W, b, x, target, lower, upper, *, tau, T):
         if proba[target] >= tau:
             break
         gradient = W.T @ (proba - np.eye(len(b))[target])
-        gradient = gradient + generator.lambda_cost * np.sign(state - x)
+        gradient = gradient + generator.lambda_cost * costs * np.sign(state - x)
         if isinstance(generator, ECCCoGenerator):
             phi = scale / 10 * (scale + t) ** -0.9
             slope = 1 + 2e-3 * -logits[target]
@@ -48,18 +54,23 @@ def test_every_step_equals_the_formula(linear, generator, T):
     X = rng.normal(size=(20, 3))
     targets = rng.integers(0, 2, size=20)
     lower, upper = X - rng.uniform(0, 2, X.shape), X + rng.uniform(0, 2, X.shape)
-    result = generator.generate(
+    costs = rng.uniform(0, 50, size=3)
+    result = search(
+        generator,
         linear,
         torch.tensor(X),
         torch.tensor(targets),
-        (torch.tensor(lower), torch.tensor(upper)),
+        torch.tensor(lower),
+        torch.tensor(upper),
+        costs=torch.tensor(costs),
         tau=0.9,
         T=T,
         return_path=True,
     )
     W, b = linear.weight.detach().numpy(), linear.bias.detach().numpy()
     for i, path in enumerate(result.path.numpy()):
-        hand = path_by_hand(generator, W, b, X[i], targets[i], lower[i], upper[i], tau=0.9, T=T)
+        row = X[i], targets[i], lower[i], upper[i]
+        hand = path_by_hand(generator, W, b, *row, costs, tau=0.9, T=T)
         n_iter = result.n_iter[i].item()
         assert n_iter == len(hand) - 1
         np.testing.assert_allclose(path[: n_iter + 1], hand, rtol=1e-10, atol=1e-12)
@@ -71,9 +82,7 @@ def test_every_step_equals_the_formula(linear, generator, T):
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_row_that_is_mature_already_takes_no_step(linear, generator):
     factuals = torch.tensor([[9.0, -9.0, 0.0]], dtype=torch.float64)
-    result = generator.generate(
-        linear, factuals, torch.tensor([0]), open_box(factuals), tau=0.9, T=5, epsilon=0.3
-    )
+    result = search(generator, linear, factuals, torch.tensor([0]), tau=0.9, T=5, epsilon=0.3)
     assert result.n_iter.item() == 0
     assert result.mature.item()
     assert torch.equal(result.counterfactuals, factuals)
@@ -95,11 +104,11 @@ def test_nascent_is_the_last_state_inside_the_epsilon_ball(seed, epsilon, step_s
         return rows @ W.T + torch.sin(3 * rows) @ W.T
 
     factuals = torch.tensor(rng.normal(size=(15, 2)))
-    result = ECCCoGenerator(step_size=step_size).generate(
+    result = search(
+        ECCCoGenerator(step_size=step_size),
         model,
         factuals,
         torch.tensor(rng.integers(0, 3, size=15)),
-        open_box(factuals),
         tau=0.9,
         T=12,
         epsilon=epsilon,
@@ -119,11 +128,13 @@ def test_states_never_leave_their_box(seed):
     factuals = torch.tensor(rng.normal(size=(10, 4)))
     width = torch.tensor(rng.uniform(0, 1, size=(10, 4)) * rng.integers(0, 2, size=(10, 4)))
     lower, upper = factuals - width, factuals + width
-    result = ECCCoGenerator().generate(
+    result = search(
+        ECCCoGenerator(),
         lambda rows: rows @ W.T,
         factuals,
         torch.tensor(rng.integers(0, 2, size=10)),
-        (lower, upper),
+        lower,
+        upper,
         tau=0.9,
         T=10,
         return_path=True,
@@ -139,10 +150,10 @@ def test_rows_do_not_influence_each_other(linear, generator):
     factuals = torch.randn(8, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     targets = torch.tensor([0, 1] * 4)
     arguments = {"tau": 0.9, "T": 20, "epsilon": 0.3}
-    together = generator.generate(linear, factuals, targets, open_box(factuals), **arguments)
+    together = search(generator, linear, factuals, targets, **arguments)
     for i in range(8):
         row = factuals[i : i + 1]
-        alone = generator.generate(linear, row, targets[i : i + 1], open_box(row), **arguments)
+        alone = search(generator, linear, row, targets[i : i + 1], **arguments)
         torch.testing.assert_close(alone.counterfactuals[0], together.counterfactuals[i])
         torch.testing.assert_close(alone.nascent[0], together.nascent[i])
         assert alone.n_iter[0] == together.n_iter[i]
@@ -157,9 +168,7 @@ def test_finished_rows_leave_the_batch(linear):
 
     factuals = torch.linspace(-2, 2, 9, dtype=torch.float64)[:, None].repeat(1, 3)
     targets = torch.zeros(9, dtype=torch.int64)
-    result = GenericGenerator().generate(
-        model, factuals, targets, open_box(factuals), tau=0.7, T=40
-    )
+    result = search(GenericGenerator(), model, factuals, targets, tau=0.7, T=40)
     # A row is seen at every step up to its last, and a finished one once more, to judge it.
     last = int(result.n_iter.max())
     assert seen == [int((result.n_iter >= t).sum()) for t in range(last + 1)]
@@ -175,9 +184,9 @@ def test_row_that_is_turned_down_goes_on_searching(linear):
         return states[:, 0] < -2.0
 
     arguments = {"tau": 0.6, "T": 200}
-    eager = GenericGenerator().generate(linear, factuals, targets, open_box(factuals), **arguments)
-    strict = GenericGenerator().generate(
-        linear, factuals, targets, open_box(factuals), accept=accept, **arguments
+    eager = search(GenericGenerator(), linear, factuals, targets, **arguments)
+    strict = search(
+        GenericGenerator(), linear, factuals, targets, accept=accept, **arguments
     )
     assert (eager.counterfactuals[:, 0] > -2.0).all()
     assert (strict.counterfactuals[:, 0] < -2.0).all()
@@ -187,16 +196,17 @@ def test_row_that_is_turned_down_goes_on_searching(linear):
 
 def test_row_that_is_never_accepted_is_not_mature(linear):
     factuals = torch.zeros(1, 3, dtype=torch.float64)
-    result = GenericGenerator().generate(
+    result = search(
+        GenericGenerator(),
         linear,
         factuals,
         torch.tensor([1]),
-        open_box(factuals),
         tau=0.6,
         T=10,
         accept=lambda states, rows: torch.zeros(len(rows), dtype=torch.bool),
     )
     assert not result.mature.item()
+    assert result.refused.item()
     assert result.n_iter.item() == 10
 
 
@@ -206,9 +216,15 @@ def test_coordinate_that_overflows_stays_where_it_was():
         return steep + torch.stack([rows[:, 1], -rows[:, 1]], dim=1)
 
     factuals = torch.tensor([[-1.0, 0.0]])
-    box = torch.full_like(factuals, -torch.inf), torch.full_like(factuals, torch.inf)
-    result = GenericGenerator(step_size=1e3).generate(
-        model, factuals, torch.tensor([0]), box, tau=0.9, T=5
+    result = search(
+        GenericGenerator(step_size=1e3),
+        model,
+        factuals,
+        torch.tensor([0]),
+        -torch.inf,
+        torch.inf,
+        tau=0.9,
+        T=5,
     )
     assert result.counterfactuals.isfinite().all()
 
@@ -217,9 +233,7 @@ def test_coordinate_that_overflows_stays_where_it_was():
 def test_search_changes_neither_model_nor_factuals(linear, generator):
     factuals = torch.zeros(4, 3, dtype=torch.float64)
     before = [weights.clone() for weights in linear.parameters()]
-    generator.generate(
-        linear, factuals, torch.tensor([0, 1, 0, 1]), open_box(factuals), tau=0.9, T=5
-    )
+    search(generator, linear, factuals, torch.tensor([0, 1, 0, 1]), tau=0.9, T=5)
     assert not factuals.any()
     assert not factuals.requires_grad
     for weights, old in zip(linear.parameters(), before, strict=True):
@@ -238,4 +252,44 @@ def test_search_changes_neither_model_nor_factuals(linear, generator):
 def test_parameter_out_of_range_is_refused_by_name(linear, generator, name):
     factuals = torch.zeros(1, 3, dtype=torch.float64)
     with pytest.raises(ValueError, match=name):
-        generator.generate(linear, factuals, torch.tensor([1]), open_box(factuals), tau=0.9, T=5)
+        search(generator, linear, factuals, torch.tensor([1]), tau=0.9, T=5)
+
+
+# Two numbers, then a category of three.
+GROUPS = OneHotGroups(2, (3,), (False,))
+
+
+def category_model(rows):
+    """Only the third category and the second number speak for class 1."""
+    weights = torch.tensor([0.0, 0.1, -0.5, -0.2, 1.5], dtype=rows.dtype)
+    return torch.stack([-(rows @ weights), rows @ weights], dim=1)
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_category_is_searched_on_the_simplex_and_returned_hard(generator):
+    factuals = torch.tensor([[0.0, 0.0, 1.0, 0.0, 0.0]], dtype=torch.float64)
+    lower = torch.tensor([-1e3, -1e3, 0.0, 0.0, 0.0], dtype=torch.float64)
+    upper = torch.tensor([1e3, 1e3, 1.0, 1.0, 1.0], dtype=torch.float64)
+    result = search(
+        generator, category_model, factuals, torch.tensor([1]), lower, upper, GROUPS,
+        tau=0.9, T=60, return_path=True,
+    )  # fmt: skip
+    relaxed = result.path[0, 1 : result.n_iter.item(), 2:]
+    assert ((relaxed > 0) & (relaxed < 1)).any()
+    torch.testing.assert_close(result.path[0, :, 2:].sum(dim=1), torch.ones(61).double())
+    assert result.mature.item()
+    assert result.counterfactuals[0, 2:].tolist() == [0.0, 0.0, 1.0]
+    judged = torch.softmax(category_model(result.counterfactuals), dim=1)[0, 1]
+    assert judged >= 0.9
+
+
+def test_category_that_may_not_be_reached_gets_no_weight():
+    factuals = torch.tensor([[0.0, 0.0, 1.0, 0.0, 0.0]], dtype=torch.float64)
+    lower = torch.tensor([-1e3, -1e3, 0.0, 0.0, 0.0], dtype=torch.float64)
+    upper = torch.tensor([1e3, 1e3, 1.0, 1.0, 0.0], dtype=torch.float64)
+    result = search(
+        GenericGenerator(), category_model, factuals, torch.tensor([1]), lower, upper, GROUPS,
+        tau=0.9, T=20, return_path=True,
+    )  # fmt: skip
+    assert not result.path[..., 4].any()
+    assert result.path[..., 3].any()

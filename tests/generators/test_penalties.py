@@ -1,12 +1,14 @@
 import pytest
 import torch
 
+from ctsk.generators._base import Step
 from ctsk.generators._penalties import energy_schedule, l1_distance, ridged_energy
 
 
-def test_l1_distance_sums_over_features():
+def test_l1_distance_sums_over_features_by_their_costs():
     rows, factuals = torch.tensor([[1.0, -2.0], [0.0, 0.5]]), torch.zeros(2, 2)
-    assert l1_distance(rows, factuals).tolist() == [3.0, 0.5]
+    step = Step(rows, factuals, torch.zeros(2), torch.tensor([1.0, 3.0]), t=1, T=5)
+    assert l1_distance(step).tolist() == [7.0, 1.5]
 
 
 def test_ridged_energy_is_energy_plus_a_thousandth_of_its_square():

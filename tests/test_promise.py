@@ -1,0 +1,42 @@
+"""Constraints hold on the rows that the user is handed: every kind of column, every form."""
+
+import functools
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_schemas import NUMERIC, random_model, random_request, violations
+
+N_MODELS = 40
+
+
+@functools.cache
+def model(number):
+    return random_model(random.Random(number), max_epochs=2, lr=0.05, n_counterfactuals=30)
+
+
+@given(number=st.integers(0, N_MODELS - 1), chance=st.randoms(use_true_random=False))
+@settings(max_examples=400)
+def test_promise_holds_on_the_rows_returned_whatever_the_columns_and_constraints(number, chance):
+    rows, given, words, domains = random_request(chance, model(number))
+    explanation = model(number).clf.explain(rows, tau=chance.choice([0.5, 0.6, 0.9]), T=12, **given)
+    assert violations(model(number), rows, explanation, words, domains) == []
+
+
+def test_without_constraints_nine_rows_in_ten_are_valid_and_the_others_say_why():
+    valid = []
+    for seed in range(15):
+        conventional = random_model(
+            random.Random(seed),
+            kinds=NUMERIC,
+            constrained=False,
+            lambda_div=0,
+            lambda_adv=0,
+            lambda_reg=0,
+            max_epochs=30,
+            lr=0.01,
+        )
+        explanation = conventional.clf.explain(conventional.X, tau=0.5, T=100)
+        valid.extend(explanation.valid)
+        assert (explanation.valid | (explanation.reason != None)).all()  # noqa: E711
+    assert sum(valid) >= 0.9 * len(valid)
