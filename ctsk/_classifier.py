@@ -87,7 +87,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         training rows, as do features that are not named. For numbers that is the
         range of three standard deviations around the mean, widened to hold all
         training rows, and cut at zero where none of them is negative (or positive).
-        For categories it is those that training rows hold. None leaves all features free. A value outside the domain may stay.
+        For categories it is those that training rows hold. None leaves all
+        features free. A value outside the domain may stay.
     feature_costs : dict, sequence or None, default=None
         What it costs to change a feature by one unit of X, or to another
         category, by column name or index, or one number per feature: the weights
@@ -359,9 +360,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             if fresh:
                 self.classes_ = np.unique(y)
                 validation.check_two_classes(self.classes_, len(y))
-                self.feature_space_ = FeatureSpace.fit(
-                    values, schema, standardize=self.standardize
-                )
+                self.feature_space_ = FeatureSpace.fit(values, schema, standardize=self.standardize)
             net = None if fresh else self.net_
             return self._train(net, values, y, epochs=self.max_epochs, burn_in=self.burn_in)
 
@@ -401,9 +400,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             _check_partial_fit_first_call(self, classes)
             validation.check_two_classes(self.classes_, len(y))
             if fresh:
-                self.feature_space_ = FeatureSpace.fit(
-                    values, schema, standardize=self.standardize
-                )
+                self.feature_space_ = FeatureSpace.fit(values, schema, standardize=self.standardize)
             return self._train(None if fresh else self.net_, values, y, epochs=1)
 
     def predict(self, X):

@@ -31,7 +31,9 @@ def logit_function(module, space):
     def logits(values):
         with one_thread_if_small(module, min(len(values), CHUNK)):
             parts = [
-                module(torch.as_tensor(space.encode_values(values[chunk]), device=device)).cpu().numpy()
+                module(torch.as_tensor(space.encode_values(values[chunk]), device=device))
+                .cpu()
+                .numpy()
                 for chunk in gen_batches(len(values), CHUNK)
             ]
         return np.concatenate(parts)

@@ -108,7 +108,9 @@ class RowSearch:
     def _cost(self, values, found):
         return np.concatenate(
             [
-                np.abs(self.space.encode_values(found[rows]) - self.space.encode_values(values[rows]))
+                np.abs(
+                    self.space.encode_values(found[rows]) - self.space.encode_values(values[rows])
+                )
                 @ self.costs
                 for rows in gen_batches(len(values), CHUNK)
             ]

@@ -185,9 +185,7 @@ def test_row_that_is_turned_down_goes_on_searching(linear):
 
     arguments = {"tau": 0.6, "T": 200}
     eager = search(GenericGenerator(), linear, factuals, targets, **arguments)
-    strict = search(
-        GenericGenerator(), linear, factuals, targets, accept=accept, **arguments
-    )
+    strict = search(GenericGenerator(), linear, factuals, targets, accept=accept, **arguments)
     assert (eager.counterfactuals[:, 0] > -2.0).all()
     assert (strict.counterfactuals[:, 0] < -2.0).all()
     assert (strict.n_iter > eager.n_iter).all()
