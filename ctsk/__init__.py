@@ -6,6 +6,7 @@ explanations they will give.
 
 from ctsk import exceptions, metrics
 from ctsk._classifier import CounterfactualTrainedClassifier
+from ctsk._explain import explain
 from ctsk._explanation import Explanation
 from ctsk.generators import BaseGenerator, ECCCoGenerator, GenericGenerator
 
@@ -18,5 +19,6 @@ __all__ = [
     "Explanation",
     "GenericGenerator",
     "exceptions",
+    "explain",
     "metrics",
 ]

@@ -1,5 +1,6 @@
 """The estimator."""
 
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -20,7 +21,7 @@ from ctsk._constraints import Constraints
 from ctsk._feature_space import FeatureSpace
 from ctsk._inference import logit_function
 from ctsk._modules import ACTIVATIONS
-from ctsk._row_search import RowSearch
+from ctsk._row_search import RowSearch, Subject
 from ctsk._specification import check_constraints, check_costs
 from ctsk._training import OPTIMIZERS, train
 from ctsk.generators import SHORTCUTS, BaseGenerator, ECCCoGenerator
@@ -484,7 +485,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             n_features); for `domain` an array of shape (n_rows, n_features, 2), in
             which a single NaN is an open side and two keep the fitted domain.
         feature_costs : dict or sequence, default=None
-            In place of the estimator's; None keeps them.
+            Features that are named override their fitted cost.
         return_path : bool, default=False
             Whether to return the states of the search, too.
 
@@ -508,36 +509,55 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         values = validation.check_X(self, X)
-        given = {"generator": generator, "tau": tau, "T": T, "feature_costs": feature_costs}
-        given = {name: setting for name, setting in given.items() if setting is not None}
-        given |= {"mutability": mutability, "domain": domain}
-        search = self._row_search(given, len(values), return_path)
-        scores = self._logits(values)
-        targets = validation.check_target(target, self.classes_, scores)
-        return search.explain(X, values, targets, scores.argmax(axis=1), self.classes_)
-
-    def _row_search(self, given, n_rows, return_path):
-        """Check the settings of `explain`; what is not given is the estimator's."""
-        allowed = {name: self._parameter_constraints[name] for name in given}
-        validate_parameter_constraints(allowed, given, "explain")
-        space = self.feature_space_
-        costs = self.feature_costs_
-        if "feature_costs" in given:
-            costs = check_costs(given["feature_costs"], space)
-        logits = logit_function(self.net_.module_, space)
-        return RowSearch(
+        logits = logit_function(self.net_.module_, self.feature_space_)
+        subject = Subject(
             module=self.net_.module_,
             predict_proba=lambda values, positions: softmax(logits(values), axis=1),
-            generator=_instance(given.get("generator", self.generator_)),
-            space=space,
+            space=self.feature_space_,
+            constraints=self.constraints_,
+            feature_costs=self.feature_costs_,
+        )
+        return self._explain(
+            subject,
+            X,
+            values,
+            target,
+            return_path,
+            generator=generator,
+            tau=tau,
+            T=T,
+            mutability=mutability,
+            domain=domain,
+            feature_costs=feature_costs,
+        )
+
+    def _explain(self, subject, X, values, target, return_path, **settings):
+        """Explain a subject; a setting that is None is the estimator's."""
+        given = {name: value for name, value in settings.items() if value is not None}
+        allowed = {name: self._parameter_constraints[name] for name in given}
+        validate_parameter_constraints(allowed, given, "explain")
+        space = subject.space
+        subject = replace(
+            subject,
             constraints=check_constraints(
-                given["mutability"], given["domain"], space, self.constraints_, n_rows
+                given.get("mutability"),
+                given.get("domain"),
+                space,
+                subject.constraints,
+                len(values),
             ),
-            costs=space.encode_costs(costs),
+            feature_costs=check_costs(given.get("feature_costs"), space, subject.feature_costs),
+        )
+        search = RowSearch(
+            subject,
+            generator=_instance(given.get("generator", self.generator_)),
             tau=given.get("tau", self.tau),
             T=given.get("T", self.T),
             return_path=return_path,
         )
+        scores = subject.predict_proba(values, np.arange(len(values)))
+        targets = validation.check_target(target, self.classes_, scores)
+        return search.explain(X, values, targets, scores.argmax(axis=1), self.classes_)
 
     def _train(self, net, values, y, *, epochs, burn_in=0.0):
         remedy = "Name all at the first partial_fit, or fit anew with warm_start=False."
@@ -556,9 +576,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
     def _validated_logits(self, X):
         check_is_fitted(self)
-        return self._logits(validation.check_X(self, X))
-
-    def _logits(self, values):
+        values = validation.check_X(self, X)
         return logit_function(self.net_.module_, self.feature_space_)(values)
 
 

@@ -24,13 +24,16 @@ class FeatureSpace:
     domain : tuple of two ndarrays of shape (n_columns,)
         Lower and upper bounds of the inferred domain, in X's units; for a one-hot
         column 0, and whether the category may be reached.
+    observed : tuple of two ndarrays of shape (n_numeric,)
+        Least and greatest number in training rows, in X's units.
     """
 
-    def __init__(self, schema, *, center, scale, domain):
+    def __init__(self, schema, *, center, scale, domain, observed):
         self.schema = schema
         self.center = center
         self.scale = scale
         self.domain = domain
+        self.observed = observed
         is_category = np.isin(np.arange(len(schema.names)), list(schema.categories))
         self.numeric, self.categorical = np.flatnonzero(~is_category), np.flatnonzero(is_category)
         known = [schema.categories[feature] for feature in self.categorical]
@@ -64,7 +67,7 @@ class FeatureSpace:
         That of a category is all that training rows hold, without the missing one.
         """
         is_numeric = ~np.isin(np.arange(values.shape[1]), list(schema.categories))
-        center, scale, low, high = _statistics(values[:, is_numeric])
+        center, scale, low, high, observed = _statistics(values[:, is_numeric])
         if not standardize:
             center, scale = np.zeros_like(center), np.ones_like(scale)
         reachable = [schema.categories[f].reachable for f in np.flatnonzero(~is_numeric)]
@@ -75,6 +78,7 @@ class FeatureSpace:
             center=np.append(center, zeros),
             scale=np.append(scale, ones),
             domain=(np.append(low, zeros), np.append(high, reachable)),
+            observed=observed,
         )
 
     @property
@@ -138,7 +142,8 @@ class FeatureSpace:
 
     def scaled_box(self, box):
         """Map bounds in X's units to module units."""
-        return Box(self.scaled(box.lower), self.scaled(box.upper), box.groups)
+        ends = self.scaled(box.lower), self.scaled(box.upper)
+        return Box(np.minimum(*ends), np.maximum(*ends), box.groups)
 
     def encode_costs(self, feature_costs):
         """Map costs of features, per unit of X or per change, to costs of module columns.
@@ -146,7 +151,9 @@ class FeatureSpace:
         A change of category moves two one-hot columns by one, so each costs half.
         """
         costs = np.empty(self.groups.n_columns)
-        costs[: len(self.numeric)] = feature_costs[self.numeric] * self.scale[: len(self.numeric)]
+        costs[: len(self.numeric)] = feature_costs[self.numeric] * np.abs(
+            self.scale[: len(self.numeric)]
+        )
         costs[len(self.numeric) :] = np.repeat(
             feature_costs[self.categorical] / 2, self.groups.sizes
         )
@@ -176,8 +183,9 @@ class FeatureSpace:
             Values, each representable in its column's dtype.
         """
         columns = self.expand(values)
-        moved = (rows != factual_rows) & np.isfinite(rows)
-        found = np.where(moved, self.unscaled(rows), columns)
+        found = self.unscaled(rows)
+        moved = (rows != factual_rows) & np.isfinite(found)
+        found = np.where(moved, found, columns)
         handed = self.collapse(np.clip(found, box.lower, box.upper))
         if dtypes is None:
             return handed
@@ -191,16 +199,20 @@ class FeatureSpace:
 
 
 def _statistics(X):
-    """Centre, scale, and bounds of the inferred domain of numeric columns."""
+    """Centre, scale, inferred domain and range of numeric columns."""
     if not X.shape[1]:
-        return (np.empty(0),) * 4
+        return (*(np.empty(0),) * 4, (np.empty(0),) * 2)
     scaler = StandardScaler().fit(X)
     spread = 3 * np.sqrt(scaler.var_)
-    least, most = X.min(axis=0), X.max(axis=0)
+    observed = X.min(axis=0), X.max(axis=0)
+    domain = inferred_domain(scaler.mean_ - spread, scaler.mean_ + spread, *observed)
+    return scaler.mean_, scaler.scale_, *domain, observed
+
+
+def inferred_domain(low, high, least, most):
+    """Widen bounds to what was observed, and end them at zero where none lies beyond."""
     floor, ceiling = np.where(least >= 0, 0, -np.inf), np.where(most <= 0, 0, np.inf)
-    low = np.minimum(least, np.maximum(floor, scaler.mean_ - spread))
-    high = np.maximum(most, np.minimum(ceiling, scaler.mean_ + spread))
-    return scaler.mean_, scaler.scale_, low, high
+    return np.minimum(least, np.maximum(floor, low)), np.maximum(most, np.minimum(ceiling, high))
 
 
 def _representable(values, lower, upper, dtype, integral):

@@ -13,6 +13,7 @@ from ctsk._explanation import Explanation
 from ctsk._feature_space import FeatureSpace
 from ctsk._inference import CHUNK
 from ctsk._modules import inference_copy
+from ctsk._schema import cells_of
 from ctsk._threads import one_thread_if_small
 from ctsk.generators import BaseGenerator
 from ctsk.generators._base import descend
@@ -23,12 +24,8 @@ _MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
-class RowSearch:
-    """A search for rows in the user's units, with all that it needs.
-
-    A row is mature only when the values that the user would be handed are: they
-    are decoded, clamped and rounded first, then judged in float64. A row that
-    this turns down goes on searching.
+class Subject:
+    """What is explained: a model, and what it was told of its features.
 
     Parameters
     ----------
@@ -37,22 +34,38 @@ class RowSearch:
     predict_proba : callable
         The judge: from values (n_rows, n_features) and the positions of their
         factuals in X to probabilities (n_rows, n_classes).
-    generator : BaseGenerator
     space : FeatureSpace
     constraints : Constraints
         In the user's units.
-    costs : ndarray of shape (n_columns,)
-        Of a unit of each module column.
-    tau, T, return_path : float, int, bool
-        See `BaseGenerator.generate`.
+    feature_costs : ndarray of shape (n_features,)
+        Per unit of X, or per change of category.
     """
 
     module: torch.nn.Module
     predict_proba: Callable
-    generator: BaseGenerator
     space: FeatureSpace
     constraints: Constraints
-    costs: np.ndarray
+    feature_costs: np.ndarray
+
+
+@dataclass(frozen=True)
+class RowSearch:
+    """A search for rows in the user's units.
+
+    A row is mature only when the values that the user would be handed are: they
+    are decoded, clamped and rounded first, then judged in float64. A row that
+    this turns down goes on searching.
+
+    Parameters
+    ----------
+    subject : Subject
+    generator : BaseGenerator
+    tau, T, return_path : float, int, bool
+        See `BaseGenerator.generate`.
+    """
+
+    subject: Subject
+    generator: BaseGenerator
     tau: float
     T: int
     return_path: bool
@@ -74,16 +87,17 @@ class RowSearch:
         -------
         explanation : Explanation
         """
-        schema, dtypes = self.space.schema, self.space.schema.dtypes(factual)
-        searcher = inference_copy(self.module, torch.float32)
-        with one_thread_if_small(self.module, min(len(values), CHUNK)):
+        subject, schema = self.subject, self.subject.space.schema
+        dtypes = schema.dtypes(factual)
+        searcher = inference_copy(subject.module, torch.float32)
+        with one_thread_if_small(searcher, min(len(values), CHUNK)):
             parts = [
                 self._search(np.arange(chunk.start, chunk.stop), values, targets, dtypes, searcher)
                 for chunk in gen_batches(len(values), CHUNK)
             ]
         found, n_iter, reason, path = zip(*parts, strict=True)
         found, reason = np.concatenate(found), np.concatenate(reason)
-        proba = self.predict_proba(found, np.arange(len(found)))
+        proba = subject.predict_proba(found, np.arange(len(found)))
         predictions = proba.argmax(axis=1)
         valid = predictions == targets
         mature = proba[np.arange(len(found)), targets] >= self.tau
@@ -101,25 +115,23 @@ class RowSearch:
             n_iter=np.concatenate(n_iter),
             cost=self._cost(values, found),
             reason=reason,
-            feature_space=self.space,
-            path=_in_words(np.concatenate(path), schema) if self.return_path else None,
+            feature_space=subject.space,
+            path=_in_words(np.concatenate(path), schema, factual) if self.return_path else None,
         )
 
     def _cost(self, values, found):
-        return np.concatenate(
-            [
-                np.abs(
-                    self.space.encode_values(found[rows]) - self.space.encode_values(values[rows])
-                )
-                @ self.costs
-                for rows in gen_batches(len(values), CHUNK)
-            ]
+        space = self.subject.space
+        costs = space.encode_costs(self.subject.feature_costs)
+        moves = (
+            space.encode_values(found[rows]) - space.encode_values(values[rows])
+            for rows in gen_batches(len(values), CHUNK)
         )
+        return np.concatenate([np.abs(move) @ costs for move in moves])
 
     def _search(self, positions, values, targets, dtypes, searcher):
-        space, device = self.space, next(self.module.parameters()).device
+        space, device = self.subject.space, next(searcher.parameters()).device
         values, targets = values[positions], targets[positions]
-        box = self.constraints.of_rows(positions).box(space.expand(values))
+        box = self.subject.constraints.of_rows(positions).box(space.expand(values))
         factual_rows = space.encode_values(values).astype(np.float32)
 
         def tensor(array, dtype=torch.float32):
@@ -133,7 +145,7 @@ class RowSearch:
         def accept(states, rows):
             rows = rows.cpu().numpy()
             handed = hand_over(states.cpu().numpy(), rows)
-            proba = self.predict_proba(handed, positions[rows])
+            proba = self.subject.predict_proba(handed, positions[rows])
             reached = proba[np.arange(len(rows)), targets[rows]] >= self.tau
             return tensor(reached & (proba.argmax(axis=1) == targets[rows]), torch.bool)
 
@@ -142,7 +154,7 @@ class RowSearch:
             searcher,
             tensor(factual_rows),
             *arguments,
-            costs=tensor(self.costs),
+            costs=tensor(space.encode_costs(self.subject.feature_costs)),
             tau=self.tau,
             T=self.T,
             accept=accept,
@@ -167,17 +179,16 @@ class RowSearch:
         unreached = (~result.mature).nonzero()[:, 0]
         if not len(unreached):
             return reasons
+        groups = self.subject.space.groups
         states = result.counterfactuals[unreached].requires_grad_()
         lower, upper = box.lower[unreached], box.upper[unreached]
         with torch.enable_grad():
             loss = cross_entropy(searcher(states), targets[unreached], reduction="sum")
         (gradients,) = torch.autograd.grad(loss, states)
         states = states.detach()
-        moved = descend(
-            states, gradients, self.generator.step_size, lower, upper, self.space.groups
-        )
+        moved = descend(states, gradients, self.generator.step_size, lower, upper, groups)
         stands = ((moved - states).abs().amax(dim=1) < _STANDSTILL).cpu().numpy()
-        pressure = _pressure(states, gradients, lower, upper, self.space.groups).cpu().numpy()
+        pressure = _pressure(states, gradients, lower, upper, groups).cpu().numpy()
         refused = result.refused[unreached].cpu().numpy()
         for i, row in enumerate(unreached.tolist()):
             if refused[i]:
@@ -190,12 +201,12 @@ class RowSearch:
 
     def _standstill(self, pressure):
         """Name the features whose constraints hold a search back, the tightest first."""
+        space = self.subject.space
         by_feature = [
-            pressure[self.space.columns_of(feature)].max()
-            for feature in range(len(self.space.names))
+            pressure[space.columns_of(feature)].max() for feature in range(len(space.names))
         ]
         order = np.argsort(by_feature)[::-1]
-        binding = [repr(self.space.names[f]) for f in order if by_feature[f] > 0]
+        binding = [repr(space.names[f]) for f in order if by_feature[f] > 0]
         if not binding:
             return "no way on: the model is flat around this row"
         more = ", ..." if len(binding) > _MOST_NAMED else ""
@@ -213,11 +224,13 @@ def _pressure(states, gradients, lower, upper, groups):
     return pressure
 
 
-def _in_words(path, schema):
+def _in_words(path, schema, factual):
     """Put categories in place of their positions; numbers alone stay float64."""
-    if not schema.categories:
+    if not (schema.categories or schema.unread):
         return path
     words = path.astype(object)
     for feature in schema.categories:
         words[..., feature] = schema.cells(feature, path[..., feature])
+    for feature in schema.unread:
+        words[..., feature] = cells_of(factual, feature)[:, None]
     return words

@@ -90,11 +90,14 @@ class Schema:
         By position of the feature; all other features are numeric.
     integral : bool ndarray of shape (n_features,)
         Whether a column was of integer dtype, so that its values are integers.
+    unread : set of int, default=frozenset()
+        Features that no model looks at, whatever they hold: read as 0.
     """
 
     names: list
     categories: dict
     integral: np.ndarray
+    unread: set = frozenset()
 
     @classmethod
     def fit(cls, X, names, categorical):
@@ -159,11 +162,14 @@ class Schema:
         ValueError
             If a category is unknown, or what should be a number is none.
         """
-        if not (self.categories or is_frame(X)):
+        if not (self.categories or self.unread or is_frame(X)):
             return np.ascontiguousarray(X, dtype=np.float64)
         columns = _columns(X)
         values = np.empty((len(X), len(columns)))
         for position, (name, column) in enumerate(zip(self.names, columns, strict=True)):
+            if position in self.unread:
+                values[:, position] = 0.0
+                continue
             known = self.categories.get(position)
             values[:, position] = (
                 _numbers(column, name) if known is None else _codes(column, name, known)
@@ -222,6 +228,12 @@ class Schema:
         known = np.empty(len(self.categories[position]), dtype=object)
         known[:] = self.categories[position].values
         return known[values.astype(np.intp)]
+
+
+def cells_of(X, position):
+    """Cells of one column of X, as objects."""
+    column = X.iloc[:, position] if is_frame(X) else np.asarray(X)[:, position]
+    return np.asarray(column, dtype=object)
 
 
 def _columns(X):

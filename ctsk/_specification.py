@@ -58,27 +58,31 @@ def check_categorical(categorical_features, names, X):
     return categorical
 
 
-def check_costs(feature_costs, space):
+def check_costs(feature_costs, space, default=None):
     """Read `feature_costs` as the user writes them.
 
     Parameters
     ----------
     feature_costs : dict, array-like of shape (n_features,) or None
     space : FeatureSpace
+    default : ndarray of shape (n_features,), default=None
+        Of the features that are not named; None is 1 per module unit (with
+        ``standardize=True``, per standard deviation) or change of category.
 
     Returns
     -------
     costs : ndarray of shape (n_features,)
-        Per unit of X, per change of a category. Features that are not named cost 1
-        per module unit (with ``standardize=True``, per standard deviation) or change.
+        Per unit of X, per change of a category.
 
     Raises
     ------
     ValueError
         If a feature is unknown, or a cost is not a non-negative finite number.
     """
-    costs = np.ones(len(space.names))
-    costs[space.numeric] = 1 / space.scale[: len(space.numeric)]
+    if default is None:
+        default = np.ones(len(space.names))
+        default[space.numeric] /= np.abs(space.scale[: len(space.numeric)])
+    costs = default.copy()
     for feature, cost in _by_feature(feature_costs, space.names, "feature_costs").items():
         if not isinstance(cost, Real) or not 0 <= cost < np.inf:
             raise ValueError(

@@ -62,7 +62,7 @@ def check_training_rows(estimator, X, y, schema):
     values = schema.read(X)
     if is_frame(X):
         values, y = check_X_y(values, y, estimator=estimator, **_CHECKS)
-    _refuse_values(values, schema.names, type(estimator).__name__)
+    refuse_values(values, schema.names, type(estimator).__name__)
     return values, y, schema
 
 
@@ -90,11 +90,11 @@ def check_X(estimator, X):
     values = schema.read(validate_data(estimator, X, reset=False, **checks))
     if framed:
         values = check_array(values, estimator=estimator, **_CHECKS)
-    _refuse_values(values, schema.names, type(estimator).__name__)
+    refuse_values(values, schema.names, type(estimator).__name__)
     return values
 
 
-def _refuse_values(values, names, caller):
+def refuse_values(values, names, caller):
     largest = np.finfo(np.float32).max
     if values.min() >= -largest and values.max() <= largest:
         return

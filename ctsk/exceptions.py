@@ -11,3 +11,7 @@ class NonFiniteLossWarning(RuntimeWarning):
 
 class NonFiniteLossError(ValueError):
     """Every update of an epoch was skipped: training cannot go on."""
+
+
+class OtherConstraintsWarning(UserWarning):
+    """A pipeline is explained under constraints other than its classifier was trained with."""

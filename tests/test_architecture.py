@@ -27,6 +27,9 @@ ALLOWED = {
     "_row_search": SPACE | {"generators", "_explanation", "_inference"},
     "_net": NET,
     "_training": NET | {"_net", "_validation"},
+    "_trace": set(),
+    "_pipeline": SPACE | {"_trace", "_validation", "_row_search"},
+    "_explain": {"_classifier", "_pipeline", "_specification", "exceptions"},
     "_classifier": SPACE
     | {"generators", "_validation", "_explanation", "_inference", "_row_search", "_training"},
 }
@@ -38,6 +41,7 @@ THIRD_PARTY = {
     "metrics": {"numpy", "sklearn", "torch"},
     "_schema": {"numpy", "pandas"},
     "_specification": {"numpy"},
+    "_trace": {"numpy", "sklearn", "pandas"},
     "_sampling": {"torch", "sklearn"},
     "_objective": {"torch"},
     "_net": {"torch", "skorch"},
