@@ -2,7 +2,8 @@
 
 Fits models on random columns of every kind (numbers of six dtypes, booleans, strings,
 ordered and unordered categoricals, missing categories; arrays and DataFrames; float32 and
-float64; two and three classes; both generators), asks each for explanations under random
+float64; two and three classes; both generators; a quarter of them behind the scalers and
+encoders of a pipeline), asks each for explanations under random
 constraints in every form that `explain` takes, and checks every cell handed back against
 what was asked, with equality. An example is one call: some rows and their constraints.
 Then, so that the promise is not bought by doing nothing, conventional models on numeric
@@ -23,9 +24,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from random_schemas import NUMERIC, random_model, random_request, violations
+from random_schemas import NUMERIC, random_model, random_pipeline, random_request, violations
 
-from ctsk.exceptions import InertDivergenceWarning
+import ctsk
+from ctsk.exceptions import InertDivergenceWarning, OtherConstraintsWarning
 
 CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
 
@@ -36,11 +38,12 @@ def constrained(n_models, n_examples):
     for seed in range(n_models):
         chance = random.Random(seed)
         lambdas = CONVENTIONAL if seed % 4 == 0 else {}
-        model = random_model(chance, max_epochs=5, lr=0.02, n_counterfactuals=30, **lambdas)
+        kind = random_pipeline if seed % 4 == 1 else random_model
+        model = kind(chance, max_epochs=5, lr=0.02, n_counterfactuals=30, **lambdas)
         for _ in range(len(range(seed, n_examples, n_models))):
             rows, given, words, domains = random_request(chance, model)
             tau, T = chance.choice([0.5, 0.6, 0.9]), chance.choice([10, 60])
-            explanation = model.clf.explain(rows, tau=tau, T=T, **given)
+            explanation = ctsk.explain(model.clf, rows, tau=tau, T=T, **given)
             broken = violations(model, rows, explanation, words, domains)
             for line in broken:
                 print(f"model {seed}: {line}")
@@ -86,6 +89,7 @@ def main():
     parser.add_argument("--examples", type=int, default=20_000)
     args = parser.parse_args()
     warnings.simplefilter("ignore", InertDivergenceWarning)
+    warnings.simplefilter("ignore", OtherConstraintsWarning)
     constrained(args.models, args.examples)
     free(args.models)
 

@@ -44,7 +44,7 @@ def subject_of(pipeline, X):
     refuse_values(values, names, "explain")
     space = _space(trace, schema, classifier.feature_space_)
     to_module = _linear_map(trace, space, pipeline, X)
-    _compare(to_module, space, pipeline, X, values)
+    _compare(to_module, trace, space, pipeline, X, values)
 
     def predict_proba(found, positions):
         rows = X.iloc[positions] if is_frame(X) else np.asarray(X)[positions]
@@ -236,16 +236,21 @@ def _module_rows(pipeline, X):
     return pipeline.steps[-1][1].feature_space_.encode(inner)
 
 
-def _compare(to_module, space, pipeline, X, values):
+def _compare(to_module, trace, space, pipeline, X, values):
     """Raise a ValueError unless the map does what the pipeline does to the rows at hand."""
-    some = slice(_COMPARED)
+    some, inner = slice(_COMPARED), pipeline.steps[-1][1].feature_space_
     rows = _module_rows(pipeline, X.iloc[some] if is_frame(X) else np.asarray(X)[some])
     state = torch.as_tensor(space.encode_values(values[some])).to(to_module.bias.device)
-    if not np.allclose(to_module(state).cpu().numpy(), rows, rtol=1e-5, atol=1e-5):
+    agrees = np.allclose(to_module(state).cpu().numpy(), rows, rtol=1e-5, atol=1e-5)
+    for feature in set(trace.alone) & set(trace.stages):
+        moves = to_module.weight[space.columns_of(feature)].cpu().numpy()
+        expected = np.eye(moves.shape[1])[inner.columns_of(trace.alone[feature])]
+        agrees &= np.allclose(moves, expected, atol=1e-5)
+    if not agrees:
         raise ValueError(
-            "The pipeline treats a feature by others, or turns on a value: it is not what its "
-            "steps seem to be (a FunctionTransformer that looks at several columns, say), so that "
-            "no counterfactual can be mapped back through it. Derive such features before the "
+            "The pipeline treats a feature by others, or by its value: it is not what its steps "
+            "seem to be (a FunctionTransformer that looks at several columns, say), so that no "
+            "counterfactual can be mapped back through it. Derive such features before the "
             "pipeline, or leave the step to CounterfactualTrainedClassifier."
         )
 

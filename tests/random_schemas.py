@@ -5,16 +5,21 @@ what the user said, cell by cell, without the package's own constraints.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from ctsk import CounterfactualTrainedClassifier
 
 WORDS = ("both", "increase", "decrease", "none")
 NUMERIC = ("float64", "float32", "int64", "int8", "Int64", "Float32")
 CATEGORICAL = ("bool", "boolean", "category", "ordered", "str", "object")
+# What scikit-learn's encoders take: neither nullable booleans nor words among numbers.
+ENCODABLE = (*NUMERIC, "bool", "category", "ordered", "str")
 WIDTH = 12
 
 
@@ -31,7 +36,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted classifier, and what it was told."""
+    """A fitted classifier, or a pipeline that ends in one, and what it was told."""
 
     clf: CounterfactualTrainedClassifier
     columns: list
@@ -87,6 +92,37 @@ def random_domain(random, column):
     data = column.data.astype(float)
     low, high = sorted(data.mean() + data.std() * random.uniform(-3, 3) for _ in range(2))
     return random.choice(["auto", None, (low, None), (None, high), (low, high), (high, high)])
+
+
+def random_pipeline(random, *, n_rows=60, **parameters):
+    """Fit a classifier behind scalers and encoders, on 1 to 12 random columns."""
+    columns = [
+        random_column(random, f"c{i}", ENCODABLE, n_rows) for i in range(random.randint(1, WIDTH))
+    ]
+    # An encoder knows no categories but those that it has seen.
+    columns = [
+        column
+        if column.categories is None
+        else replace(
+            column,
+            categories=[value for value in column.categories if (column.data == value).any()],
+        )
+        for column in columns
+    ]
+    X = pd.DataFrame({column.name: column.data for column in columns})
+    names = [column.name for column in columns]
+    words = [column.name for column in columns if column.categories is not None]
+    encoder = random.choice(
+        [OneHotEncoder(sparse_output=False), OrdinalEncoder(encoded_missing_value=-1)]
+    )
+    scaler = random.choice([StandardScaler(), MinMaxScaler()])
+    numbers = [name for name in names if name not in words]
+    coded = ColumnTransformer([("numbers", scaler, numbers), ("words", encoder, words)])
+    clf = CounterfactualTrainedClassifier(
+        (8,), generator=random.choice(["generic", "eccco"]), random_state=0, **parameters
+    )
+    fitted = make_pipeline(coded, clf).fit(X, random_labels(random, X, columns))
+    return Model(fitted, columns, X, ["both"] * len(columns), ["auto"] * len(columns))
 
 
 def random_model(random, *, kinds=None, constrained=True, n_rows=60, **parameters):
@@ -219,7 +255,9 @@ def violations(model, rows, explanation, words, domains):
 
 def _numeric_domain(model):
     """Inferred bounds by feature, of the numeric ones; a test of their formula is elsewhere."""
-    bounds = np.full((2, len(model.columns)), np.nan)
+    bounds = np.repeat([[-np.inf], [np.inf]], len(model.columns), axis=1)
+    if not isinstance(model.clf, CounterfactualTrainedClassifier):
+        return bounds
     numeric = [i for i, column in enumerate(model.columns) if column.categories is None]
     bounds[:, numeric] = np.array(model.clf.feature_space_.domain)[:, : len(numeric)]
     return bounds

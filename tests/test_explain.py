@@ -1,0 +1,374 @@
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.decomposition import PCA
+from sklearn.feature_selection import SelectKBest
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
+
+import ctsk
+from ctsk import CounterfactualTrainedClassifier
+from ctsk.exceptions import OtherConstraintsWarning
+
+CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
+NUMBERS, WORDS = ["age", "income"], ["job", "home"]
+LOG = FunctionTransformer(np.log1p, np.expm1)
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    n_rows = 300
+    X = pd.DataFrame(
+        {
+            "age": rng.integers(18, 80, n_rows),
+            "income": rng.gamma(2, 20_000, n_rows),
+            "job": rng.choice(["cook", "nurse", "pilot"], n_rows),
+            "home": pd.Series(rng.choice(["own", "rent"], n_rows)).mask(rng.random(n_rows) < 0.05),
+            "note": rng.choice(["late", "paid"], n_rows),
+        },
+        index=rng.permutation(n_rows),
+    )
+    score = X["income"] / 4e4 + (X["job"] == "pilot") - 0.5 * (X["home"] == "rent")
+    return X, (score + rng.normal(0, 0.3, n_rows) > 1).map({True: "yes", False: "no"}).to_numpy()
+
+
+def classifier(**parameters):
+    parameters = {"max_epochs": 20, "lr": 0.01, "random_state": 0, **CONVENTIONAL, **parameters}
+    return CounterfactualTrainedClassifier(**parameters)
+
+
+def prepared(numbers=None, words=None, **parameters):
+    """A pipeline of one ColumnTransformer and the classifier; the column 'note' is dropped."""
+    numbers, words = numbers or StandardScaler(), words or OneHotEncoder(sparse_output=False)
+    columns = ColumnTransformer([("numbers", numbers, NUMBERS), ("words", words, WORDS)])
+    return make_pipeline(columns, classifier(standardize=False, **parameters))
+
+
+@pytest.fixture(scope="module")
+def pipeline(data):
+    """Do not refit: shared by all tests."""
+    return prepared(MinMaxScaler()).fit(*data)
+
+
+def test_pipeline_equals_coding_inside_the_estimator_when_the_weights_are_the_same(data):
+    X, y = data[0].drop(columns="note"), data[1]
+    inside = classifier().fit(X, y)
+    outside = prepared(max_epochs=1).fit(X, y)
+    outside[-1].net_.module_.load_state_dict(inside.net_.module_.state_dict())
+    expected, found = inside.explain(X, tau=0.9), ctsk.explain(outside, X, tau=0.9)
+    assert expected.valid.mean() > 0.9
+    pd.testing.assert_frame_equal(found.counterfactual, expected.counterfactual, rtol=1e-5)
+    for name in ("counterfactual_encoded", "proba", "cost"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-5)
+    for name in ("target", "valid", "mature", "n_iter", "reason"):
+        assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+PREPARATIONS = {
+    "min-max, one-hot": (MinMaxScaler(), None),
+    "robust, one-hot without the first": (
+        RobustScaler(),
+        OneHotEncoder(drop="first", sparse_output=False),
+    ),
+    "largest absolute value, ordinal": (MaxAbsScaler(), OrdinalEncoder(encoded_missing_value=-1)),
+    "logarithm and scaler, target": (make_pipeline(LOG, StandardScaler()), TargetEncoder()),
+    "power": (PowerTransformer(), None),
+    "quantile": (QuantileTransformer(n_quantiles=50, output_distribution="normal"), None),
+    "PCA behind a scaler": (make_pipeline(StandardScaler(), PCA(2)), None),
+    "imputers": (
+        make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()),
+        make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(sparse_output=False)),
+    ),
+    "selection": (
+        None,
+        make_pipeline(OneHotEncoder(sparse_output=False), SelectKBest(k=3)),
+    ),
+    "reversed": (
+        make_pipeline(FunctionTransformer(np.negative, np.negative), StandardScaler()),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("preparation", PREPARATIONS.values(), ids=PREPARATIONS)
+@pytest.mark.filterwarnings("ignore::ctsk.exceptions.OtherConstraintsWarning")
+def test_constraints_hold_in_the_pipelines_units_and_the_pipeline_judges(data, preparation):
+    X, y = data
+    fitted = prepared(*preparation).fit(X, y)
+    free = ctsk.explain(fitted, X, T=60)
+    assert free.valid.mean() > 0.8
+    assert_array_equal(fitted.predict_proba(free.counterfactual), free.proba)
+    assert_array_equal(fitted.predict(free.counterfactual), free.prediction)
+    assert_array_equal(free.target == free.prediction, free.valid)
+
+    bound = ctsk.explain(
+        fitted,
+        X,
+        T=60,
+        mutability={"age": "increase", "home": "none"},
+        domain={"income": (5_000, 60_000), "job": ["cook", "nurse"]},
+    )
+    found = bound.counterfactual
+    assert (found.dtypes == X.dtypes).all()
+    assert found.index.equals(X.index)
+    assert (found["age"] >= X["age"]).all()
+    assert (found["age"] > X["age"]).any()
+    assert found["home"].equals(X["home"])
+    assert found["note"].equals(X["note"])
+    assert ((found["job"] == X["job"]) | found["job"].isin(["cook", "nurse"])).all()
+    assert (found["income"] >= np.minimum(5_000, X["income"])).all()
+    assert (found["income"] <= np.maximum(60_000, X["income"])).all()
+    assert (found["income"] != X["income"]).any()
+    assert not found[NUMBERS].isna().any(axis=None)
+
+
+def test_categories_flip_and_a_missing_one_is_never_reached(data, pipeline):
+    X, _ = data
+    found = ctsk.explain(pipeline, X, T=60).counterfactual
+    assert (found["job"] != X["job"]).any()
+    assert not (found["home"].isna() & X["home"].notna()).any()
+
+
+def test_constraints_of_the_training_hold_without_being_told_again(data):
+    X, y = data
+    columns = ColumnTransformer(
+        [("n", StandardScaler(), NUMBERS), ("w", OneHotEncoder(sparse_output=False), WORDS)],
+    ).set_output(transform="pandas")
+    mutability = {"n__age": "decrease", "w__job_cook": "none", "w__job_nurse": "none"}
+    mutability["w__job_pilot"] = "none"
+    clf = classifier(standardize=False, mutability=mutability, domain={"n__income": (-1, 1)})
+    explanation = ctsk.explain(make_pipeline(columns, clf).fit(X, y), X, T=60)
+    found = explanation.counterfactual
+    assert (found["age"] <= X["age"]).all()
+    assert_array_equal(found["job"], X["job"])
+    assert (found["home"].fillna("") != X["home"].fillna("")).any()
+    center, scale = X["income"].mean(), X["income"].std(ddof=0)
+    assert (found["income"] <= np.maximum(X["income"], center + scale + 1e-6)).all()
+    assert (found["income"] >= np.minimum(X["income"], center - scale - 1e-6)).all()
+
+
+def test_categories_that_reach_the_classifier_are_coded_there(data):
+    X, y = data
+    columns = ColumnTransformer(
+        [("numbers", StandardScaler(), NUMBERS), ("words", "passthrough", WORDS)],
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+    clf = classifier(standardize=False, mutability={"home": "none"}, domain={"job": ["cook"]})
+    fitted = make_pipeline(columns, clf).fit(X, y)
+    found = ctsk.explain(fitted, X, T=60).counterfactual
+    assert found["home"].equals(X["home"])
+    assert ((found["job"] == X["job"]) | (found["job"] == "cook")).all()
+    assert (found["job"] != X["job"]).any()
+
+
+def test_order_is_that_of_a_pandas_categorical_or_of_an_ordinal_encoder(data):
+    X, y = data
+    order = ["nurse", "cook", "pilot"]
+    rank = {job: i for i, job in enumerate(order)}
+    coders = {
+        "encoder": (X, OrdinalEncoder(categories=[order])),
+        "dtype": (
+            X.astype({"job": pd.CategoricalDtype(order, ordered=True)}),
+            OneHotEncoder(sparse_output=False),
+        ),
+    }
+    for rows, encoder in coders.values():
+        columns = ColumnTransformer([("n", StandardScaler(), NUMBERS), ("w", encoder, ["job"])])
+        fitted = make_pipeline(columns, classifier(standardize=False)).fit(rows, y)
+        with pytest.warns(OtherConstraintsWarning, match="'job'"):
+            found = ctsk.explain(fitted, rows, T=60, mutability={"job": "increase"}).counterfactual
+        risen = found["job"].astype(str).map(rank) - rows["job"].astype(str).map(rank)
+        assert (risen >= 0).all()
+        assert (risen > 0).any()
+
+
+def test_constraints_other_than_those_of_the_training_are_warned_of(data, pipeline, recwarn):
+    X, _ = data
+    ctsk.explain(pipeline, X.head(3))
+    ctsk.explain(pipeline, X.head(3), mutability={"age": "both"}, domain={"job": "auto"})
+    assert not recwarn
+    with pytest.warns(OtherConstraintsWarning, match="mutability or domain of 'age', 'job' is not"):
+        ctsk.explain(
+            pipeline, X.head(3), mutability=[{"age": "none"}, {}, {}], domain={"job": ["cook"]}
+        )
+
+
+def test_costs_are_per_unit_of_what_goes_in(data, pipeline):
+    X, _ = data
+    costs = {"age": 2.0, "income": 0.001, "job": 5.0, "home": 3.0}
+    explanation = ctsk.explain(pipeline, X, T=60, feature_costs=costs)
+    found = explanation.counterfactual
+    expected = 2 * (found["age"] - X["age"]).abs() + 0.001 * (found["income"] - X["income"]).abs()
+    expected += 5 * (found["job"] != X["job"])
+    expected += 3 * (found["home"].fillna("") != X["home"].fillna(""))
+    np.testing.assert_allclose(explanation.cost, expected)
+
+
+def test_path_leads_through_the_pipelines_units(data, pipeline):
+    X = data[0].head(5)
+    explanation = ctsk.explain(pipeline, X, return_path=True)
+    assert explanation.path.shape == (5, 31, 5)
+    for step, rows in ((0, X), (-1, explanation.counterfactual)):
+        assert_array_equal(
+            pd.DataFrame(explanation.path[:, step]).fillna("").to_numpy(),
+            rows.fillna("").to_numpy(dtype=object),
+        )
+
+
+def test_arrays_pass_through_pipelines(iris):
+    X, y = iris
+    fitted = make_pipeline(StandardScaler(), classifier(standardize=False)).fit(X, y)
+    explanation = ctsk.explain(fitted, X, T=60)
+    assert type(explanation.counterfactual) is np.ndarray
+    assert explanation.valid.mean() > 0.9
+    assert_array_equal(fitted.predict_proba(explanation.counterfactual), explanation.proba)
+
+
+def test_parts_of_an_array_are_chosen_by_index_slice_mask_or_function(iris):
+    X, y = iris
+    columns = ColumnTransformer(
+        [
+            ("first", StandardScaler(), slice(0, 2)),
+            ("third", MinMaxScaler(), [False, False, True, False]),
+            ("fourth", "drop", [-1]),
+        ]
+    )
+    fitted = make_pipeline(columns, classifier()).fit(X, y)
+    explanation = ctsk.explain(fitted, X, T=60)
+    assert explanation.valid.mean() > 0.9
+    assert_array_equal(explanation.counterfactual[:, 3], X[:, 3])
+
+
+def test_parts_of_a_frame_are_chosen_by_dtype_and_the_remainder_passes(data):
+    X, y = data
+    columns = ColumnTransformer(
+        [
+            (
+                "words",
+                OneHotEncoder(sparse_output=False),
+                make_column_selector(dtype_exclude="number"),
+            )
+        ],
+        remainder="passthrough",
+    )
+    fitted = make_pipeline(columns, classifier()).fit(X, y)
+    assert ctsk.explain(fitted, X, T=60).valid.mean() > 0.9
+
+
+def test_classifier_and_finished_search_are_explained_too(data, pipeline):
+    X, y = data
+    raw = X[NUMBERS]
+    clf = classifier(max_epochs=5).fit(raw, y)
+    pd.testing.assert_frame_equal(
+        ctsk.explain(clf, raw, "yes").counterfactual, clf.explain(raw, "yes").counterfactual
+    )
+    name = pipeline.steps[-1][0]
+    search = GridSearchCV(pipeline, {f"{name}__tau": [0.6]}, cv=2).fit(X, y)
+    assert ctsk.explain(search, X.head(), T=60).mature.any()
+
+
+@pytest.mark.parametrize(
+    "model", [LogisticRegression(), make_pipeline(StandardScaler(), LogisticRegression()), "model"]
+)
+def test_other_models_are_refused(data, model):
+    with pytest.raises(TypeError, match="must be a CounterfactualTrainedClassifier, a Pipeline"):
+        ctsk.explain(model, data[0])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words", "message"),
+    [
+        (KBinsDiscretizer(3), None, "Step 'columntransformer__numbers'.*KBinsDiscretizer, cannot"),
+        (MinMaxScaler(clip=True), None, "Step 'columntransformer__numbers'.*MinMaxScaler"),
+        (FunctionTransformer(np.log1p), None, "FunctionTransformer, cannot be inverted"),
+        (
+            make_pipeline(StandardScaler(), OrdinalEncoder(handle_unknown="use_encoded_value",
+                                                           unknown_value=-1)),
+            None,
+            "Step 'columntransformer__numbers__ordinalencoder'.*takes for a category",
+        ),
+        (
+            FunctionTransformer(lambda X: X[["income", "age"]], abs, check_inverse=False),
+            None,
+            "treats a feature by others",
+        ),
+        (
+            FunctionTransformer(lambda X: X.mul(X["age"], axis=0), abs, check_inverse=False),
+            None,
+            "treats a feature by others",
+        ),
+        (
+            None,
+            make_pipeline(OrdinalEncoder(encoded_missing_value=9), LOG),
+            "FunctionTransformer, cannot be inverted",
+        ),
+    ],
+    ids=["bins", "clip", "no inverse", "coded number", "swap", "product", "curved category"],
+)  # fmt: skip
+def test_step_that_cannot_be_inverted_is_named_and_the_way_out_offered(
+    data, numbers, words, message
+):
+    fitted = prepared(numbers, words, max_epochs=1).fit(*data)
+    with pytest.raises(ValueError, match=message) as error:
+        ctsk.explain(fitted, data[0].head(3))
+    assert "CounterfactualTrainedClassifier" in str(error.value)
+
+
+def test_feature_that_is_used_in_two_ways_is_refused(data):
+    X, y = data
+    twice = {
+        "curves": [("log", LOG, ["income"]), ("raw", "passthrough", ["income"])],
+        "kinds": [
+            ("code", OneHotEncoder(sparse_output=False), ["age"]),
+            ("raw", "passthrough", ["age"]),
+        ],
+    }
+    for parts in twice.values():
+        fitted = make_pipeline(ColumnTransformer(parts), classifier(max_epochs=1)).fit(X, y)
+        with pytest.raises(ValueError, match="'(income|age)' reaches the classifier in two ways"):
+            ctsk.explain(fitted, X.head(3))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda X: X[X.columns[::-1]], "columns of X are .*fitted with"),
+        (lambda X: X.to_numpy(), "X has no column names"),
+        (lambda X: X.assign(job="pirate"), "Column 'job'.*unknown category 'pirate'"),
+        (lambda X: X.assign(income=np.nan), "NaN in feature 'income'"),
+    ],
+    ids=["order", "array", "unknown category", "missing number"],
+)
+def test_rows_that_were_not_fitted_are_refused(data, pipeline, spoil, message):
+    with pytest.raises(ValueError, match=message):
+        ctsk.explain(pipeline, spoil(data[0].head(3)))
+
+
+def test_settings_and_targets_are_checked_as_by_the_classifier(data, pipeline):
+    X = data[0].head(3)
+    for given, message in [
+        ({"tau": 2.0}, "'tau'"),
+        ({"mutability": {"job": "increase"}}, "mutability of feature 'job'.*no order"),
+        ({"mutability": {"numbers__age": "none"}}, "names the feature 'numbers__age'"),
+        ({"target": "maybe"}, "target holds the label 'maybe'"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            ctsk.explain(pipeline, X, **given)
