@@ -95,7 +95,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         category, by column name or index, or one number per feature: the weights
         of the distance that the search pays for and `Explanation` reports.
         Features that are not named cost 1 per standard deviation (with
-        ``standardize=False``, per unit of X) or change of category.
+        ``standardize=False``, per unit of X) or change of category. To the search
+        only the ratios of costs matter; how much distance counts at all is the
+        generator's `lambda_cost`.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Columns that hold categories: their names or indices, or a mask; they are
         coded one-hot inside. ``"from_dtype"`` takes a DataFrame's columns of

@@ -159,6 +159,15 @@ class FeatureSpace:
         )
         return costs
 
+    def relative_costs(self, feature_costs):
+        """Map costs to costs of module columns, scaled so that features cost 1 on average.
+
+        To a search only the ratios of costs matter, in whatever currency.
+        """
+        costs = self.encode_costs(feature_costs)
+        total = costs[: len(self.numeric)].sum() + feature_costs[self.categorical].sum()
+        return costs * (len(self.names) / total) if total > 0 else costs
+
     def hand_over(self, rows, factual_rows, values, box, dtypes):
         """Map found rows to the values that the user is handed.
 

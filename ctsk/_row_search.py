@@ -154,7 +154,7 @@ class RowSearch:
             searcher,
             tensor(factual_rows),
             *arguments,
-            costs=tensor(space.encode_costs(self.subject.feature_costs)),
+            costs=tensor(space.relative_costs(self.subject.feature_costs)),
             tau=self.tau,
             T=self.T,
             accept=accept,

@@ -54,7 +54,7 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
                 dtype=torch.float32, device=device
             ),
             "costs": torch.as_tensor(
-                space.encode_costs(estimator.feature_costs_), dtype=torch.float32, device=device
+                space.relative_costs(estimator.feature_costs_), dtype=torch.float32, device=device
             ),
             "tau": estimator.tau,
             "T": estimator.T,

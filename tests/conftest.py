@@ -3,6 +3,8 @@ import os
 # Before SciPy is imported: without it scikit-learn skips one of its checks.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
@@ -39,6 +41,35 @@ def fitted(diabetes):
 def fitted_iris(iris):
     """Do not refit: shared by all tests."""
     return CounterfactualTrainedClassifier(max_epochs=30, random_state=0).fit(*iris)
+
+
+@pytest.fixture(scope="session")
+def loans():
+    """Columns of every kind, and whether the loan was granted."""
+    rng = np.random.default_rng(0)
+    n_rows = 300
+    grades = pd.CategoricalDtype(["none", "school", "college", "doctor"], ordered=True)
+    X = pd.DataFrame(
+        {
+            "income": rng.gamma(3, 1_000, n_rows).round(2),
+            "children": rng.integers(0, 5, n_rows),
+            "grade": pd.Series(rng.choice(grades.categories[:3], n_rows)).astype(grades),
+            "job": pd.Series(rng.choice(["cook", "nurse", "pilot"], n_rows)).mask(
+                rng.random(n_rows) < 0.1
+            ),
+            "owner": rng.random(n_rows) < 0.4,
+        },
+        index=rng.permutation(n_rows),
+    )
+    score = X["income"] / 3_000 + X["grade"].cat.codes / 2 + X["owner"] - X["children"] / 3
+    noisy = score + (X["job"] == "pilot") + rng.normal(0, 0.2, n_rows)
+    return X, (noisy > noisy.median()).map({True: "granted", False: "refused"})
+
+
+@pytest.fixture(scope="session")
+def fitted_loans(loans):
+    """Do not refit: shared by all tests."""
+    return CounterfactualTrainedClassifier(max_epochs=30, lr=0.01, random_state=0).fit(*loans)
 
 
 @pytest.fixture

@@ -359,6 +359,55 @@ def test_column_that_was_numeric_may_come_as_objects_but_not_as_words(fitted, di
         fitted.explain(X.assign(sex="f"))
 
 
+def test_categories_scales_and_domain_are_those_of_the_first_chunk(loans):
+    X, y = loans
+    first = X["job"].isin(["cook", "nurse"])
+    clf = CounterfactualTrainedClassifier(lr=0.01, random_state=0)
+    clf.partial_fit(X[first], y[first], classes=["granted", "refused"])
+    space, domain = clf.feature_space_, clf.constraints_.high.copy()
+    clf.partial_fit(X[first].assign(income=1e5), y[first])
+    assert clf.feature_space_ is space
+    assert_array_equal(clf.constraints_.high, domain)
+    before = clf.predict_proba(X[first])
+    with pytest.raises(ValueError, match="Column 'job'.*unknown category 'pilot'"):
+        clf.partial_fit(X[X["job"] != "cook"].dropna(), y[X["job"] != "cook"].iloc[:5])
+    assert_array_equal(clf.predict_proba(X[first]), before)
+
+
+def test_declared_categories_need_not_be_in_the_first_chunk(loans):
+    X, y = loans[0].assign(job=loans[0]["job"].astype("category")), loans[1]
+    known = X["job"].notna()
+    clf = CounterfactualTrainedClassifier(random_state=0)
+    cooks = X["job"] == "cook"
+    clf.partial_fit(X[cooks], y[cooks], classes=["granted", "refused"])
+    clf.partial_fit(X[known], y[known])
+    assert clf.n_iter_ == 2
+    with pytest.raises(ValueError, match="Column 'job' of X holds a missing value"):
+        clf.predict(X)
+
+
+def test_categories_may_be_named_by_index_mask_or_not_at_all(loans):
+    X, y = loans
+    numbers = X[["income", "children"]]
+    for features in (["children"], [1], [False, True]):
+        clf = CounterfactualTrainedClassifier(
+            categorical_features=features, max_epochs=1, random_state=0
+        ).fit(numbers, y)
+        assert list(clf.feature_space_.schema.categories) == [1]
+        found = clf.explain(numbers).counterfactual["children"]
+        assert set(found) <= set(numbers["children"])
+    with pytest.raises(ValueError, match="Column 'grade' of X has dtype category, but is not"):
+        CounterfactualTrainedClassifier(categorical_features=None).fit(X, y)
+
+
+def test_categories_in_an_array_are_named_by_index(iris):
+    X = np.column_stack([iris[0], np.arange(150) % 4])
+    clf = CounterfactualTrainedClassifier(categorical_features=[4], max_epochs=3, random_state=0)
+    explanation = clf.fit(X, iris[1]).explain(X)
+    assert explanation.counterfactual.dtype == X.dtype
+    assert set(explanation.counterfactual[:, 4]) <= {0.0, 1.0, 2.0, 3.0}
+
+
 def test_sparse_x_is_refused(iris):
     from scipy.sparse import csr_array
 

@@ -232,6 +232,100 @@ def test_explanation_does_not_change_with_the_rows_it_was_made_for(fitted, diabe
     pd.testing.assert_frame_equal(explanation.factual, diabetes[0].head(5))
 
 
+def test_every_kind_of_column_comes_back_as_it_went_in(fitted_loans, loans):
+    X, _ = loans
+    explanation = fitted_loans.explain(X, T=60)
+    found = explanation.counterfactual
+    assert explanation.valid.mean() > 0.9
+    assert (found.dtypes == X.dtypes).all()
+    assert found.index.equals(X.index)
+    for column in X:
+        assert (found[column].astype(object) != X[column].astype(object)).any()
+    # A missing category may be left, but is no way out; 'doctor' was never observed.
+    assert (found["job"].notna() & X["job"].isna()).any()
+    assert not (found["job"].isna() & X["job"].notna()).any()
+    assert "doctor" not in set(found["grade"])
+    assert_array_equal(fitted_loans.predict_proba(found), explanation.proba)
+
+
+def test_a_category_that_was_only_declared_is_reached_if_the_domain_says_so(fitted_loans, loans):
+    X, _ = loans
+    found = fitted_loans.explain(X, "granted", domain={"grade": ["doctor"]}).counterfactual
+    assert (found["grade"] == "doctor").any()
+    assert ((found["grade"] == "doctor") | (found["grade"] == X["grade"])).all()
+
+
+def test_ordered_category_and_flag_move_one_way(fitted_loans, loans):
+    X, _ = loans
+    found = fitted_loans.explain(
+        X, mutability={"grade": "increase", "owner": "decrease"}, T=60
+    ).counterfactual
+    assert (found["grade"] >= X["grade"]).all()
+    assert (found["grade"] > X["grade"]).any()
+    assert (found["owner"] <= X["owner"]).all()
+    assert (found["owner"] < X["owner"]).any()
+
+
+def test_each_row_may_have_constraints_of_its_own(fitted_loans, loans):
+    X = loans[0].head(3)
+    frozen = dict.fromkeys(X.columns, "none")
+    found = fitted_loans.explain(X, mutability=[frozen, None, {"income": "none"}]).counterfactual
+    pd.testing.assert_frame_equal(found.iloc[[0]], X.iloc[[0]])
+    assert found["income"].iloc[2] == X["income"].iloc[2]
+    assert not found.iloc[1].equals(X.iloc[1])
+    alone = fitted_loans.explain(X.iloc[[2]], mutability={"income": "none"}).counterfactual
+    pd.testing.assert_frame_equal(found.iloc[[2]], alone)
+
+
+@pytest.mark.parametrize("dear", ["income", "grade"])
+def test_features_that_cost_more_move_less(fitted_loans, loans, dear):
+    X, _ = loans
+    generator = ECCCoGenerator(lambda_cost=0.3, lambda_energy=0.0, step_size=0.05)
+    moved = []
+    for cost in (0.01, 5.0):
+        unit = X["income"].std() if dear == "income" else 1.0
+        explanation = fitted_loans.explain(
+            X, tau=0.6, T=200, generator=generator, feature_costs={dear: cost / unit}
+        )
+        assert explanation.valid.mean() > 0.9
+        codes = [
+            rows[dear] if dear == "income" else rows[dear].cat.codes
+            for rows in (X, explanation.counterfactual)
+        ]
+        moved.append((codes[0] - codes[1]).abs().mean())
+    assert moved[1] < 0.7 * moved[0]
+
+
+def test_cost_is_the_price_of_what_moved(fitted_loans, loans):
+    X, _ = loans
+    costs = {"income": 0.01, "children": 2.0, "grade": 3.0, "job": 5.0, "owner": 7.0}
+    explanation = fitted_loans.explain(X, feature_costs=costs)
+    found = explanation.counterfactual
+    expected = 0.01 * (found["income"] - X["income"]).abs()
+    expected += 2 * (found["children"] - X["children"]).abs()
+    for name in ("grade", "job", "owner"):
+        same = (found[name] == X[name]) | (found[name].isna() & X[name].isna())
+        expected += costs[name] * ~same
+    np.testing.assert_allclose(explanation.cost, expected)
+
+
+def test_path_is_told_in_words(fitted_loans, loans):
+    X = loans[0].head(20)
+    explanation = fitted_loans.explain(X, return_path=True)
+    assert explanation.path.dtype == object
+    for step, rows in ((0, X), (-1, explanation.counterfactual)):
+        for position, name in enumerate(X):
+            told = pd.Series(explanation.path[:, step, position]).fillna("missing")
+            assert told.to_list() == rows[name].astype(object).fillna("missing").to_list()
+
+
+def test_changes_tell_categories_in_words(fitted_loans, loans):
+    changes = fitted_loans.explain(loans[0], T=60).changes()
+    grades = changes[changes["feature"] == "grade"]
+    assert set(grades["from"]) <= {"none", "school", "college"}
+    assert (grades["from"] != grades["to"]).all()
+
+
 def test_many_rows_are_searched_like_few(fitted_iris, iris, monkeypatch):
     from ctsk import _row_search
 

@@ -14,8 +14,8 @@ class GenericGenerator(BaseGenerator):
     step_size : float, default=0.25
         Step of the gradient descent, in module units.
     lambda_cost : float, default=0.001
-        Weight of the l1 distance to the factual, in module units or by the
-        estimator's `feature_costs`.
+        Weight of the l1 distance to the factual, in module units, or weighted by
+        the estimator's `feature_costs` relative to their mean.
 
     Notes
     -----

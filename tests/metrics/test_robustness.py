@@ -33,3 +33,12 @@ def test_stronger_attacks_lower_it(fitted, diabetes):
     accuracies = [robust_accuracy(fitted, *diabetes, epsilon=e) for e in (0, 0.1, 0.3, 1)]
     assert accuracies == sorted(accuracies, reverse=True)
     assert accuracies[-1] < accuracies[0] - 0.2
+
+
+def test_categories_are_not_attacked(loans):
+    X, y = loans
+    words = X[["grade", "owner"]]
+    clf = CounterfactualTrainedClassifier(max_epochs=3, random_state=0).fit(words, y)
+    assert robust_accuracy(clf, words, y, epsilon=5.0) == clf.score(words, y)
+    clf.set_params(max_epochs=20, lr=0.01).fit(X, y)
+    assert robust_accuracy(clf, X, y, epsilon=1.0) < clf.score(X, y)
