@@ -49,14 +49,15 @@ def constrained(n_models, n_examples):
                 print(f"model {seed}: {line}")
             n_broken += bool(broken)
             n_rows += len(rows)
-            n_moved += (explanation.n_iter > 0).sum()
+            moved = explanation.counterfactual_encoded != explanation.factual_encoded
+            n_moved += moved.any(axis=1).sum()
             n_valid += explanation.valid.sum()
         if sys.stderr.isatty():
             print(f"\r{seed + 1}/{n_models} models", end="", file=sys.stderr)
     seconds = time.perf_counter() - start
     print(
         f"{n_examples} examples, {n_rows} rows, {n_models} models: {n_broken} violations, "
-        f"{n_moved / n_rows:.1%} of rows searched, {n_valid / n_rows:.1%} valid, {seconds:.0f} s"
+        f"{n_moved / n_rows:.1%} of the rows moved, {n_valid / n_rows:.1%} valid, {seconds:.0f} s"
     )
 
 

@@ -83,9 +83,13 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
     -----
     Each row descends
     :math:`\mathrm{CE}(M(x'), y^+) + \mathrm{penalty}(x')`
-    by plain gradient steps, clamped to its box after every step. It stops as
-    soon as :math:`S(M(x'))_{y^+} \ge \tau`, which is asked of the factual
-    first; finished rows leave the batch, so that an easy batch is cheap.
+    by plain gradient steps, clamped to its box after every step. The columns of
+    a category go to the nearest point of the simplex over those that may be
+    reached; the step itself is projected, because a clamp before would hand weight
+    to categories that the gradient does not favour. A row stops as soon as
+    :math:`S(M(x'))_{y^+} \ge \tau`, asked of the state with every category
+    hardened to its largest weight, and of the factual first; finished rows leave
+    the batch, so that an easy batch is cheap.
     """
 
     _parameter_constraints = {"step_size": [Interval(Real, 0, None, closed="neither")]}
