@@ -155,6 +155,9 @@ def _space(trace, schema, inner):
     reachable = [schema.categories[feature].reachable for feature in space.categorical]
     reachable = np.concatenate([np.empty(0), *reachable])
     observed = _in_x_units(trace, space, inner, *inner.observed)
+    # There and back, a zero is no zero any more; whether numbers are negative hangs on it.
+    tiny = 1e-9 * np.abs(scale[: len(numeric)])
+    observed = [np.where(np.abs(ends) <= tiny, 0.0, ends) for ends in observed]
     low, high = _in_x_units(trace, space, inner, *inner.domain)
     low, high = inferred_domain(low, high, *observed)
     return make(

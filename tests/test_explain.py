@@ -165,6 +165,14 @@ def test_constraints_of_the_training_hold_without_being_told_again(data):
     assert (found["income"] >= np.minimum(X["income"], center - scale - 1e-6)).all()
 
 
+def test_numbers_that_were_never_negative_do_not_become_so(data):
+    X, y = data[0].assign(income=data[0]["income"] - data[0]["income"].min()), data[1]
+    for numbers in (StandardScaler(), make_pipeline(SimpleImputer(), RobustScaler())):
+        fitted = prepared(numbers).fit(X, y)
+        found = ctsk.explain(fitted, X, "no", tau=0.99, T=100).counterfactual
+        assert found["income"].min() == 0
+
+
 def test_categories_that_reach_the_classifier_are_coded_there(data):
     X, y = data
     columns = ColumnTransformer(
