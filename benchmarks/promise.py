@@ -24,12 +24,17 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from random_schemas import NUMERIC, random_model, random_pipeline, random_request, violations
+from random_schemas import (
+    CONVENTIONAL,
+    random_model,
+    random_pipeline,
+    random_request,
+    unconstrained_model,
+    violations,
+)
 
 import ctsk
 from ctsk.exceptions import InertDivergenceWarning, OtherConstraintsWarning
-
-CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
 
 
 def constrained(n_models, n_examples):
@@ -65,14 +70,7 @@ def free(n_models):
     """Print the share of valid rows of conventional models without constraints."""
     valid, reasons = [], []
     for seed in range(n_models):
-        model = random_model(
-            random.Random(seed),
-            kinds=NUMERIC,
-            constrained=False,
-            max_epochs=30,
-            lr=0.01,
-            **CONVENTIONAL,
-        )
+        model = unconstrained_model(random.Random(seed))
         explanation = model.clf.explain(model.X, tau=0.5, T=100)
         valid.append(explanation.valid.mean())
         reasons.extend(reason for reason in explanation.reason[~explanation.valid])

@@ -15,6 +15,7 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, S
 
 from ctsk import CounterfactualTrainedClassifier
 
+CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
 WORDS = ("both", "increase", "decrease", "none")
 NUMERIC = ("float64", "float32", "int64", "int8", "Int64", "Float32")
 CATEGORICAL = ("bool", "boolean", "category", "ordered", "str", "object")
@@ -151,6 +152,12 @@ def random_model(random, *, kinds=None, constrained=True, n_rows=60, **parameter
     )
     y = random_labels(random, X, columns)
     return Model(clf.fit(X, y), columns, X, words, domains)
+
+
+def unconstrained_model(random):
+    """Fit a conventional classifier on random numeric columns, to see whether it is explained."""
+    settings = {"max_epochs": 30, "lr": 0.01, **CONVENTIONAL}
+    return random_model(random, kinds=NUMERIC, constrained=False, **settings)
 
 
 def random_labels(random, X, columns):

@@ -6,7 +6,13 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_schemas import NUMERIC, random_model, random_pipeline, random_request, violations
+from random_schemas import (
+    random_model,
+    random_pipeline,
+    random_request,
+    unconstrained_model,
+    violations,
+)
 
 import ctsk
 
@@ -37,16 +43,7 @@ def test_promise_holds_on_the_rows_returned_whatever_the_columns_and_constraints
 def test_without_constraints_nine_rows_in_ten_are_valid_and_the_others_say_why():
     valid = []
     for seed in range(15):
-        conventional = random_model(
-            random.Random(seed),
-            kinds=NUMERIC,
-            constrained=False,
-            lambda_div=0,
-            lambda_adv=0,
-            lambda_reg=0,
-            max_epochs=30,
-            lr=0.01,
-        )
+        conventional = unconstrained_model(random.Random(seed))
         explanation = conventional.clf.explain(conventional.X, tau=0.5, T=100)
         valid.extend(explanation.valid)
         assert (explanation.valid | (explanation.reason != None)).all()  # noqa: E711
