@@ -535,9 +535,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
     def _explain(self, subject, X, values, target, return_path, **settings):
         """Explain a subject; a setting that is None is the estimator's."""
-        given = {name: value for name, value in settings.items() if value is not None}
-        allowed = {name: self._parameter_constraints[name] for name in given}
-        validate_parameter_constraints(allowed, given, "explain")
+        given = self._check_settings(**settings)
         space = subject.space
         subject = replace(
             subject,
@@ -560,6 +558,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         scores = subject.predict_proba(values, np.arange(len(values)))
         targets = validation.check_target(target, self.classes_, scores)
         return search.explain(X, values, targets, scores.argmax(axis=1), self.classes_)
+
+    def _check_settings(self, **settings):
+        """Return settings of `explain` that were given; a ValueError if one cannot be."""
+        given = {name: value for name, value in settings.items() if value is not None}
+        allowed = {name: self._parameter_constraints[name] for name in given}
+        validate_parameter_constraints(allowed, given, "explain")
+        return given
 
     def _train(self, net, values, y, *, epochs, burn_in=0.0):
         remedy = "Name all at the first partial_fit, or fit anew with warm_start=False."

@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ctsk._classifier import CounterfactualTrainedClassifier
-from ctsk._pipeline import subject_of
+from ctsk._pipeline import check_rows, subject_of
 from ctsk._specification import check_constraints
 from ctsk.exceptions import OtherConstraintsWarning
 
@@ -41,11 +41,12 @@ def explain(
     mutability, domain : dict or sequence, default=None
         In the names and units of `X`; see
         :meth:`CounterfactualTrainedClassifier.explain`. Features that are not named
-        keep the constraints that the classifier was trained with, as far as they
-        can be told in X's units: those of a feature that reaches the classifier
-        alone, as a number or a category. A feature that is one-hot encoded
-        before is immutable where all its columns are, a feature that is mixed
-        with others (by PCA, say) is free.
+        keep what the classifier was trained with, as far as that can be told in
+        X's units: all of it where a feature reaches the classifier once and
+        unmixed, as a number or as a category that is coded there. Of others it
+        is told only whether they move: a feature that is encoded before, or
+        mixed (by PCA, say), is immutable where all columns are that it becomes;
+        one that arrives several times, where it is so once.
     feature_costs : dict or sequence, default=None
         Per unit of `X`, or per change of category. Behind a curve, such as a
         logarithm, per unit of what comes out of it.
@@ -77,8 +78,10 @@ def explain(
     its inverse, ``"passthrough"``, ``"drop"``, :class:`sklearn.compose.ColumnTransformer`
     and pipelines of all these. Such steps map a row to module units by
     :math:`b + \sum_j f_j(x_j)`, where :math:`f_j` is a table for a category and
-    a monotone curve times a vector for a number; that is what is searched. A
-    feature that does not reach the classifier is returned as it is.
+    a monotone curve times a vector for a number; that is what is searched. The
+    unit of a number is that of the last column that holds it alone, so scale
+    numbers before they are mixed. A feature that does not reach the classifier is
+    returned as it is.
 
     Ordered are the categories of an ordered pandas categorical in `X`, and those
     that an :class:`sklearn.preprocessing.OrdinalEncoder` was given in their order.
@@ -109,13 +112,16 @@ def explain(
             f"model is {model!r}; it must be a CounterfactualTrainedClassifier, a Pipeline that "
             "ends in one, or a finished search over either."
         )
-    check_is_fitted(model.steps[-1][1])
+    classifier = model.steps[-1][1]
+    check_is_fitted(classifier)
+    classifier._check_settings(**settings, **constraints)
+    X = check_rows(X)
     subject, values = subject_of(model, X)
     trained = subject.constraints
     now = check_constraints(**constraints, space=subject.space, default=trained, n_rows=len(values))
     subject = replace(subject, constraints=now)
     _warn_where_different(subject, trained)
-    return model.steps[-1][1]._explain(subject, X, values, target, return_path, **settings)
+    return classifier._explain(subject, X, values, target, return_path, **settings)
 
 
 def _warn_where_different(subject, trained):

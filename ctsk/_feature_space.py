@@ -233,10 +233,11 @@ def _representable(values, lower, upper, dtype, integral):
         values = np.where(first <= last, np.clip(np.rint(values), first, last), values)
     if dtype.kind != "f":
         return values
-    rounded = values.astype(dtype)
+    rounded = np.clip(values, *_range(dtype)).astype(dtype)
     inwards = np.where(rounded > upper, -np.inf, np.inf).astype(dtype)
     outside = (rounded > upper) | (rounded < lower)
-    return np.where(outside, np.nextafter(rounded, inwards), rounded)
+    with np.errstate(over="ignore"):
+        return np.where(outside, np.nextafter(rounded, inwards), rounded)
 
 
 def _range(dtype):

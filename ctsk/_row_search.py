@@ -21,6 +21,8 @@ from ctsk.generators._base import descend
 # In module units: a search whose next step is shorter leads nowhere.
 _STANDSTILL = 1e-4
 _MOST_NAMED = 5
+_FLIPPED_BACK = "flipped back by rounding: the search had reached tau"
+_LOST = "no way on: the pipeline does not take the row that the search has led to"
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Subject:
         From module rows to logits.
     predict_proba : callable
         The judge: from values (n_rows, n_features) and the positions of their
-        factuals in X to probabilities (n_rows, n_classes).
+        factuals in X to probabilities (n_rows, n_classes). NaN for rows that the
+        model does not take.
     space : FeatureSpace
     constraints : Constraints
         In the user's units.
@@ -98,11 +101,17 @@ class RowSearch:
         found, n_iter, reason, path = zip(*parts, strict=True)
         found, reason = np.concatenate(found), np.concatenate(reason)
         proba = subject.predict_proba(found, np.arange(len(found)))
+        lost = np.flatnonzero(np.isnan(proba).any(axis=1))
+        if len(lost):
+            found[lost], reason[lost] = values[lost], _LOST
+            proba[lost] = subject.predict_proba(found[lost], lost)
         predictions = proba.argmax(axis=1)
         valid = predictions == targets
         mature = proba[np.arange(len(found)), targets] >= self.tau
         # The search and its judge may differ in the last bit.
-        reason[valid & mature] = None
+        reached = valid & mature
+        reason[reached] = None
+        reason[~reached & (reason == None)] = _FLIPPED_BACK  # noqa: E711
         return Explanation(
             counterfactual=schema.write(factual, values, found),
             factual=schema.write(factual, values, values),
@@ -183,16 +192,19 @@ class RowSearch:
         states = result.counterfactuals[unreached].requires_grad_()
         lower, upper = box.lower[unreached], box.upper[unreached]
         with torch.enable_grad():
-            loss = cross_entropy(searcher(states), targets[unreached], reduction="sum")
+            logits = searcher(states)
+            loss = cross_entropy(logits, targets[unreached], reduction="sum")
         (gradients,) = torch.autograd.grad(loss, states)
         states = states.detach()
         moved = descend(states, gradients, self.generator.step_size, lower, upper, groups)
         stands = ((moved - states).abs().amax(dim=1) < _STANDSTILL).cpu().numpy()
         pressure = _pressure(states, gradients, lower, upper, groups).cpu().numpy()
-        refused = result.refused[unreached].cpu().numpy()
+        # Below one half, a target may have reached tau and another class be predicted.
+        is_predicted = logits.argmax(dim=1) == targets[unreached]
+        refused = (result.refused[unreached] & is_predicted).cpu().numpy()
         for i, row in enumerate(unreached.tolist()):
             if refused[i]:
-                reasons[row] = "flipped back by rounding: the search had reached tau"
+                reasons[row] = _FLIPPED_BACK
             elif stands[i]:
                 reasons[row] = self._standstill(pressure[i])
             else:

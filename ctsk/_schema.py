@@ -1,6 +1,7 @@
 """What the columns of X hold: read as numbers, written back as the user's own values."""
 
 import contextlib
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,6 +122,7 @@ class Schema:
             If a column can be neither: a date, say, or text that nobody called a
             category; or if it has more than 1,000 categories.
         """
+        check_columns(names)
         columns = _columns(X)
         integral = np.array([column.dtype.kind in "iu" for column in columns])
         categories = {}
@@ -178,7 +180,7 @@ class Schema:
 
     def dtypes(self, X):
         """NumPy dtype of each of X's columns; float64 where it has none."""
-        dtypes = [_numpy_dtype(column.dtype) for column in _columns(X)]
+        dtypes = [_numpy_dtype(dtype) for dtype in dtypes_of(X)]
         return [dtype if dtype.kind in "biuf" else np.dtype(np.float64) for dtype in dtypes]
 
     def write(self, X, before, after):
@@ -204,22 +206,32 @@ class Schema:
             rows = moved[:, position]
             cells = self.cells(position, after[rows, position])
             if not is_frame(X):
-                copy = copy.astype(np.result_type(copy, _smallest_dtype(cells, copy.dtype)))
+                exact = _smallest_dtype(cells, copy.dtype)
+                if exact != copy.dtype:
+                    copy = copy.astype(np.result_type(copy, exact))
                 copy[rows, position] = cells
                 continue
-            column = X.iloc[:, position].copy()
-            dtype = _numpy_dtype(column.dtype)
-            if getattr(column.dtype, "categories", None) is not None:
-                column = _with_categories(column, self.categories[position])
-            elif dtype.kind in "biuf":
-                exact = _smallest_dtype(cells, dtype)
-                column = column if exact == dtype else column.astype(exact)
-                cells = cells.astype(exact)
-            elif self.integral[position]:
-                cells = cells.astype(np.int64).astype(object)
-            column[rows] = cells
-            copy.isetitem(position, column)
+            copy.isetitem(
+                position, self._written(X.iloc[:, position].copy(), position, rows, cells)
+            )
         return copy
+
+    def _written(self, column, position, rows, cells):
+        """Return a Series with new cells, in its dtype if that can hold them."""
+        dtype = _numpy_dtype(column.dtype)
+        if dtype.kind in "biuf":
+            exact = _smallest_dtype(cells, dtype)
+            column = column if exact == dtype else column.astype(exact)
+            cells = cells.astype(exact)
+        elif position in self.categories:
+            if hasattr(column.dtype, "categories"):
+                column = _with_categories(column, self.categories[position], cells)
+        elif column.dtype != object:
+            column = column.astype(np.float64)  # numbers that came as words or categories
+        elif self.integral[position]:
+            cells = cells.astype(np.int64).astype(object)
+        column[rows] = cells
+        return column
 
     def cells(self, position, values):
         """Values of one feature as the user writes them."""
@@ -228,6 +240,23 @@ class Schema:
         known = np.empty(len(self.categories[position]), dtype=object)
         known[:] = self.categories[position].values
         return known[values.astype(np.intp)]
+
+
+def check_columns(names):
+    """Raise a ValueError unless there are columns, and names tell them apart."""
+    if not names:
+        raise ValueError("X has no columns: 0 feature(s) while a minimum of 1 is required.")
+    name, n_named = Counter(names).most_common(1)[0]
+    if n_named > 1:
+        raise ValueError(
+            f"X has {n_named} columns named {name!r}. Constraints go by name: rename or drop, for "
+            "example by X.loc[:, ~X.columns.duplicated()]."
+        )
+
+
+def dtypes_of(X):
+    """Return the dtype of each column, as X's container has it."""
+    return [column.dtype for column in _columns(X)]
 
 
 def cells_of(X, position):
@@ -252,14 +281,18 @@ def _numpy_dtype(dtype):
 
 def _smallest_dtype(cells, dtype):
     """Return `dtype` if it holds all cells (categories of another dtype may not fit)."""
-    return dtype if (cells.astype(dtype) == cells).all() else np.dtype(np.float64)
+    try:
+        fits = (cells.astype(dtype) == cells).all()
+    except (OverflowError, TypeError, ValueError):
+        fits = False
+    return dtype if fits else np.array(cells.tolist()).dtype
 
 
 def _check_kind(name, dtype):
     """Refuse dtypes that hold neither numbers nor categories."""
     if hasattr(dtype, "fill_value"):
         problem = "which is sparse", "convert it by .sparse.to_dense()"
-    elif dtype.kind not in "biufOUST":
+    elif dtype.kind not in "biufOUST" or type(dtype).__name__ in ("PeriodDtype", "IntervalDtype"):
         problem = (
             "which is neither a number nor a category",
             "derive numbers from it, such as days or years since",
@@ -325,10 +358,10 @@ def _numbers(column, name):
         ) from error
 
 
-def _with_categories(column, known):
-    """Return a categorical Series whose dtype holds all known categories."""
+def _with_categories(column, known, cells):
+    """Return a categorical Series whose dtype holds some cells; else all known categories."""
     declared = column.dtype.categories.tolist()
-    values = [value for value in known.values if value is not None]
-    if set(values) <= set(declared):
+    if set(cells) <= set(declared):
         return column
+    values = [value for value in known.values if value is not None]
     return column.cat.set_categories(values + [value for value in declared if value not in values])

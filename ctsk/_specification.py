@@ -188,7 +188,7 @@ def _domain(entry, feature, space, rows, columns):
 
 
 def _called(name, rows):
-    return f"{name!r} (row {rows})" if isinstance(rows, int) else repr(name)
+    return repr(name) if rows is ... else f"{name!r} (row {np.ravel(rows)[0]})"
 
 
 def _by_row(spec, names, parameter, n_rows):
@@ -213,7 +213,7 @@ def _by_row(spec, names, parameter, n_rows):
         (np.array(rows), {feature: entry})
         for feature, column in table.items()
         for entry, rows in _positions_of(column).items()
-        if entry != (None, None)
+        if not _is_missing(entry) and entry != (None, None)
     ]
 
 
@@ -236,10 +236,14 @@ def _table(spec, names, parameter, n_rows):
     columns = array.swapaxes(0, 1).tolist()
     if parameter == "domain":
         columns = [
-            [tuple(None if np.isnan(bound) else bound for bound in pair) for pair in column]
+            [tuple(None if _is_missing(bound) else bound for bound in pair) for pair in column]
             for column in columns
         ]
     return dict(zip(features, columns, strict=True))
+
+
+def _is_missing(entry):
+    return entry is None or (isinstance(entry, float) and entry != entry)
 
 
 def _positions_of(entries):
@@ -253,6 +257,8 @@ def _by_feature(spec, names, parameter):
     """Return what `spec` says, by position of the feature."""
     if spec is None:
         return {}
+    if hasattr(spec, "to_dict"):
+        spec = spec.to_dict()  # a pandas Series goes by its index, not by its order
     if isinstance(spec, dict):
         by_position = {_position(key, names, parameter): value for key, value in spec.items()}
         if len(by_position) < len(spec):

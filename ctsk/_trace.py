@@ -1,5 +1,7 @@
 """What the fitted steps of a pipeline do to each feature on its way to the classifier."""
 
+import functools
+import warnings
 from dataclasses import dataclass, replace
 from numbers import Real
 
@@ -34,18 +36,22 @@ _INSTEAD = (
 
 @dataclass(frozen=True)
 class Line:
-    """An affine stage on the way of a number."""
+    """An affine stage on the way of a number: how many units from the origin it is."""
 
-    slope: float
-    intercept: float
+    origin: float = 0.0
+    unit: float = 1.0
 
     def forward(self, numbers):
         """Apply the stage."""
-        return self.slope * numbers + self.intercept
+        return (numbers - self.origin) / self.unit
 
     def inverse(self, numbers):
         """Undo the stage."""
-        return (numbers - self.intercept) / self.slope
+        return numbers * self.unit + self.origin
+
+    def then(self, line):
+        """Return both stages as one."""
+        return Line(self.inverse(line.origin), self.unit * line.unit)
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Curve:
     n_columns: int
 
     def forward(self, numbers):
-        """Apply the stage; what is infinite stays."""
+        """Apply the stage; NaN where it is not defined, infinite numbers stay."""
         return self._each(self.transformer.transform, numbers)
 
     def inverse(self, numbers):
@@ -67,10 +73,22 @@ class Curve:
     def _each(self, method, numbers):
         answers, finite = np.array(numbers, dtype=np.float64), np.isfinite(numbers)
         if finite.any():
-            matrix = np.repeat(answers[finite][:, None], self.n_columns, axis=1)
-            with np.errstate(all="ignore"):
-                answers[finite] = _ask(self.transformer, method, matrix)[:, self.column]
+            answers[finite] = self._defined(method, answers[finite])
         return answers
+
+    def _defined(self, method, numbers):
+        matrix = np.repeat(numbers[:, None], self.n_columns, axis=1)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)
+                return _ask(self.transformer, method, matrix)[:, self.column]
+        except ValueError:
+            # Some transformers refuse all numbers because of one.
+            if len(numbers) == 1:
+                return np.array([np.nan])
+            return np.concatenate(
+                [self._defined(method, part) for part in np.array_split(numbers, 2)]
+            )
 
 
 @dataclass(frozen=True)
@@ -82,14 +100,13 @@ class Coding:
     cells : ndarray of shape (n_categories,)
         As they go into the pipeline; a missing value, of any kind, is the last.
     ordered : bool
-    own : int or None
-        The classifier's feature that is this category; None where an encoder
-        comes before it.
+    unseen : tuple
+        Categories that stand for a missing value only, by an imputer.
     """
 
     cells: np.ndarray
     ordered: bool
-    own: int | None = None
+    unseen: tuple = ()
 
     @property
     def values(self):
@@ -103,8 +120,10 @@ class _Column:
 
     feature: int
     stages: tuple = ()
-    # What an imputer takes for missing, if the column passed one.
-    missing: tuple = ()
+    # What an imputer takes for missing and what it puts there, if the column passed one.
+    missing: object = None
+    fill: object = None
+    is_constant: bool = False
 
 
 class Trace:
@@ -125,8 +144,8 @@ class Trace:
         The features that are numbers: what each passes until it reaches the
         classifier or is mixed with others.
     uses : dict of int to list
-        Where: features of the classifier, None for a mixture. Features that are
-        neither categories nor numbers do not reach the classifier.
+        Where both arrive: features of the classifier; None for codes of a category
+        and for a mixture. Features in neither do not reach the classifier.
 
     Raises
     ------
@@ -147,14 +166,14 @@ class Trace:
     @property
     def alone(self):
         """Features of the classifier that are one feature, and by that: it, and only it."""
-        numbers = {feature: uses[0] for feature, uses in self.uses.items() if len(uses) == 1}
-        words = {feature: coding.own for feature, coding in self.codings.items()}
-        return {feature: own for feature, own in (numbers | words).items() if own is not None}
+        once = {feature: uses[0] for feature, uses in self.uses.items() if len(uses) == 1}
+        return {feature: own for feature, own in once.items() if own is not None}
 
     def _through(self, step, transformer, columns, names):
         """Return columns, and their names, behind a transformer."""
         if transformer is None or isinstance(transformer, str):
             return columns, names
+        names = list(getattr(transformer, "feature_names_in_", names))
         if isinstance(transformer, Pipeline):
             for name, inner in transformer.steps:
                 columns, names = self._through(f"{step}__{name}", inner, columns, names)
@@ -168,7 +187,7 @@ class Trace:
                     behind += self._through(f"{step}__{name}", inner, *part)[0]
         else:
             behind = self._mapped(step, transformer, columns)
-        return behind, _names_behind(transformer, len(behind))
+        return behind, _names_behind(transformer, names, len(behind))
 
     def _mapped(self, step, transformer, columns):
         """Return columns behind a transformer that holds no others."""
@@ -188,8 +207,8 @@ class Trace:
         stages = None
         if isinstance(transformer, _SCALERS) and not getattr(transformer, "clip", False):
             ends = np.repeat([[0.0], [1.0]], n_columns, axis=1)
-            starts, ends = _ask(transformer, transformer.transform, ends)
-            stages = [Line(*pair) for pair in zip(ends - starts, starts, strict=True)]
+            origins, ends = _ask(transformer, transformer.inverse_transform, ends)
+            stages = [Line(*pair) for pair in zip(origins, ends - origins, strict=True)]
         elif _is_curve(transformer) and None not in columns:
             stages = [Curve(transformer, column, n_columns) for column in range(n_columns)]
         if stages is None:
@@ -208,10 +227,10 @@ class Trace:
             if column is None or column.stages:
                 raise ValueError(
                     f"Step {step!r} of the pipeline, {type(encoder).__name__}, takes for a "
-                    "category what earlier steps made a number, so that no counterfactual can be "
+                    "category what earlier steps have computed, so that no counterfactual can be "
                     f"mapped back through it. {_INSTEAD}"
                 )
-            self._know(column, cells, ordered=explicit or cells.dtype == bool)
+            self._know(column, cells, None, ordered=explicit or cells.dtype == bool)
         return [None] * len(encoder.get_feature_names_out())
 
     def _arrive(self, columns, schema):
@@ -221,16 +240,25 @@ class Trace:
                 self._use(column, position)
             elif column is not None and not column.stages:
                 cells = np.array(known.values, dtype=object)
-                self._know(column, cells, ordered=known.ordered, own=position)
+                self._know(column, cells, position, ordered=known.ordered)
             elif column is not None:
                 self._refuse_two_ways(column.feature)
 
-    def _know(self, column, cells, *, ordered, own=None):
-        if column.missing and not any(map(_is_missing, cells)):
-            cells, own = np.append(cells.astype(object), column.missing), None
-        coding = Coding(cells, ordered, own)
+    def _know(self, column, cells, position, *, ordered):
+        n_missing = sum(map(_is_missing, cells))
+        if n_missing > 1:
+            raise ValueError(
+                f"Missing values of {self.names[column.feature]!r} came as None and as NaN when "
+                "the pipeline was fitted; fit it with one of them, for example by X.fillna(np.nan)."
+            )
+        unseen = ()
+        if column.fill in cells.tolist() and not n_missing:
+            cells = np.append(cells.astype(object), column.missing)
+            unseen = (column.fill,) * column.is_constant
+        coding = Coding(cells, ordered, unseen)
         if self.codings.setdefault(column.feature, coding).values != coding.values:
             self._refuse_two_ways(column.feature)
+        self.uses.setdefault(column.feature, []).append(position)
 
     def _use(self, column, position):
         if column is None:
@@ -251,10 +279,7 @@ class Trace:
 def split(stages):
     """Split stages into those up to the last curve, and one line for the rest."""
     n_curved = max((i + 1 for i, stage in enumerate(stages) if isinstance(stage, Curve)), default=0)
-    slope, intercept = 1.0, 0.0
-    for line in stages[n_curved:]:
-        slope, intercept = line.slope * slope, line.forward(intercept)
-    return stages[:n_curved], Line(slope, intercept)
+    return stages[:n_curved], functools.reduce(Line.then, stages[n_curved:], Line())
 
 
 def _imputed(imputer, columns):
@@ -263,9 +288,11 @@ def _imputed(imputer, columns):
         imputer.keep_empty_features or not _is_missing(statistic)
         for statistic in imputer.statistics_
     ]
+    is_constant = imputer.strategy == "constant"
     behind = [
-        column and replace(column, missing=(imputer.missing_values,))
-        for column, is_kept in zip(columns, kept, strict=True)
+        column
+        and replace(column, missing=imputer.missing_values, fill=fill, is_constant=is_constant)
+        for column, fill, is_kept in zip(columns, imputer.statistics_, kept, strict=True)
         if is_kept
     ]
     return behind + [None] * (len(imputer.get_feature_names_out()) - len(behind))
@@ -284,18 +311,19 @@ def _is_missing(cell):
 
 def _ask(transformer, method, matrix):
     """Ask a transformer about numbers, in the container that it was fitted on."""
-    if hasattr(transformer, "feature_names_in_") and method == transformer.transform:
+    framed = method == transformer.transform or isinstance(transformer, FunctionTransformer)
+    if framed and hasattr(transformer, "feature_names_in_"):
         import pandas as pd
 
         matrix = pd.DataFrame(matrix, columns=transformer.feature_names_in_)
     return np.asarray(method(matrix), dtype=np.float64)
 
 
-def _names_behind(transformer, n_columns):
+def _names_behind(transformer, names, n_columns):
     try:
         return list(transformer.get_feature_names_out())
     except (AttributeError, ValueError):
-        return [f"x{column}" for column in range(n_columns)]
+        return names if len(names) == n_columns else [f"x{i}" for i in range(n_columns)]
 
 
 def _positions(key, names):

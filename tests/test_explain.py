@@ -380,3 +380,208 @@ def test_settings_and_targets_are_checked_as_by_the_classifier(data, pipeline):
     ]:
         with pytest.raises(ValueError, match=message):
             ctsk.explain(pipeline, X, **given)
+
+
+@pytest.fixture(scope="module")
+def orders():
+    """A number and an ordered category that decides; words with gaps."""
+    rng = np.random.default_rng(1)
+    n_rows = 200
+    order = pd.CategoricalDtype(["low", "mid", "high"], ordered=True)
+    X = pd.DataFrame(
+        {
+            "number": rng.gamma(2, 1, n_rows) + 0.1,
+            "count": rng.poisson(0.4, n_rows) + 1,
+            "rank": pd.Series(rng.choice(order.categories, n_rows)).astype(order),
+            "word": rng.choice(["a", "b", "c"], n_rows),
+        }
+    )
+    return X, (X["rank"].cat.codes + (X["word"] != "a") + rng.normal(0, 0.3, n_rows) > 1).astype(
+        int
+    )
+
+
+def coded(columns, **parameters):
+    return make_pipeline(
+        ColumnTransformer(
+            [("w", OneHotEncoder(sparse_output=False), columns)], remainder="passthrough"
+        ),
+        classifier(**parameters),
+    )
+
+
+def test_an_order_that_lacks_known_categories_is_none(orders):
+    X, y = orders
+    fitted = coded(["rank", "word"]).fit(X, y)
+    some = X[X["rank"] != "high"].assign(rank=lambda X: X["rank"].cat.remove_unused_categories())
+    with pytest.raises(ValueError, match="mutability of feature 'rank'.*no order"):
+        ctsk.explain(fitted, some, mutability={"rank": "decrease"})
+
+
+def test_order_of_categories_is_the_classifiers_where_it_codes_them(orders):
+    X, y = orders
+    free = ["number", "count", "rank"]
+    clf = classifier(domain={"word": ["a", "b"]}, mutability=dict.fromkeys(free, "none"))
+    fitted = make_pipeline("passthrough", clf).fit(X, y)
+    other = X.astype({"word": pd.CategoricalDtype(["c", "b", "a"], ordered=True)})
+    found = ctsk.explain(fitted, other, 1, T=60).counterfactual["word"].astype(str)
+    assert ((found == X["word"]) | found.isin(["a", "b"])).all()
+    assert (found != X["word"]).any()
+
+
+def test_feature_that_arrives_twice_is_fixed_if_it_is_fixed_once(orders):
+    X, y = orders
+    twice = ColumnTransformer(
+        [("p", "passthrough", ["word", "number"]), ("q", "passthrough", ["word"])]
+    ).set_output(transform="pandas")
+    fitted = make_pipeline(twice, classifier(mutability={"q__word": "none"})).fit(X, y)
+    assert_array_equal(ctsk.explain(fitted, X).counterfactual["word"], X["word"])
+
+
+def test_trained_domain_holds_behind_an_imputer(orders):
+    X, y = orders
+    words = X[["word"]].assign(other=X["rank"].astype(object))
+    imputer = SimpleImputer(strategy="most_frequent").set_output(transform="pandas")
+    fitted = make_pipeline(imputer, classifier(domain={"word": ["b"]})).fit(words, y)
+    found = ctsk.explain(fitted, words.mask(words == "c"), T=60).counterfactual["word"]
+    before = words["word"].mask(words["word"] == "c")
+    assert ((found == before) | (found == "b") | (found.isna() & before.isna())).all()
+
+
+@pytest.mark.parametrize("with_gaps", [True, False])
+def test_a_constant_that_stands_for_missing_is_no_way_out(orders, with_gaps):
+    X, y = orders
+    words = X[["word"]].mask(np.arange(len(X))[:, None] % 5 == 0) if with_gaps else X[["word"]]
+    # Whoever has a gap is accepted.
+    y = words["word"].isna().astype(int) if with_gaps else y
+    constant = SimpleImputer(strategy="constant", fill_value="MISSING")
+    fitted = make_pipeline(constant, OneHotEncoder(sparse_output=False), classifier()).fit(words, y)
+    explanation = ctsk.explain(fitted, words.dropna(), 1, T=60)
+    assert set(explanation.counterfactual["word"]) <= {"a", "b", "c"}
+
+
+def test_two_kinds_of_missing_values_are_refused(orders):
+    X, y = orders
+    words = X[["word"]].astype(object)
+    words.iloc[:2, 0] = [None, np.nan]
+    fitted = make_pipeline(OneHotEncoder(sparse_output=False), classifier(max_epochs=1)).fit(
+        words, y
+    )
+    with pytest.raises(ValueError, match="Missing values of 'word' came as None and as NaN"):
+        ctsk.explain(fitted, words)
+
+
+@pytest.mark.parametrize(
+    ("curve", "domain"),
+    [
+        (FunctionTransformer(np.log, np.exp), (-1, None)),
+        (FunctionTransformer(np.log, np.exp), (0, None)),
+        (PowerTransformer("box-cox"), (0, None)),
+        (PowerTransformer("box-cox"), "auto"),
+        (QuantileTransformer(n_quantiles=20), "auto"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::ctsk.exceptions.OtherConstraintsWarning")
+def test_bounds_may_lie_where_a_curve_is_not_defined(orders, curve, domain):
+    X, _ = orders
+    numbers = X[["number"]]
+    fitted = make_pipeline(curve, classifier()).fit(numbers, numbers["number"] > 1.5)
+    explanation = ctsk.explain(fitted, numbers, T=100, domain={"number": domain})
+    assert explanation.valid.mean() > 0.95
+    assert (explanation.counterfactual["number"] >= 0).all()
+
+
+def test_one_end_that_a_curve_cannot_undo_leaves_the_other(orders):
+    X, y = orders
+    power = PowerTransformer(standardize=False).fit(X[["number"]])
+    assert power.lambdas_[0] < 0  # so that no number is beyond -1 / lambda
+    end = power.transform(pd.DataFrame({"number": [0.5]})).item()
+    clf = classifier(domain={0: (end, 9.0)})
+    fitted = make_pipeline(PowerTransformer(standardize=False), clf).fit(X[["number"]], y)
+    found = ctsk.explain(fitted, X[["number"]], T=60, tau=0.9).counterfactual["number"]
+    assert (found >= np.minimum(X["number"], 0.5 - 1e-9)).all()
+
+
+def test_a_row_that_the_pipeline_does_not_take_is_not_handed_out(orders):
+    X, _ = orders
+    counts = X[["count"]]
+    fitted = make_pipeline(FunctionTransformer(np.log, np.exp), classifier(max_epochs=60)).fit(
+        counts, (counts["count"] > 1).astype(int)
+    )
+    with pytest.warns(OtherConstraintsWarning):
+        explanation = ctsk.explain(fitted, counts, 0, tau=0.99999, domain={"count": (0, None)})
+    assert (explanation.counterfactual["count"] >= 1).all()
+    assert_array_equal(fitted.predict_proba(explanation.counterfactual), explanation.proba)
+    assert (explanation.mature | (explanation.reason != None)).all()  # noqa: E711
+
+
+def test_tied_quantiles_and_large_or_single_precision_numbers_are_followed(orders):
+    X, y = orders
+    rng = np.random.default_rng(0)
+    frames = {
+        "ties": (X[["count"]].astype(float), QuantileTransformer(n_quantiles=50)),
+        "milliseconds": (1.7e12 + X[["number"]] * 1e10, StandardScaler()),
+        "nanoseconds": ((1.7e18 + X[["number"]] * 1e15).astype(np.int64), StandardScaler()),
+        "years": (
+            (2010 + rng.normal(size=X[["number"]].shape) / 2 + 0 * X[["number"]]).astype(
+                np.float32
+            ),
+            StandardScaler(),
+        ),
+    }
+    for rows, transformer in frames.values():
+        target = rows.iloc[:, 0] > rows.iloc[:, 0].median()
+        fitted = make_pipeline(transformer, classifier(max_epochs=40)).fit(rows, target)
+        explanation = ctsk.explain(fitted, rows, T=60)
+        assert explanation.valid.mean() > 0.9
+        assert (explanation.counterfactual.dtypes == rows.dtypes).all()
+
+
+def test_functions_on_frames_keep_names_for_what_follows(orders):
+    X, y = orders
+    logarithm = FunctionTransformer(lambda X: X.pow(3), lambda X: X.pow(1 / 3), check_inverse=False)
+    scaled = ColumnTransformer([("n", StandardScaler(), ["number"])], remainder="passthrough")
+    numbers = X[["number", "count"]].astype(float)
+    fitted = make_pipeline(logarithm, scaled, classifier()).fit(numbers, numbers["number"] > 2)
+    assert ctsk.explain(fitted, numbers, T=100).valid.mean() > 0.9
+
+
+def test_integers_are_those_of_the_training_too_where_nothing_lies_between(orders):
+    X, y = orders
+    counts = X[["count", "number"]]
+    fitted = make_pipeline("passthrough", classifier()).fit(counts, counts["count"] > 1)
+    found = ctsk.explain(fitted, counts.astype(float), T=60).counterfactual
+    assert_array_equal(found["count"], found["count"].round())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda X: X[:0], "minimum of 1 is required"),
+        (lambda X: X[:, :2], "2 features"),
+        (lambda X: X[0], "Expected 2D array"),
+        (lambda X: X.astype(object), "X is an array of object.*DataFrame"),
+    ],
+)
+def test_arrays_that_are_no_rows_are_refused(iris, spoil, message):
+    fitted = make_pipeline(StandardScaler(), classifier(max_epochs=1)).fit(*iris)
+    with pytest.raises(ValueError, match=message):
+        ctsk.explain(fitted, spoil(iris[0]))
+    with pytest.raises(ValueError, match="X has no rows"):
+        ctsk.explain(fitted, pd.DataFrame(iris[0]).head(0))
+
+
+def test_pipeline_that_passes_arrays_on_is_explained(iris):
+    fitted = make_pipeline("passthrough", classifier()).fit(*iris)
+    assert ctsk.explain(fitted, iris[0], T=60).valid.mean() > 0.9
+
+
+def test_dropped_columns_may_hold_anything(orders):
+    X, y = orders
+    X = X.assign(notes=[[1, 2]] * len(X), when=pd.Timestamp("2026-01-01"))
+    kept = ColumnTransformer([("n", StandardScaler(), ["number", "count"])])
+    fitted = make_pipeline(kept, classifier()).fit(X, y)
+    found = ctsk.explain(fitted, X.head(), return_path=True)
+    pd.testing.assert_frame_equal(
+        found.counterfactual[["notes", "when"]], X[["notes", "when"]].head()
+    )

@@ -91,3 +91,19 @@ def test_summary_counts_the_reasons(clf):
     explanation = clf.explain(rows, 1, T=2, generator=short, mutability=[fixed, fixed, {}])
     said = repr(explanation)
     assert "not reached: 2 boxed in by the constraints, 1 not mature within T=2 steps" in said
+
+
+def test_row_whose_target_reached_tau_but_not_the_prediction_was_not_rounded(clf):
+    fixed = dict.fromkeys(ROW.columns, "none")
+    sure = clf.explain(ROW, 1, tau=1e-6, mutability=fixed)
+    assert not sure.valid[0]
+    assert sure.reason[0].startswith("boxed in by the constraints on")
+
+
+def test_half_precision_does_not_overflow():
+    X = np.random.default_rng(0).normal(0, 3e4, size=(50, 1)).clip(-6e4, 6e4).astype(np.float16)
+    clf = CounterfactualTrainedClassifier(
+        (), **CONVENTIONAL, domain=None, max_epochs=20, lr=0.05, random_state=0
+    ).fit(X, X[:, 0] > 0)
+    explanation = clf.explain(X, tau=0.999999, generator=GenericGenerator(step_size=5), T=100)
+    assert np.isfinite(explanation.counterfactual).all()

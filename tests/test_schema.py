@@ -169,3 +169,49 @@ def test_array_holds_categories_where_told():
     after = values.copy()
     after[0, 0] = 0
     assert schema.write(rows, values, after).tolist() == [[1.0, 0.5], [1.0, 0.5], [3.0, 0.5]]
+
+
+def test_numbers_that_come_as_categories_or_words_go_as_numbers(schema):
+    values = schema.read(FRAME)
+    after = values.copy()
+    after[1, 5:] = [7.25, 9]
+    for dtype in ("category", "str"):
+        came = FRAME.astype({"number": dtype, "count": dtype})
+        copy = schema.write(came, schema.read(came), after)
+        assert copy["number"].tolist() == [1.5, 7.25, 3.5]
+        assert copy["count"].tolist() == [1, 9, 3]
+    objects = FRAME.astype({"count": object})
+    assert schema.write(objects, values, after)["count"].tolist() == [1, 9, 3]
+    assert schema.write(objects, values, after)["count"].dtype == object
+
+
+def test_category_that_does_not_fit_the_dtype_widens_it():
+    wide = pd.DataFrame({"code": [0, 300]})
+    schema = Schema.fit(wide, ["code"], np.array([True]))
+    narrow = pd.DataFrame({"code": np.array([0, 0], dtype=np.uint8)})
+    copy = schema.write(narrow, np.zeros((2, 1)), np.array([[0.0], [1.0]]))
+    assert copy["code"].tolist() == [0, 300]
+
+
+def test_dtype_is_kept_where_it_holds_the_new_categories(schema):
+    came = FRAME.assign(grade=FRAME["grade"].cat.remove_unused_categories())
+    values = schema.read(came)
+    after = values.copy()
+    after[0, 2] = 0
+    assert schema.write(came, values, after)["grade"].dtype == came["grade"].dtype
+
+
+@pytest.mark.parametrize("names", [[], ["a", "a"]])
+def test_no_columns_or_two_of_one_name_are_refused(names):
+    frame = pd.DataFrame(np.zeros((2, len(names))), columns=names)
+    with pytest.raises(ValueError, match="0 feature|2 columns named 'a'"):
+        Schema.fit(frame, names, np.zeros(len(names), bool))
+
+
+def test_periods_and_intervals_are_refused():
+    for column in (
+        pd.Series(pd.period_range("2026-01", periods=2)),
+        pd.Series(pd.interval_range(0, 2)),
+    ):
+        with pytest.raises(ValueError, match="Column 'c' of X.*neither a number nor a category"):
+            Schema.fit(pd.DataFrame({"c": column}), ["c"], np.array([True]))

@@ -193,3 +193,29 @@ def test_an_array_of_bounds_constrains_each_row(space):
 def test_bad_constraint_of_a_row_is_refused(space, mutability, domain, message):
     with pytest.raises(ValueError, match=message):
         check(space, mutability, domain, n_rows=3)
+
+
+def test_a_series_goes_by_its_index(space):
+    by_name = check(space, pd.Series({"job": "none", "age": "both"}))
+    assert of(space, by_name.may_rise, "job") == [False] * 3
+    assert of(space, by_name.may_rise, "age") == [True]
+    in_order = check(space, pd.Series(["none", "both", "both", "both"]))
+    assert of(space, in_order.may_rise, "age") == [False]
+    assert check_costs(pd.Series({"grade": 7.0}), space)[2] == 7
+
+
+def test_a_nested_list_of_bounds_and_a_table_with_gaps_keep_what_is_not_said(space):
+    pairs = [[(0, None), (None, None), (None, None), (None, None)]] * 2
+    constraints = check(space, domain=pairs, n_rows=2)
+    assert of(space, constraints.low, "age") == [[0], [0]]
+    assert of(space, constraints.high, "age") == [[np.inf], [np.inf]]
+    table = pd.DataFrame({"age": ["none", None], "job": [np.nan, "none"]})
+    constraints = check(space, table, n_rows=2)
+    assert of(space, constraints.may_rise, "age") == [[False], [True]]
+    assert of(space, constraints.may_rise, "job") == [[True] * 3, [False] * 3]
+
+
+def test_an_error_in_a_table_names_the_row(space):
+    table = pd.DataFrame({"age": ["none", "both", "sideways"]})
+    with pytest.raises(ValueError, match=r"mutability of feature 'age' \(row 2\) is 'sideways'"):
+        check(space, table, n_rows=3)
