@@ -86,6 +86,17 @@ class FeatureSpace:
         """Names of the features."""
         return self.schema.names
 
+    @property
+    def column_weights(self):
+        """Weights that let a change of any feature by one module unit, or category, count 1.
+
+        1 for numbers and 1/2 for one-hot columns, of which a change moves two;
+        ndarray of shape (n_columns,).
+        """
+        weights = np.ones(self.groups.n_columns)
+        weights[self.groups.n_numeric :] = 0.5
+        return weights
+
     def columns_of(self, feature):
         """Columns that code one feature, as a slice."""
         if feature in self.schema.categories:
@@ -150,14 +161,9 @@ class FeatureSpace:
 
         A change of category moves two one-hot columns by one, so each costs half.
         """
-        costs = np.empty(self.groups.n_columns)
-        costs[: len(self.numeric)] = feature_costs[self.numeric] * np.abs(
-            self.scale[: len(self.numeric)]
-        )
-        costs[len(self.numeric) :] = np.repeat(
-            feature_costs[self.categorical] / 2, self.groups.sizes
-        )
-        return costs
+        words = np.repeat(feature_costs[self.categorical], self.groups.sizes)
+        costs = np.append(feature_costs[self.numeric], words)
+        return costs * np.abs(self.scale) * self.column_weights
 
     def relative_costs(self, feature_costs):
         """Map costs to costs of module columns, scaled so that features cost 1 on average.

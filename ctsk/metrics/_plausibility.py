@@ -2,10 +2,14 @@
 
 import numpy as np
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_random_state, gen_batches
+
+# Kernel values in memory at once, and rows whose median distance is computed.
+_BLOCK = 2**23
+_MOST_COMPARED = 2_000
 
 
-def implausibility(X_counterfactual, X_target):
+def implausibility(X_counterfactual, X_target, *, weights=None):
     r"""Mean l1 distance of each counterfactual to the rows of its target class.
 
     Parameters
@@ -14,6 +18,9 @@ def implausibility(X_counterfactual, X_target):
         In module units, as in `Explanation.counterfactual_encoded`.
     X_target : array-like of shape (n_rows, n_features)
         Observed rows of the target class, in the same units.
+    weights : array-like of shape (n_features,), default=None
+        Of the columns; None is 1 for all. `FeatureSpace.column_weights` lets a
+        change of category count 1, not one for each of the two columns it moves.
 
     Returns
     -------
@@ -43,7 +50,14 @@ def implausibility(X_counterfactual, X_target):
     array([2., 3.])
     """
     X_counterfactual, X_target = _check_pair(X_counterfactual, X_target)
-    return sum(map(_mean_distances, X_counterfactual.T, X_target.T))
+    weights = np.ones(X_target.shape[1]) if weights is None else np.asarray(weights)
+    if weights.shape != X_target.shape[1:]:
+        raise ValueError(
+            f"weights has shape {weights.shape}; it needs one for each of the "
+            f"{X_target.shape[1]} columns."
+        )
+    distances = map(_mean_distances, X_counterfactual.T, X_target.T)
+    return sum(weight * distance for weight, distance in zip(weights, distances, strict=True))
 
 
 def _mean_distances(queries, values):
@@ -58,7 +72,9 @@ def _mean_distances(queries, values):
     return (below + above) / len(values)
 
 
-def maximum_mean_discrepancy(X, Y, *, length_scale="median"):
+def maximum_mean_discrepancy(
+    X, Y, *, length_scale="median", n_permutations=None, random_state=None
+):
     r"""Distance between two samples, as the squared maximum mean discrepancy.
 
     Parameters
@@ -68,12 +84,20 @@ def maximum_mean_discrepancy(X, Y, *, length_scale="median"):
     Y : array-like of shape (n_rows_Y, n_features)
     length_scale : float or "median", default="median"
         Of the Gaussian kernel; "median" is the median distance between two rows
-        of the pooled samples.
+        of the pooled samples (of 2,000 evenly spaced ones, where there are more).
+    n_permutations : int, default=None
+        Permutations of a test that both samples come from one distribution; None
+        does not test.
+    random_state : int, RandomState or None, default=None
+        Of the permutations.
 
     Returns
     -------
     mmd : float
         0 on average where the two distributions are equal; may be negative.
+    p_value : float
+        Share of permutations, the identity included, with an `mmd` as large.
+        Only returned if `n_permutations` is given.
 
     Raises
     ------
@@ -91,6 +115,9 @@ def maximum_mean_discrepancy(X, Y, *, length_scale="median"):
         + \frac{1}{n(n-1)} \sum_{i \neq j} k(y_i, y_j)
         - \frac{2}{mn} \sum_{i, j} k(x_i, y_j).
 
+    The kernel is computed a block of rows at a time, for all permutations at
+    once, so that memory grows with the number of rows, not with its square.
+
     References
     ----------
     .. [1] Gretton, Borgwardt, Rasch, Schoelkopf and Smola, "A kernel two-sample
@@ -104,20 +131,50 @@ def maximum_mean_discrepancy(X, Y, *, length_scale="median"):
     >>> near, far = rng.normal(size=(2, 100, 3)) + [[[0]], [[1]]]
     >>> maximum_mean_discrepancy(near, rng.normal(size=(100, 3))) < 0.01
     True
-    >>> maximum_mean_discrepancy(far, rng.normal(size=(100, 3))) > 0.1
-    True
+    >>> mmd, p_value = maximum_mean_discrepancy(
+    ...     far, rng.normal(size=(100, 3)), n_permutations=99, random_state=0
+    ... )
+    >>> mmd > 0.1, p_value
+    (True, 0.01)
     """
     X, Y = _check_pair(X, Y, at_least=2)
+    rows = np.concatenate([X, Y])
+    rows -= rows.mean(axis=0)
     if length_scale == "median":
-        pooled = np.concatenate([X, Y])
-        length_scale = np.median(euclidean_distances(pooled)[np.triu_indices(len(pooled), 1)])
-    gamma = 1 / (2 * length_scale**2)
+        length_scale = _median_distance(rows)
+    in_X = np.zeros((len(rows), 1 + (n_permutations or 0)))
+    in_X[: len(X), 0] = 1
+    rng = check_random_state(random_state)
+    for permuted in in_X.T[1:]:
+        permuted[rng.choice(len(rows), len(X), replace=False)] = 1
+    mmds = _unbiased(rows, in_X, 1 / (2 * length_scale**2))
+    if n_permutations is None:
+        return float(mmds[0])
+    return float(mmds[0]), float(np.mean(mmds >= mmds[0]))
 
-    def mean_within(rows):
-        n_rows = len(rows)
-        return (rbf_kernel(rows, gamma=gamma).sum() - n_rows) / (n_rows * (n_rows - 1))
 
-    return float(mean_within(X) + mean_within(Y) - 2 * rbf_kernel(X, Y, gamma=gamma).mean())
+def _median_distance(rows):
+    """Median distance between two rows; a positive stand-in where most rows are equal."""
+    n_rows = min(len(rows), _MOST_COMPARED)
+    some = rows[np.linspace(0, len(rows) - 1, n_rows).astype(int)]
+    distances = euclidean_distances(some)[np.triu_indices(n_rows, 1)]
+    return np.median(distances) or distances.mean() or 1.0
+
+
+def _unbiased(rows, in_X, gamma):
+    """Unbiased squared discrepancies, one for each column that says which rows are X."""
+    within_X, from_X, total = np.zeros(in_X.shape[1]), np.zeros(in_X.shape[1]), 0.0
+    for block in gen_batches(len(rows), max(1, _BLOCK // len(rows))):
+        kernel = rbf_kernel(rows[block], rows, gamma=gamma)
+        kernel[np.arange(len(kernel)), np.arange(block.start, block.stop)] = 0
+        within_X += (in_X[block] * (kernel @ in_X)).sum(axis=0)
+        sums = kernel.sum(axis=1)
+        from_X += sums @ in_X[block]
+        total += sums.sum()
+    n, n_X = len(rows), in_X[:, 0].sum()
+    n_Y, between = n - n_X, from_X - within_X
+    within_Y = total - within_X - 2 * between
+    return within_X / (n_X * (n_X - 1)) + within_Y / (n_Y * (n_Y - 1)) - 2 * between / (n_X * n_Y)
 
 
 def _check_pair(X, Y, at_least=1):

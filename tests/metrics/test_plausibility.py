@@ -17,6 +17,13 @@ def test_implausibility_is_the_mean_l1_distance(seed, n, m):
     np.testing.assert_allclose(implausibility(found, rows), expected, atol=1e-9)
 
 
+def test_weights_weigh_columns():
+    found, rows = np.array([[1.0, 0.0]]), np.array([[0.0, 3.0], [0.0, 1.0]])
+    assert implausibility(found, rows, weights=[2.0, 0.5]).tolist() == [2.0 + 1.0]
+    with pytest.raises(ValueError, match=r"weights has shape \(3,\)"):
+        implausibility(found, rows, weights=[1, 1, 1])
+
+
 def mmd_by_hand(X, Y, length_scale):
     def kernel(x, y):
         return np.exp(-np.sum((x - y) ** 2) / (2 * length_scale**2))
@@ -37,7 +44,37 @@ def test_mmd_equals_the_unbiased_formula(length_scale):
         pooled = np.concatenate([X, Y])
         scale = np.median(cdist(pooled, pooled)[np.triu_indices(21, 1)])
     expected = mmd_by_hand(X, Y, scale)
-    assert maximum_mean_discrepancy(X, Y, length_scale=length_scale) == pytest.approx(expected)
+    found = maximum_mean_discrepancy(X + 100, Y + 100, length_scale=length_scale)
+    assert found == pytest.approx(expected, abs=1e-10)
+
+
+def test_mmd_by_blocks_is_mmd_at_once(monkeypatch):
+    from ctsk.metrics import _plausibility
+
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(40, 3)), rng.normal(0.5, size=(31, 3))
+    arguments = {"n_permutations": 20, "random_state": 0}
+    whole = maximum_mean_discrepancy(X, Y, **arguments)
+    monkeypatch.setattr(_plausibility, "_BLOCK", 7 * 71)
+    np.testing.assert_allclose(maximum_mean_discrepancy(X, Y, **arguments), whole, rtol=1e-12)
+
+
+def test_permutation_test_has_its_size_and_power():
+    rng = np.random.default_rng(0)
+    p_values = {0.0: [], 1.0: []}
+    for seed in range(100):
+        for shift, values in p_values.items():
+            X, Y = rng.normal(size=(20, 3)), rng.normal(shift, size=(25, 3))
+            values.append(maximum_mean_discrepancy(X, Y, n_permutations=99, random_state=seed)[1])
+    # Of 100 tests at 5% under the null, 12 or more reject in 1 of 200 suites.
+    assert np.mean(np.array(p_values[0.0]) <= 0.05) < 0.12
+    assert np.min(p_values[0.0]) >= 0.01
+    assert np.mean(np.array(p_values[1.0]) <= 0.05) > 0.95
+
+
+def test_mmd_of_equal_rows_is_zero():
+    rows = np.ones((5, 2))
+    assert maximum_mean_discrepancy(rows, rows) == 0
 
 
 @pytest.mark.parametrize("metric", [implausibility, maximum_mean_discrepancy])
