@@ -38,24 +38,46 @@ def check_categorical(categorical_features, names, X):
     ValueError
         If a feature is unknown, or a mask has the wrong length.
     """
-    categorical = np.zeros(len(names), dtype=bool)
     if categorical_features is None:
-        return categorical
+        return np.zeros(len(names), dtype=bool)
     if isinstance(categorical_features, str):
         if is_frame(X):
-            categorical[:] = [dtype.kind not in "iufcmM" for dtype in X.dtypes]
-        return categorical
-    listed = list(categorical_features)
-    if listed and all(isinstance(entry, bool | np.bool_) for entry in listed):
-        if len(listed) != len(names):
+            return np.array([dtype.kind not in "iufcmM" for dtype in X.dtypes])
+        return np.zeros(len(names), dtype=bool)
+    return check_features(categorical_features, names, "categorical_features")
+
+
+def check_features(features, names, parameter):
+    """Return which features are listed.
+
+    Parameters
+    ----------
+    features : array-like
+        Names, indices, or a mask of shape (n_features,).
+    names : list
+        Of the features.
+    parameter : str
+        What an error calls them.
+
+    Returns
+    -------
+    listed : bool ndarray of shape (n_features,)
+
+    Raises
+    ------
+    ValueError
+        If a feature is unknown, or a mask has the wrong length.
+    """
+    entries = list(features)
+    if entries and all(isinstance(entry, bool | np.bool_) for entry in entries):
+        if len(entries) != len(names):
             raise ValueError(
-                f"categorical_features is a mask of {len(listed)} entries; it needs one for each "
-                f"of the {len(names)} features."
+                f"{parameter} is a mask of {len(entries)} entries; it needs one for each of the "
+                f"{len(names)} features."
             )
-        return np.array(listed, dtype=bool)
-    for feature in listed:
-        categorical[_position(feature, names, "categorical_features")] = True
-    return categorical
+        return np.array(entries, dtype=bool)
+    positions = [_position(feature, names, parameter) for feature in entries]
+    return np.isin(np.arange(len(names)), positions)
 
 
 def check_costs(feature_costs, space, default=None):

@@ -51,7 +51,7 @@ def judge(clf, explanation, X, y, epsilon):
             discrepancies.append(maximum_mean_discrepancy(found[of_label], rows[y == label]))
     return {
         "accuracy": clf.score(X, y),
-        f"accuracy, FGSM {epsilon}": robust_accuracy(clf, X, y, epsilon=epsilon),
+        f"accuracy, FGSM {epsilon}": robust_accuracy(clf, X, y, epsilon=epsilon, attack="fgsm"),
         "validity": valid.mean(),
         "cost": np.median(explanation.cost[valid]),
         "implausibility": np.concatenate(distances).mean(),

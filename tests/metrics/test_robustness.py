@@ -14,7 +14,9 @@ def test_fgsm_moves_every_feature_by_epsilon_against_a_linear_model():
     weights = clf.net_.module_[0].weight.detach().numpy()
     direction = np.sign(weights[1] - weights[0]) * np.where(y == 1, -1, 1)[:, None]
     attacked = X + 0.4 * clf.feature_space_.scale * direction
-    assert robust_accuracy(clf, X, y, epsilon=0.4) == pytest.approx(clf.score(attacked, y))
+    assert robust_accuracy(clf, X, y, epsilon=0.4, attack="fgsm") == pytest.approx(
+        clf.score(attacked, y)
+    )
 
 
 def test_without_an_attack_it_is_the_accuracy(fitted, diabetes):
@@ -42,3 +44,71 @@ def test_categories_are_not_attacked(loans):
     assert robust_accuracy(clf, words, y, epsilon=5.0) == clf.score(words, y)
     clf.set_params(max_epochs=20, lr=0.01).fit(X, y)
     assert robust_accuracy(clf, X, y, epsilon=1.0) < clf.score(X, y)
+
+
+@pytest.mark.parametrize("attack", ["pgd", "margin", "noise", "fgsm"])
+def test_the_worst_case_is_not_better_than_any_attack(fitted, diabetes, attack):
+    worst = robust_accuracy(fitted, *diabetes, epsilon=0.2)
+    assert worst <= robust_accuracy(fitted, *diabetes, epsilon=0.2, attack=attack)
+
+
+def test_on_a_linear_model_all_gradient_attacks_find_the_corner():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 100)
+    X = rng.normal(size=(200, 3)) + y[:, None]
+    clf = CounterfactualTrainedClassifier((), max_epochs=20, lr=0.05, random_state=0).fit(X, y)
+    found = {
+        robust_accuracy(clf, X, y, epsilon=0.4, attack=attack)
+        for attack in ("fgsm", "pgd", "margin", "worst")
+    }
+    assert len(found) == 1
+    assert found.pop() < robust_accuracy(clf, X, y, epsilon=0.4, attack="noise")
+
+
+def test_features_out_of_reach_and_domains_bind_the_attacker(fitted, diabetes):
+    X, y = diabetes
+    assert robust_accuracy(fitted, X, y, epsilon=1, features=[]) == fitted.score(X, y)
+    all_but_one = [name for name in X if name != "bmi"]
+    partly = robust_accuracy(fitted, X, y, epsilon=1, features=all_but_one)
+    assert robust_accuracy(fitted, X, y, epsilon=1) < partly < fitted.score(X, y)
+    nowhere = dict.fromkeys(X, (1e9, 1e9))
+    upwards_only = robust_accuracy(fitted, X, y, epsilon=1, domain=nowhere)
+    assert robust_accuracy(fitted, X, y, epsilon=1) < upwards_only
+
+
+def test_masked_features_never_move(fitted, diabetes):
+    from ctsk.metrics._robustness import _reach
+
+    X, _ = diabetes
+    space = fitted.feature_space_
+    rows, lower, upper = _reach(space, space.schema.read(X), 0.3, ["bmi", "s5"], {"s5": (5, None)})
+    moved = [list(X).index(name) for name in ("bmi", "s5")]
+    still = np.setdiff1d(np.arange(10), moved)
+    np.testing.assert_array_equal(lower[:, still], rows[:, still])
+    np.testing.assert_array_equal(upper[:, still], rows[:, still])
+    np.testing.assert_allclose(upper[:, moved], rows[:, moved] + 0.3)
+    low = np.minimum((5 - space.center[8]) / space.scale[8], rows[:, 8])
+    np.testing.assert_allclose(lower[:, 8], np.maximum(rows[:, 8] - 0.3, low))
+
+
+def test_chance_is_seeded(fitted, diabetes):
+    twice = [
+        robust_accuracy(fitted, *diabetes, epsilon=0.3, attack="noise", random_state=3)
+        for _ in range(2)
+    ]
+    assert twice[0] == twice[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"attack": "hammer"}, "attack"),
+        ({"epsilon": -1}, "epsilon"),
+        ({"n_steps": 0}, "n_steps"),
+        ({"features": ["weight"]}, "features names the feature 'weight'"),
+        ({"domain": {"bmi": (2, 1)}}, "domain of feature 'bmi'"),
+    ],
+)
+def test_bad_parameter_is_refused_by_name(fitted, diabetes, given, name):
+    with pytest.raises(ValueError, match=name):
+        robust_accuracy(fitted, *diabetes, **given)
