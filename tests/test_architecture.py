@@ -15,14 +15,8 @@ ALLOWED = {
     **dict.fromkeys(LEAVES, set()),
     "_constraints": {"_groups"},
     "generators": LEAVES | {"generators"},
-    "metrics": {
-        "metrics",
-        "_constraints",
-        "_modules",
-        "_sampling",
-        "_specification",
-        "_validation",
-    },
+    "metrics": {"metrics", "generators", "_constraints", "_modules"}
+    | {"_sampling", "_specification", "_validation"},
     "_sampling": LEAVES,
     "_objective": LEAVES,
     "_schema": set(),

@@ -1,14 +1,28 @@
-"""Metrics of explanations and of robustness, in module units."""
+"""Metrics of explanations and of robustness, in module units, and scorers that use them."""
 
 from ctsk.metrics._counterfactual import cost, redundancy, validity
 from ctsk.metrics._plausibility import implausibility, maximum_mean_discrepancy
 from ctsk.metrics._robustness import robust_accuracy
+from ctsk.metrics._scorer import (
+    make_counterfactual_scorer,
+    neg_cost_scorer,
+    neg_implausibility_scorer,
+    neg_mmd_scorer,
+    robust_accuracy_scorer,
+    validity_scorer,
+)
 
 __all__ = [
     "cost",
     "implausibility",
+    "make_counterfactual_scorer",
     "maximum_mean_discrepancy",
+    "neg_cost_scorer",
+    "neg_implausibility_scorer",
+    "neg_mmd_scorer",
     "redundancy",
     "robust_accuracy",
+    "robust_accuracy_scorer",
     "validity",
+    "validity_scorer",
 ]
