@@ -4,7 +4,7 @@ Classifiers that are held accountable, while they train, for the counterfactual
 explanations they will give.
 """
 
-from ctsk import exceptions, metrics
+from ctsk import exceptions, metrics, model_selection, plotting
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._explain import explain
 from ctsk._explanation import Explanation
@@ -21,4 +21,6 @@ __all__ = [
     "exceptions",
     "explain",
     "metrics",
+    "model_selection",
+    "plotting",
 ]

@@ -17,6 +17,8 @@ ALLOWED = {
     "generators": LEAVES | {"generators"},
     "metrics": {"metrics", "generators", "_constraints", "_modules"}
     | {"_sampling", "_specification", "_validation"},
+    "model_selection": {"model_selection"},
+    "plotting": {"plotting", "model_selection"},
     "_sampling": LEAVES,
     "_objective": LEAVES,
     "_schema": set(),
@@ -40,6 +42,8 @@ THIRD_PARTY = {
     **dict.fromkeys(LEAVES, {"numpy", "torch"}),
     "generators": {"torch", "sklearn"},
     "metrics": {"numpy", "sklearn", "torch"},
+    "model_selection": {"numpy", "pandas"},
+    "plotting": {"matplotlib", "pandas"},
     "_schema": {"numpy", "pandas"},
     "_specification": {"numpy"},
     "_trace": {"numpy", "sklearn", "pandas"},

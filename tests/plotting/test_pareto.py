@@ -1,0 +1,27 @@
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+from numpy.testing import assert_array_equal
+
+from ctsk.plotting import ParetoFrontDisplay
+
+matplotlib.use("agg")
+
+
+def test_picture_shows_candidates_front_and_choice():
+    search = SimpleNamespace(
+        cv_results_={
+            "params": [{"T": i} for i in range(3)],
+            "mean_test_accuracy": np.array([0.9, 0.8, 0.7]),
+            "mean_test_neg_implausibility": np.array([-5.0, -3.0, -4.0]),
+        },
+        best_index_=1,
+    )
+    display = ParetoFrontDisplay.from_search(search)
+    front, chosen = display.ax_.lines
+    assert_array_equal(front.get_xydata(), [[0.9, -5.0], [0.8, -3.0]])
+    assert_array_equal(chosen.get_xydata(), [[0.8, -3.0]])
+    assert len(display.ax_.collections[0].get_offsets()) == 3
+    assert display.ax_.get_xlabel() == "accuracy"
+    assert ParetoFrontDisplay.from_search(search, ax=display.ax_).figure_ is display.figure_
