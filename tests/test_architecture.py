@@ -16,7 +16,7 @@ ALLOWED = {
     "_constraints": {"_groups"},
     "generators": LEAVES | {"generators"},
     "metrics": {"metrics", "generators", "_constraints", "_modules"}
-    | {"_sampling", "_specification", "_validation"},
+    | {"_sampling", "_specification", "_threads", "_validation"},
     "model_selection": {"model_selection"},
     "plotting": {"plotting", "model_selection"},
     "_sampling": LEAVES,

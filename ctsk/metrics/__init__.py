@@ -11,10 +11,13 @@ from ctsk.metrics._scorer import (
     robust_accuracy_scorer,
     validity_scorer,
 )
+from ctsk.metrics._sensitivity import feature_sensitivity, integrated_gradients
 
 __all__ = [
     "cost",
+    "feature_sensitivity",
     "implausibility",
+    "integrated_gradients",
     "make_counterfactual_scorer",
     "maximum_mean_discrepancy",
     "neg_cost_scorer",

@@ -14,6 +14,7 @@ from ctsk._constraints import Constraints
 from ctsk._modules import inference_copy
 from ctsk._sampling import make_generator
 from ctsk._specification import check_constraints, check_features
+from ctsk._threads import one_thread_if_small
 from ctsk._validation import check_X, encode_labels
 
 # Rows attacked at once: what bounds the memory.
@@ -125,9 +126,10 @@ def robust_accuracy(
     tensors = [torch.as_tensor(array, device=device) for array in (*reach, labels)]
     generator = make_generator(random_state)
     withstood = []
-    for chunk in gen_batches(len(values), _CHUNK):
-        attacked = _Attacked(module, *(tensor[chunk] for tensor in tensors), generator)
-        withstood.append(attacked.withstands(attack, epsilon, n_steps, n_restarts))
+    with one_thread_if_small(module, min(len(values), _CHUNK)):
+        for chunk in gen_batches(len(values), _CHUNK):
+            attacked = _Attacked(module, *(tensor[chunk] for tensor in tensors), generator)
+            withstood.append(attacked.withstands(attack, epsilon, n_steps, n_restarts))
     return float(torch.cat(withstood).double().mean())
 
 

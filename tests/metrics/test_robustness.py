@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from ctsk import CounterfactualTrainedClassifier
 from ctsk.metrics import robust_accuracy
@@ -63,6 +64,24 @@ def test_on_a_linear_model_all_gradient_attacks_find_the_corner():
     }
     assert len(found) == 1
     assert found.pop() < robust_accuracy(clf, X, y, epsilon=0.4, attack="noise")
+
+
+@pytest.mark.parametrize("epsilon", [0.1, 0.4])
+def test_gradient_attacks_agree_with_foolboxs(fitted, diabetes, epsilon):
+    foolbox = pytest.importorskip("foolbox", reason="foolbox is a reference for tests only")
+    X, y = diabetes
+    rows = torch.as_tensor(fitted.feature_space_.encode(X), dtype=torch.float32)
+    labels = torch.as_tensor(np.searchsorted(fitted.classes_, y))
+    model = foolbox.PyTorchModel(fitted.net_.module_, bounds=(-1e3, 1e3), device="cpu")
+    attacks = {
+        "fgsm": foolbox.attacks.LinfFastGradientAttack(random_start=False),
+        "pgd": foolbox.attacks.LinfPGD(steps=40, random_start=False, rel_stepsize=2.5 / 40),
+    }
+    for name, attack in attacks.items():
+        _, _, succeeded = attack(model, rows, labels, epsilons=epsilon)
+        theirs = 1 - succeeded.double().mean().item()
+        ours = robust_accuracy(fitted, X, y, epsilon=epsilon, attack=name)
+        assert ours == pytest.approx(theirs, abs=0.005)
 
 
 def test_features_out_of_reach_and_domains_bind_the_attacker(fitted, diabetes):
