@@ -15,7 +15,7 @@ ALLOWED = {
     **dict.fromkeys(LEAVES, set()),
     "_constraints": {"_groups"},
     "generators": LEAVES | {"generators"},
-    "metrics": {"metrics", "generators", "_constraints", "_modules"}
+    "metrics": {"metrics", "generators", "_constraints", "_energy", "_modules"}
     | {"_sampling", "_specification", "_threads", "_validation"},
     "model_selection": {"model_selection"},
     "plotting": {"plotting", "model_selection"},

@@ -1,6 +1,7 @@
 """Metrics of explanations and of robustness, in module units, and scorers that use them."""
 
 from ctsk.metrics._counterfactual import cost, redundancy, validity
+from ctsk.metrics._faithfulness import energy_gap, unfaithfulness
 from ctsk.metrics._plausibility import implausibility, maximum_mean_discrepancy
 from ctsk.metrics._robustness import robust_accuracy
 from ctsk.metrics._scorer import (
@@ -12,9 +13,11 @@ from ctsk.metrics._scorer import (
     validity_scorer,
 )
 from ctsk.metrics._sensitivity import feature_sensitivity, integrated_gradients
+from ctsk.metrics._stability import stability
 
 __all__ = [
     "cost",
+    "energy_gap",
     "feature_sensitivity",
     "implausibility",
     "integrated_gradients",
@@ -26,6 +29,8 @@ __all__ = [
     "redundancy",
     "robust_accuracy",
     "robust_accuracy_scorer",
+    "stability",
+    "unfaithfulness",
     "validity",
     "validity_scorer",
 ]
