@@ -1,6 +1,9 @@
 """How much counterfactuals look like rows of their class."""
 
+import warnings
+
 import numpy as np
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from sklearn.utils import check_array, check_random_state, gen_batches
 
@@ -30,7 +33,12 @@ def implausibility(X_counterfactual, X_target, *, weights=None):
     Raises
     ------
     ValueError
-        If either is empty, not finite, or of another width.
+        If `X_target` is empty, or either is not finite or of another width.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If there is no counterfactual.
 
     Notes
     -----
@@ -102,7 +110,12 @@ def maximum_mean_discrepancy(
     Raises
     ------
     ValueError
-        If either has fewer than two rows, is not finite, or is of another width.
+        If `Y` has fewer than two rows, or either is not finite or of another width.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If `X` has fewer than two rows: the result is NaN.
 
     Notes
     -----
@@ -138,6 +151,8 @@ def maximum_mean_discrepancy(
     (True, 0.01)
     """
     X, Y = _check_pair(X, Y, at_least=2)
+    if len(X) < 2:
+        return np.nan if n_permutations is None else (np.nan, np.nan)
     rows = np.concatenate([X, Y])
     rows -= rows.mean(axis=0)
     if length_scale == "median":
@@ -178,11 +193,18 @@ def _unbiased(rows, in_X, gamma):
 
 
 def _check_pair(X, Y, at_least=1):
-    X = check_array(X, dtype=np.float64, ensure_min_samples=at_least, input_name="first argument")
+    X = check_array(X, dtype=np.float64, ensure_min_samples=0, input_name="first argument")
     Y = check_array(Y, dtype=np.float64, ensure_min_samples=at_least, input_name="second argument")
     if X.shape[1] != Y.shape[1]:
         raise ValueError(
             f"The rows have {X.shape[1]} and {Y.shape[1]} features; they must be in the same "
             "(module) units."
+        )
+    if len(X) < at_least:
+        warnings.warn(
+            f"{len(X)} counterfactuals tell nothing; at least {at_least} are needed. If these are "
+            "the valid ones, lower tau or raise T of the search.",
+            UndefinedMetricWarning,
+            stacklevel=3,
         )
     return X, Y

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
+from sklearn.exceptions import UndefinedMetricWarning
 
 from ctsk.metrics import implausibility, maximum_mean_discrepancy
 
@@ -86,3 +87,13 @@ def test_bad_rows_are_refused(metric):
         metric(np.full((3, 2), np.nan), rows)
     with pytest.raises(ValueError, match="minimum of"):
         metric(rows, rows[:0])
+
+
+def test_no_counterfactual_tells_nothing_and_says_so():
+    rows = np.zeros((3, 2))
+    with pytest.warns(UndefinedMetricWarning, match="0 counterfactuals tell nothing"):
+        assert implausibility(rows[:0], rows).shape == (0,)
+    with pytest.warns(UndefinedMetricWarning, match="1 counterfactuals tell nothing"):
+        assert np.isnan(maximum_mean_discrepancy(rows[:1], rows))
+    with pytest.warns(UndefinedMetricWarning):
+        assert np.isnan(maximum_mean_discrepancy(rows[:1], rows, n_permutations=9)).all()
