@@ -89,7 +89,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         range of three standard deviations around the mean, widened to hold all
         training rows, and cut at zero where none of them is negative (or positive).
         For categories it is those that training rows hold. None leaves all
-        features free. A value outside the domain may stay.
+        features free. A value outside the domain may stay, or move towards it.
     feature_costs : dict, sequence or None, default=None
         What it costs to change a feature by one unit of X, or to another
         category, by column name or index, or one number per feature: the weights
@@ -481,8 +481,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         T : int, default=None
             Largest number of steps.
         mutability, domain : dict or sequence, default=None
-            Features that are named override their fitted constraint; all others
-            keep theirs. Rows may differ: a list with one dict (or None) per row;
+            Features that are named override their fitted constraint (in `domain`
+            by None, which frees them, or ``"auto"``, too); all others keep theirs.
+            Rows may differ: a list with one dict (or None) per row;
             for `mutability` also an array or DataFrame of shape (n_rows,
             n_features); for `domain` an array of shape (n_rows, n_features, 2), in
             which a single NaN is an open side and two keep the fitted domain.

@@ -46,7 +46,8 @@ def explain(
         unmixed, as a number or as a category that is coded there. Of others it
         is told only whether they move: a feature that is encoded before, or
         mixed (by PCA, say), is immutable where all columns are that it becomes;
-        one that arrives several times, where it is so once.
+        one that arrives several times, where it is so once. Their domain cannot
+        be inferred, so give one where numbers are mixed.
     feature_costs : dict or sequence, default=None
         Per unit of `X`, or per change of category. Behind a curve, such as a
         logarithm, per unit of what comes out of it.
@@ -127,7 +128,9 @@ def explain(
 def _warn_where_different(subject, trained):
     """Warn of constraints that are not those of the training."""
     now, space = subject.constraints, subject.space
-    differs = (now.low != trained.low) | (now.high != trained.high)
+    same = {"rtol": 1e-6, "atol": 1e-6 * np.abs(space.scale)}
+    differs = ~np.isclose(now.low, trained.low, **same)
+    differs |= ~np.isclose(now.high, trained.high, **same)
     differs |= (now.may_rise != trained.may_rise) | (now.may_fall != trained.may_fall)
     differs = np.atleast_2d(differs).any(axis=0)
     names = [

@@ -38,7 +38,7 @@ class Explanation:
     proba : ndarray of shape (n_rows, n_classes)
         Class probabilities of `counterfactual`.
     valid : bool ndarray of shape (n_rows,)
-        ``prediction == target``.
+        ``prediction == target``; so it may have been before, see `already`.
     mature : bool ndarray of shape (n_rows,)
         Whether the target's probability reached tau.
     n_iter : int ndarray of shape (n_rows,)
@@ -49,11 +49,12 @@ class Explanation:
         with ``standardize=True`` a step of one standard deviation counts 1; a
         change of category counts 1.
     reason : ndarray of shape (n_rows,)
-        None where the search ended at maturity, otherwise a text that says why
-        not: not mature within T steps; boxed in by the constraints, and by those
-        on which features; flipped back by rounding.
+        None for valid rows that are mature, otherwise a text that says what a
+        gradient search met: not mature within T steps; boxed in by the
+        constraints, and by those on which features; flipped back by rounding.
     feature_space : FeatureSpace
-        Of the model; encodes rows into module units.
+        Of the model; ``feature_space.encode(X)`` maps any rows like the factuals to
+        the module units of `factual_encoded` and `counterfactual_encoded`.
     path : ndarray of shape (n_rows, T + 1, n_features) or None
         The states of the search in X's units, the factual first, the
         counterfactual last, where a finished search stays. States in between are
@@ -158,7 +159,7 @@ class Explanation:
             said["median steps of the valid"] = f"{np.median(self.n_iter[self.valid]):g}"
         if not self.valid.all():
             kinds = Counter(_KIND.match(reason).group() for reason in self.reason[~self.valid])
-            said["not reached"] = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
+            said["not valid"] = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
         return said
 
     def __repr__(self):

@@ -47,6 +47,14 @@ def subject_of(pipeline, X):
     trace = Trace(pipeline, names)
     schema = _schema(trace, X, classifier.feature_space_.schema)
     values = schema.read(X)
+    gaps = np.argwhere(np.isnan(values))
+    if len(gaps):
+        row, feature = gaps[0]
+        raise ValueError(
+            f"X has no number in feature {names[feature]!r} (first in row {row}). Whatever the "
+            "pipeline puts there, a change has to start somewhere: fill gaps among numbers before "
+            "rows are explained."
+        )
     refuse_values(values, names, "explain")
     space = _space(trace, schema, classifier.feature_space_)
     to_module = _linear_map(trace, space, pipeline, X, values)

@@ -8,6 +8,11 @@ import numpy as np
 
 # More are no categories, but names or numbers; and one-hot columns take memory.
 _MOST_CATEGORIES = 1_000
+_DECLARE = (
+    "Declare all categories before the data is split: by a pandas category dtype or, in a "
+    "pipeline, by the encoder's parameter categories."
+)
+_FILL = "Put a word in place of missing values before the data is split: .fillna('missing')."
 
 
 def is_frame(X):
@@ -335,12 +340,13 @@ def _codes(column, name, known):
     unknown = np.flatnonzero(codes < 0)
     if len(unknown):
         cell, values = cells[unknown[0]], [value for value in known.values if value is not None]
-        what = "a missing value" if cell is None else f"the unknown category {cell!r}"
+        what, remedy = f"the unknown category {cell!r}", _DECLARE
+        if cell is None:
+            what, remedy = "a missing value", _FILL
         listed = f"{', '.join(map(repr, values[:10]))}{', ...' if len(values) > 10 else ''}"
         raise ValueError(
             f"Column {name!r} of X holds {what} (row {unknown[0]}), which was not there when the "
-            f"estimator was fitted; known are {listed}. A pandas category dtype, given to the "
-            "whole data before it is split, declares all categories beforehand."
+            f"estimator was fitted; known are {listed}. {remedy}"
         )
     return codes
 

@@ -158,6 +158,8 @@ def check_constraints(mutability, domain, space, default, n_rows=None):
             fields["may_fall"][rows, columns[feature]] = fall
     for rows, entries in domains:
         for feature, entry in entries.items():
+            if feature in space.schema.unread:
+                continue
             low, high = _domain(entry, feature, space, rows, columns[feature])
             fields["low"][rows, columns[feature]] = low
             fields["high"][rows, columns[feature]] = high
@@ -193,7 +195,7 @@ def _domain(entry, feature, space, rows, columns):
     values = [value for value in known.values if value is not None]
     if entry is None:
         entry = values
-    if isinstance(entry, str | dict) or not hasattr(entry, "__iter__"):
+    if isinstance(entry, str | dict | tuple) or not hasattr(entry, "__iter__"):
         raise ValueError(
             f"domain of feature {name} is {entry!r}; it must be a list of categories, None for "
             "all, or 'auto'."
@@ -203,7 +205,7 @@ def _domain(entry, feature, space, rows, columns):
         if value not in values:
             raise ValueError(
                 f"domain of feature {name} holds {value!r}, which is not one of its categories "
-                f"{values}. A missing value cannot be aimed at."
+                f"{values}{'; a missing value cannot be aimed at' if _is_missing(value) else ''}."
             )
         reachable[values.index(value)] = 1
     return 0.0, reachable

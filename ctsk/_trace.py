@@ -29,8 +29,9 @@ _SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
 _PROJECTIONS = (PCA, IncrementalPCA, TruncatedSVD)
 _CURVES = (PowerTransformer, QuantileTransformer, FunctionTransformer)
 _INSTEAD = (
-    "Leave it to CounterfactualTrainedClassifier, which takes raw rows: it standardises numbers "
-    "and codes categories itself."
+    "Leave it to CounterfactualTrainedClassifier, which takes raw rows (it standardises numbers "
+    "and codes categories itself), or do it to the rows before they go into the pipeline; a "
+    "FunctionTransformer needs its inverse_func."
 )
 
 

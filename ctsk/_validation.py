@@ -53,7 +53,8 @@ def check_training_rows(estimator, X, y, schema):
     if is_frame(X):
         validate_data(estimator, X, y, reset=learn, skip_check_array=True)
     else:
-        checked, y = validate_data(estimator, X, y, reset=learn, **_CHECKS)
+        with _explaining_words():
+            checked, y = validate_data(estimator, X, y, reset=learn, **_CHECKS)
         X = X if isinstance(X, np.ndarray) and X.dtype.kind in "biuf" else checked
     if learn:
         names = list(X.columns) if is_frame(X) else [f"x{i}" for i in range(X.shape[1])]
@@ -87,11 +88,27 @@ def check_X(estimator, X):
     schema = estimator.feature_space_.schema
     framed = is_frame(X)
     checks = {"skip_check_array": True} if framed else _CHECKS
-    values = schema.read(validate_data(estimator, X, reset=False, **checks))
+    with _explaining_words():
+        checked = validate_data(estimator, X, reset=False, **checks)
+    values = schema.read(checked)
     if framed:
         values = check_array(values, estimator=estimator, **_CHECKS)
     refuse_values(values, schema.names, type(estimator).__name__)
     return values
+
+
+@contextlib.contextmanager
+def _explaining_words():
+    """Add to scikit-learn's error about words where they would be welcome."""
+    try:
+        yield
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"X holds words ({error}). They are categories in a DataFrame, whose columns have "
+            "kinds of their own; a single row of one is X.iloc[[0]]."
+        ) from error
 
 
 def refuse_values(values, names, caller):

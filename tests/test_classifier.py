@@ -408,6 +408,12 @@ def test_categories_in_an_array_are_named_by_index(iris):
     assert set(explanation.counterfactual[:, 4]) <= {0.0, 1.0, 2.0, 3.0}
 
 
+def test_words_in_an_array_are_told_where_they_belong(loans):
+    X, y = loans
+    with pytest.raises(ValueError, match="X holds words .*They are categories in a DataFrame"):
+        CounterfactualTrainedClassifier().fit(X[["job", "grade"]].astype(str).to_numpy(), y)
+
+
 def test_sparse_x_is_refused(iris):
     from scipy.sparse import csr_array
 

@@ -361,7 +361,7 @@ def test_feature_that_is_used_in_two_ways_is_refused(data):
         (lambda X: X[X.columns[::-1]], "columns of X are .*fitted with"),
         (lambda X: X.to_numpy(), "X has no column names"),
         (lambda X: X.assign(job="pirate"), "Column 'job'.*unknown category 'pirate'"),
-        (lambda X: X.assign(income=np.nan), "NaN in feature 'income'"),
+        (lambda X: X.assign(income=np.nan), "no number in feature 'income'"),
     ],
     ids=["order", "array", "unknown category", "missing number"],
 )
@@ -585,3 +585,23 @@ def test_dropped_columns_may_hold_anything(orders):
     pd.testing.assert_frame_equal(
         found.counterfactual[["notes", "when"]], X[["notes", "when"]].head()
     )
+
+
+def test_constraints_that_are_the_same_but_for_rounding_are_not_warned_of(data, recwarn):
+    X, y = data
+    numbers = X[NUMBERS].astype(float)
+    scaler = StandardScaler().fit(numbers)
+    low, high = scaler.transform(pd.DataFrame({"age": [18, 90], "income": [0, 60_000]}))
+    clf = classifier(domain={i: (low[i], high[i]) for i in range(2)}, max_epochs=2)
+    fitted = make_pipeline(scaler, clf).fit(numbers, y)
+    ctsk.explain(fitted, numbers.head(), domain={"age": (18, 90), "income": (0, 60_000)})
+    assert not recwarn
+
+
+def test_what_is_said_of_dropped_columns_has_no_effect(data, pipeline, recwarn):
+    X = data[0].head()
+    said = {"mutability": {"note": "none"}, "domain": {"note": ["paid"]}}
+    pd.testing.assert_frame_equal(
+        ctsk.explain(pipeline, X, **said).counterfactual, ctsk.explain(pipeline, X).counterfactual
+    )
+    assert not recwarn

@@ -126,6 +126,7 @@ def test_domain_of_a_category_lists_what_may_be_reached(space):
         ({"age": "up"}, None, "mutability of feature 'age' is 'up'"),
         (None, {"job": ["pilot"]}, "domain of feature 'job' holds 'pilot'.*'cook', 'nurse'"),
         (None, {"job": [None]}, "domain of feature 'job' holds None.*cannot be aimed at"),
+        (None, {"grade": ("low", "high")}, "domain of feature 'grade'.*a list of categories"),
         (None, {"job": "cook"}, "domain of feature 'job' is 'cook'.*a list of categories"),
         (None, {"job": 3}, "domain of feature 'job' is 3.*a list of categories"),
         (None, {"age": [1, 2, 3]}, "domain of feature 'age'.*a pair"),
