@@ -30,7 +30,8 @@ class BestWithinTolerance:
     Notes
     -----
     A candidate of which a score is missing in any split (NaN, as where no
-    counterfactual was valid) is not chosen, and sets no standard.
+    counterfactual was valid) is not chosen, and sets no standard. A search whose
+    ``refit`` is no score has no ``score`` of its own: ask its ``best_estimator_``.
 
     Examples
     --------
