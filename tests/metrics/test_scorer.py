@@ -130,19 +130,23 @@ def test_one_metric_that_fails_does_not_take_the_others_with_it(iris):
     assert np.isnan(found["test_failing"]).all()
 
 
-def test_scorers_go_through_scikit_learns_tools(loans):
-    X, y = loans
-    clf = CounterfactualTrainedClassifier(max_epochs=5, lr=0.01, random_state=0)
-    few = {"max_samples": 40}
-    scorer = make_counterfactual_scorer(cost, greater_is_better=False, **few)
-    _, _, scores = learning_curve(clf, X, y, scoring=scorer, train_sizes=[0.5, 1.0], cv=2)
-    assert (scores < 0).all()
-    fitted = clf.fit(X, y)
-    for one in (*SCORERS.values(), functools.partial(robust_accuracy_scorer, epsilon=0.3)):
-        importance = permutation_importance(
-            fitted, X.head(40), y.head(40), scoring=one, n_repeats=1, random_state=0
-        )
-        assert np.isfinite(importance.importances).all()
+@pytest.mark.parametrize("scorer", SCORERS.values(), ids=SCORERS)
+def test_every_scorer_goes_through_scikit_learns_tools(loans, fitted_loans, scorer):
+    X, y = loans[0].head(90), loans[1].head(90)
+    clf = CounterfactualTrainedClassifier(max_epochs=4, lr=0.03, random_state=0)
+    _, _, scores = learning_curve(clf, X, y, scoring=scorer, train_sizes=[1.0], cv=2)
+    assert np.isfinite(scores).all()
+    validated = cross_validate(clf, X, y, scoring=scorer, cv=2)["test_score"]
+    assert np.isfinite(validated).all()
+    importance = permutation_importance(
+        fitted_loans, X.head(30), y.head(30), scoring=scorer, n_repeats=1, random_state=0
+    )
+    assert np.isfinite(importance.importances).all()
+
+
+def test_arguments_of_robust_accuracy_are_given_by_partial(fitted_loans, loans):
+    scorer = functools.partial(robust_accuracy_scorer, epsilon=0.0)
+    assert scorer(fitted_loans, *loans) == fitted_loans.score(*loans)
 
 
 def test_no_valid_counterfactual_scores_nan(fitted_iris, iris):
