@@ -167,9 +167,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
                 cross_entropies = cross_entropy(logits, targets, reduction="none")
             judged, judged_entropies = states.detach(), cross_entropies.detach()
             if len(box.groups):
-                judged = box.groups.harden(judged)
-                with torch.no_grad():
-                    judged_entropies = cross_entropy(model(judged), targets, reduction="none")
+                judged, judged_entropies = _hardened(model, judged, targets, box.groups)
             done = reached = judged_entropies <= limit
             some_done = bool(done.any())
             if some_done:
@@ -191,6 +189,13 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
                 batch = _select(batch, ~done)
             record.advance(batch[0], batch[1], batch[2], t + 1)
         return record.result()
+
+
+def _hardened(model, states, targets, groups):
+    """States with one category each, as they would be handed over, and their cross-entropies."""
+    states = groups.harden(states)
+    with torch.no_grad():
+        return states, cross_entropy(model(states), targets, reduction="none")
 
 
 def _select(tensors, rows):
