@@ -29,10 +29,10 @@ from ctsk.model_selection import BestWithinTolerance
 STEP = "counterfactualtrainedclassifier__"
 GRID = {
     "lambda_div": [0.1, 1.0],
-    "lambda_adv": [0.25],
-    "lambda_reg": [0.01, 0.1, 0.5],
+    "lambda_adv": [0.1, 0.5],
+    "lambda_reg": [0.01, 0.1],
     "tau": [0.5, 0.9],
-    "T": [30],
+    "T": [15, 30],
 }
 SCORING = {
     "accuracy": "accuracy",
@@ -52,7 +52,7 @@ def main():
     X = X.sample(2_000, random_state=0)
     y = X.pop("target")
     y = y > y.median()
-    clf = CounterfactualTrainedClassifier(max_epochs=50, random_state=0)
+    clf = CounterfactualTrainedClassifier(max_epochs=30, random_state=0)
     model = make_pipeline(StandardScaler(), clf)
     grid = {STEP + name: values for name, values in GRID.items()}
     n_better = 0

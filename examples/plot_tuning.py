@@ -30,7 +30,7 @@ from ctsk.plotting import ParetoFrontDisplay
 X, y = load_breast_cancer(return_X_y=True, as_frame=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 model = make_pipeline(
-    StandardScaler(), CounterfactualTrainedClassifier(max_epochs=40, random_state=0)
+    StandardScaler(), CounterfactualTrainedClassifier(max_epochs=30, random_state=0)
 )
 STEP = "counterfactualtrainedclassifier__"
 scoring = {
@@ -41,9 +41,11 @@ scoring = {
 grid = GridSearchCV(
     model,
     {
-        STEP + "lambda_reg": [0.01, 0.1, 0.5],
         STEP + "lambda_div": [0.1, 1.0],
+        STEP + "lambda_adv": [0.1, 0.5],
+        STEP + "lambda_reg": [0.01, 0.1],
         STEP + "tau": [0.5, 0.9],
+        STEP + "T": [15, 30],
     },
     scoring=scoring,
     refit=BestWithinTolerance(tolerance=0.01),
@@ -79,8 +81,8 @@ halving = HalvingRandomSearchCV(
     model,
     {STEP + "lambda_reg": loguniform(0.005, 0.5), STEP + "lambda_div": loguniform(0.05, 2.0)},
     resource=STEP + "max_epochs",
-    min_resources=10,
-    max_resources=40,
+    min_resources=8,
+    max_resources=30,
     factor=2,
     n_candidates=8,
     scoring=neg_implausibility_scorer,

@@ -112,11 +112,15 @@ def integrated_gradients(
 
 
 @validate_params(
-    {"n_rounds": [Interval(Integral, 1, None, closed="left")], "random_state": ["random_state"]},
+    {
+        "scale": [StrOptions({"share", "range"})],
+        "n_rounds": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    },
     prefer_skip_nested_validation=True,
 )
-def feature_sensitivity(estimator, X, target=None, *, n_rounds=10, random_state=0):
-    r"""Share of each feature in what a model's logits owe to all of them.
+def feature_sensitivity(estimator, X, target=None, *, scale="share", n_rounds=10, random_state=0):
+    r"""Tell what a model's logits owe to each feature, relative to the others.
 
     Parameters
     ----------
@@ -125,6 +129,9 @@ def feature_sensitivity(estimator, X, target=None, *, n_rounds=10, random_state=
     X : DataFrame or array-like of shape (n_rows, n_features)
     target : None, label or array-like of shape (n_rows,), default=None
         See `integrated_gradients`.
+    scale : {"share", "range"}, default="share"
+        "share" is the share in the sum over features, "range" the place between
+        the least and the greatest, as in Table II of [1]_.
     n_rounds : int, default=10
         Draws of the baseline.
     random_state : int, RandomState or None, default=0
@@ -132,14 +139,16 @@ def feature_sensitivity(estimator, X, target=None, *, n_rounds=10, random_state=
 
     Returns
     -------
-    shares : ndarray of shape (n_features,)
-        They sum to 1; 0 for all features of a model that looks at none.
+    sensitivities : ndarray of shape (n_features,)
+        Shares sum to 1; all are 0 for a model that looks at no feature.
 
     Notes
     -----
-    :math:`|g_d| / \sum_j |g_j|` with the mean :math:`g` over rows and rounds of the
-    integrated gradients from a baseline drawn from U(-1, 1), the protocol of
-    [1]_, whose Table II scales the signed :math:`g_d` by their range instead.
+    With the mean :math:`g` over rows and rounds of the integrated gradients from a
+    baseline drawn from U(-1, 1): :math:`|g_d| / \sum_j |g_j|`, or
+    :math:`(g_d - \min g) / (\max g - \min g)`, for which two features take
+    :math:`|g_d|` as the numerator. The latter is signed: its 0 is the most negative
+    feature, not one without influence.
 
     References
     ----------
@@ -153,8 +162,11 @@ def feature_sensitivity(estimator, X, target=None, *, n_rounds=10, random_state=
         integrated_gradients(estimator, X, target, baseline="uniform", random_state=int(seed))
         for seed in seeds
     ]
-    sizes = np.abs(np.mean(means, axis=(0, 1)))
-    return sizes / (sizes.sum() or 1)
+    mean = np.mean(means, axis=(0, 1))
+    if scale == "share":
+        return np.abs(mean) / (np.abs(mean).sum() or 1)
+    height = np.abs(mean) if len(mean) == 2 else mean - mean.min()
+    return height / (np.ptp(mean) or 1)
 
 
 def _starts(baseline, rows, random_state):

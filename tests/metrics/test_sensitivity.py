@@ -4,6 +4,7 @@ import torch
 from sklearn.datasets import load_iris
 
 from ctsk import CounterfactualTrainedClassifier
+from ctsk._sampling import make_generator
 from ctsk.metrics import feature_sensitivity, integrated_gradients
 
 
@@ -88,6 +89,25 @@ def test_sensitivity_finds_the_feature_that_decides():
         for seed in range(5)
     ]
     assert np.mean(sizes, axis=0).argmax() == 1
+
+
+@pytest.mark.parametrize("columns", [2, 4])
+def test_scales_of_sensitivity_equal_their_formulas(iris, columns):
+    X, y = iris[0][:, :columns], iris[1]
+    clf = CounterfactualTrainedClassifier(max_epochs=10, lr=0.01, random_state=0).fit(X, y)
+    shares = feature_sensitivity(clf, X, target=2)
+    scaled = feature_sensitivity(clf, X, target=2, scale="range")
+    seeds = np.random.default_rng(make_generator(0).initial_seed()).integers(2**31, size=10)
+    mean = np.mean(
+        [
+            integrated_gradients(clf, X, 2, baseline="uniform", random_state=int(seed))
+            for seed in seeds
+        ],
+        axis=(0, 1),
+    )
+    np.testing.assert_allclose(shares, np.abs(mean) / np.abs(mean).sum())
+    height = np.abs(mean) if columns == 2 else mean - mean.min()
+    np.testing.assert_allclose(scaled, height / (mean.max() - mean.min()))
 
 
 @pytest.mark.parametrize(
