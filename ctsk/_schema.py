@@ -3,6 +3,7 @@
 import contextlib
 from collections import Counter
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -18,6 +19,12 @@ _FILL = "Put a word in place of missing values before the data is split: .fillna
 def is_frame(X):
     """Whether X is a pandas DataFrame (without importing pandas)."""
     return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+def is_missing(cell):
+    """Whether a cell is None, NaN or pandas' NA."""
+    not_a_number = isinstance(cell, Real) and cell != cell
+    return cell is None or not_a_number or type(cell).__name__ == "NAType"
 
 
 @dataclass(frozen=True, eq=False)

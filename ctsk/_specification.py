@@ -6,7 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from ctsk._constraints import Constraints
-from ctsk._schema import is_frame
+from ctsk._schema import is_frame, is_missing
 
 _EXAMPLES = {"mutability": "'none'", "domain": "(0, None)", "feature_costs": "2.0"}
 # Whether a feature may rise, and whether it may fall.
@@ -205,7 +205,7 @@ def _domain(entry, feature, space, rows, columns):
         if value not in values:
             raise ValueError(
                 f"domain of feature {name} holds {value!r}, which is not one of its categories "
-                f"{values}{'; a missing value cannot be aimed at' if _is_missing(value) else ''}."
+                f"{values}{'; a missing value cannot be aimed at' if is_missing(value) else ''}."
             )
         reachable[values.index(value)] = 1
     return 0.0, reachable
@@ -237,7 +237,7 @@ def _by_row(spec, names, parameter, n_rows):
         (np.array(rows), {feature: entry})
         for feature, column in table.items()
         for entry, rows in _positions_of(column).items()
-        if not _is_missing(entry) and entry != (None, None)
+        if not is_missing(entry) and entry != (None, None)
     ]
 
 
@@ -260,14 +260,10 @@ def _table(spec, names, parameter, n_rows):
     columns = array.swapaxes(0, 1).tolist()
     if parameter == "domain":
         columns = [
-            [tuple(None if _is_missing(bound) else bound for bound in pair) for pair in column]
+            [tuple(None if is_missing(bound) else bound for bound in pair) for pair in column]
             for column in columns
         ]
     return dict(zip(features, columns, strict=True))
-
-
-def _is_missing(entry):
-    return entry is None or (isinstance(entry, float) and entry != entry)
 
 
 def _positions_of(entries):

@@ -3,7 +3,6 @@
 import functools
 import warnings
 from dataclasses import dataclass, replace
-from numbers import Real
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
@@ -23,6 +22,8 @@ from sklearn.preprocessing import (
     StandardScaler,
     TargetEncoder,
 )
+
+from ctsk._schema import is_missing
 
 _ENCODERS = (OneHotEncoder, OrdinalEncoder, TargetEncoder)
 _SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
@@ -112,7 +113,7 @@ class Coding:
     @property
     def values(self):
         """The categories; None for a missing one."""
-        return [None if _is_missing(cell) else cell for cell in self.cells.tolist()]
+        return [None if is_missing(cell) else cell for cell in self.cells.tolist()]
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ class Trace:
             return [columns[i] for i in transformer.get_support(indices=True)]
         if isinstance(transformer, FunctionTransformer) and transformer.func is None:
             return columns
-        if isinstance(transformer, SimpleImputer) and _is_missing(transformer.missing_values):
+        if isinstance(transformer, SimpleImputer) and is_missing(transformer.missing_values):
             return _imputed(transformer, columns)
         if isinstance(transformer, _ENCODERS):
             return self._coded(step, transformer, columns)
@@ -246,7 +247,7 @@ class Trace:
                 self._refuse_two_ways(column.feature)
 
     def _know(self, column, cells, position, *, ordered):
-        n_missing = sum(map(_is_missing, cells))
+        n_missing = sum(map(is_missing, cells))
         if n_missing > 1:
             raise ValueError(
                 f"Missing values of {self.names[column.feature]!r} came as None and as NaN when "
@@ -286,7 +287,7 @@ def split(stages):
 def _imputed(imputer, columns):
     """Return columns behind an imputer, which leaves complete rows alone."""
     kept = [
-        imputer.keep_empty_features or not _is_missing(statistic)
+        imputer.keep_empty_features or not is_missing(statistic)
         for statistic in imputer.statistics_
     ]
     is_constant = imputer.strategy == "constant"
@@ -303,11 +304,6 @@ def _is_curve(transformer):
     if isinstance(transformer, FunctionTransformer):
         return transformer.inverse_func is not None
     return isinstance(transformer, _CURVES)
-
-
-def _is_missing(cell):
-    not_a_number = isinstance(cell, Real) and cell != cell
-    return cell is None or not_a_number or type(cell).__name__ == "NAType"
 
 
 def _ask(transformer, method, matrix):

@@ -30,7 +30,7 @@ ALLOWED = {
     "_row_search": SPACE | {"generators", "_explanation", "_inference"},
     "_net": NET,
     "_training": NET | {"_net", "_validation"},
-    "_trace": set(),
+    "_trace": {"_schema"},
     "_pipeline": SPACE | {"_trace", "_validation", "_row_search"},
     "_explain": {"_classifier", "_pipeline", "_specification", "exceptions"},
     "_classifier": SPACE
@@ -47,7 +47,7 @@ THIRD_PARTY = {
     "_schema": {"numpy", "pandas"},
     "_specification": {"numpy"},
     "_trace": {"numpy", "sklearn", "pandas"},
-    "_sampling": {"torch", "sklearn"},
+    "_sampling": {"numpy", "torch", "sklearn"},
     "_objective": {"torch"},
     "_net": {"torch", "skorch"},
 }

@@ -14,6 +14,9 @@ from ctsk._threads import one_thread_if_small
 from ctsk._validation import check_X, encode_labels
 from ctsk.metrics._plausibility import implausibility
 
+# Module units at which an open domain ends.
+_OPEN = 3.0
+
 
 def energy_gap(estimator, explanation, X, y):
     r"""Energy of each counterfactual, relative to observed rows of its target class.
@@ -91,8 +94,9 @@ def unfaithfulness(
     Samples follow :math:`x_{t+1} = x_t - \frac{\epsilon}{2} \nabla E(x_t, y^+)
     + \sqrt{\epsilon} \, r_t` with :math:`r_t \sim N(0, 1)`, from uniform starts
     and kept within the fitted domain: :math:`p(x \mid y^+) \propto \exp(-E(x, y^+))`
-    there [1]_. Open ends of the domain are three module units from the centre, so
-    that the distribution is proper. Categories walk on their simplex and are
+    there [1]_. Open ends of the domain are three module units from the centre (or
+    from the other end, if that is beyond it), so that the distribution is proper.
+    Categories walk on their simplex and are
     hardened at the end.
 
     References
@@ -126,11 +130,11 @@ def _sample(module, space, constraints, k, n_samples, n_steps, step_size, genera
         shape = n_samples, space.groups.n_columns
         return function(shape, dtype=torch.float64, generator=generator).to(device)
 
-    ends = space.scaled(constraints.low), space.scaled(constraints.high)
-    low, high = (
-        torch.as_tensor(np.where(np.isfinite(end), end, default), device=device)
-        for end, default in zip(ends, (-3.0, 3.0), strict=True)
-    )
+    low, high = space.scaled(constraints.low), space.scaled(constraints.high)
+    is_open_below, is_open_above = np.isinf(low), np.isinf(high)
+    low = np.where(is_open_below, np.minimum(0, np.where(is_open_above, 0, high)) - _OPEN, low)
+    high = np.where(is_open_above, np.maximum(0, low) + _OPEN, high)
+    low, high = (torch.as_tensor(end, device=device) for end in (low, high))
     targets = torch.full((n_samples,), k, device=device)
     allowed = high.expand(n_samples, -1)
     rows = space.groups.project(low + draw(torch.rand) * (high - low), allowed)

@@ -5,7 +5,9 @@ import warnings
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
-from sklearn.utils import check_array, check_random_state, gen_batches
+from sklearn.utils import check_array, gen_batches
+
+from ctsk._sampling import make_rng
 
 # Kernel values in memory at once, and rows whose median distance is computed.
 _BLOCK = 2**23
@@ -159,7 +161,7 @@ def maximum_mean_discrepancy(
         length_scale = _median_distance(rows)
     in_X = np.zeros((len(rows), 1 + (n_permutations or 0)))
     in_X[: len(X), 0] = 1
-    rng = check_random_state(random_state)
+    rng = make_rng(random_state)
     for permuted in in_X.T[1:]:
         permuted[rng.choice(len(rows), len(X), replace=False)] = 1
     mmds = _unbiased(rows, in_X, 1 / (2 * length_scale**2))

@@ -1,6 +1,7 @@
 """Scorers: what a model's counterfactuals are worth, for scikit-learn's searches."""
 
 import inspect
+import pickle
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -90,7 +91,9 @@ class _CounterfactualScorer(_BaseScorer):
         settings = self._kwargs
         classifier, X = _inside(estimator, X)
         some = _some(len(X), settings["max_samples"], settings["random_state"])
-        name = repr((settings["search"], settings["max_samples"], settings["random_state"]))
+        # Representations cut long values short; two searches would pass for one.
+        search = settings["search"], settings["max_samples"], settings["random_state"]
+        name = pickle.dumps(search).hex()
         stand_in = _StandIn(name, lambda rows: classifier.explain(rows, **settings["search"]))
         explanation = method_caller(stand_in, name, _rows(X, some))
         given = {}

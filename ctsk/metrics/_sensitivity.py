@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from ctsk._modules import inference_copy
-from ctsk._sampling import make_generator
+from ctsk._sampling import make_generator, make_rng
 from ctsk._threads import one_thread_if_small
 from ctsk._validation import check_target, check_X
 
@@ -155,9 +155,7 @@ def feature_sensitivity(estimator, X, target=None, *, scale="share", n_rounds=10
     .. [1] Altmeyer, Buszydlik, van Deursen and Liem, "Counterfactual training:
        teaching models plausible and actionable explanations", 2025.
     """
-    seeds = np.random.default_rng(make_generator(random_state).initial_seed()).integers(
-        2**31, size=n_rounds
-    )
+    seeds = make_rng(random_state).integers(2**31, size=n_rounds)
     means = [
         integrated_gradients(estimator, X, target, baseline="uniform", random_state=int(seed))
         for seed in seeds

@@ -2,7 +2,9 @@
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import check_random_state, resample
+from sklearn.utils import resample
+
+from ctsk._sampling import make_rng
 
 
 def stability(estimator, explanation, X, y, *, n_refits=10, random_state=0):
@@ -42,11 +44,11 @@ def stability(estimator, explanation, X, y, *, n_refits=10, random_state=0):
     >>> set(shares[shares == shares]) <= {0.0, 0.5, 1.0}
     True
     """
-    rng = check_random_state(random_state)
+    seeds = make_rng(random_state).integers(2**31 - 1, size=(n_refits, 2)).tolist()
     still = np.zeros(len(explanation))
-    for _ in range(n_refits):
-        X_drawn, y_drawn = resample(X, y, stratify=y, random_state=rng)
-        refitted = _with_seed(clone(estimator), int(rng.randint(2**31 - 1)))
+    for draw, seed in seeds:
+        X_drawn, y_drawn = resample(X, y, stratify=y, random_state=draw)
+        refitted = _with_seed(clone(estimator), seed)
         refitted.fit(X_drawn, y_drawn)
         still += refitted.predict(explanation.counterfactual) == explanation.target
     return np.where(explanation.valid, still / n_refits, np.nan)

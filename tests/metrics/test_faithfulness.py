@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from ctsk import CounterfactualTrainedClassifier
+from ctsk._sampling import make_generator
 from ctsk.metrics import energy_gap, unfaithfulness
+from ctsk.metrics._faithfulness import _module, _sample
 
 
 def test_energy_gap_is_the_difference_to_the_mean_energy_of_the_class(fitted_iris, iris):
@@ -37,9 +40,6 @@ def steep():
 
 def test_samples_follow_the_models_distribution(steep):
     """For a linear energy in a box the density is exponential in each feature."""
-    from ctsk._sampling import make_generator
-    from ctsk.metrics._faithfulness import _module, _sample
-
     clf, _ = steep
     module = _module(clf)
     rows = _sample(
@@ -52,6 +52,21 @@ def test_samples_follow_the_models_distribution(steep):
     expected = (density * points).sum(axis=1) / density.sum(axis=1)
     # Clamped at the ends, a discretised walk rests there: hence not exactly.
     np.testing.assert_allclose(rows.mean(axis=0), expected, atol=0.25)
+
+
+def test_a_domain_that_is_open_beyond_the_centre_has_room(steep):
+    clf, X = steep
+    one_sided = clone(clf).set_params(domain={0: (5, None), 1: (None, -5)}, max_epochs=1)
+    one_sided.fit(X, X[:, 0] > 0)
+    rows = _sample(
+        _module(one_sided), one_sided.feature_space_, one_sided.constraints_, 1, 50, 20, 0.05,
+        make_generator(0),
+    )  # fmt: skip
+    assert rows[:, 0].min() >= 5
+    assert rows[:, 0].max() <= 8
+    assert rows[:, 1].min() >= -8
+    assert rows[:, 1].max() <= -5
+    assert (rows.std(axis=0) > 0).all()
 
 
 def test_what_the_model_would_generate_itself_is_more_faithful(steep):

@@ -97,3 +97,10 @@ def test_no_counterfactual_tells_nothing_and_says_so():
         assert np.isnan(maximum_mean_discrepancy(rows[:1], rows))
     with pytest.warns(UndefinedMetricWarning):
         assert np.isnan(maximum_mean_discrepancy(rows[:1], rows, n_permutations=9)).all()
+
+
+def test_the_global_random_state_is_left_alone():
+    before = np.random.get_state()[1].copy()
+    rows = np.random.default_rng(0).normal(size=(20, 2))
+    maximum_mean_discrepancy(rows[:8], rows[8:], n_permutations=9, random_state=None)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)

@@ -1,9 +1,11 @@
 import functools
+import pickle
 
 import numpy as np
 import pytest
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import check_scoring
 from sklearn.model_selection import GridSearchCV, cross_validate, learning_curve
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -112,10 +114,31 @@ def test_other_settings_search_for_themselves(fitted_iris, iris, n_searches):
         "eager": make_counterfactual_scorer(validity, tau=0.5),
         "few": make_counterfactual_scorer(validity, max_samples=20),
     }
-    from sklearn.metrics import check_scoring
-
     check_scoring(fitted_iris, scoring=scoring)(fitted_iris, *iris)
     assert n_searches() == 3
+
+
+def test_searches_that_differ_in_the_middle_of_long_settings_are_not_shared(
+    fitted_iris, iris, n_searches
+):
+    words = np.full((150, 4), "both", dtype=object)
+    words = np.repeat(words, 3, axis=0)
+    frozen = words.copy()
+    frozen[100:350] = "none"
+    X, y = np.repeat(iris[0], 3, axis=0), np.repeat(iris[1], 3)
+    scoring = {
+        name: make_counterfactual_scorer(validity, mutability=table)
+        for name, table in {"free": words, "frozen": frozen}.items()
+    }
+    found = check_scoring(fitted_iris, scoring=scoring)(fitted_iris, X, y)
+    assert n_searches() == 2
+    assert found["frozen"] < found["free"]
+
+
+def test_scorers_share_a_search_after_a_trip_to_a_worker(fitted_iris, iris, n_searches):
+    scoring = pickle.loads(pickle.dumps({name: SCORERS[name] for name in ("validity", "neg_mmd")}))
+    check_scoring(fitted_iris, scoring=scoring)(fitted_iris, *iris)
+    assert n_searches() == 1
 
 
 def test_one_metric_that_fails_does_not_take_the_others_with_it(iris):
