@@ -4,11 +4,11 @@ Classifiers that are held accountable, while they train, for the counterfactual
 explanations they will give.
 """
 
-from ctsk import exceptions, metrics, model_selection, plotting
+from ctsk import exceptions, generators, metrics, model_selection, plotting
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._explain import explain
 from ctsk._explanation import Explanation
-from ctsk.generators import BaseGenerator, ECCCoGenerator, GenericGenerator
+from ctsk.generators import BaseGenerator, ECCCoGenerator, GenericGenerator, REVISEGenerator
 
 __version__ = "0.1.0"
 
@@ -18,8 +18,10 @@ __all__ = [
     "ECCCoGenerator",
     "Explanation",
     "GenericGenerator",
+    "REVISEGenerator",
     "exceptions",
     "explain",
+    "generators",
     "metrics",
     "model_selection",
     "plotting",

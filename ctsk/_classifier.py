@@ -1,30 +1,26 @@
 """The estimator."""
 
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
 import torch
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils._param_validation import (
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-)
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from ctsk import _validation as validation
 from ctsk._constraints import Constraints
+from ctsk._explaining import SHARED_SETTINGS, explain_rows
 from ctsk._feature_space import FeatureSpace
 from ctsk._inference import logit_function
 from ctsk._modules import ACTIVATIONS
-from ctsk._row_search import RowSearch, Subject
+from ctsk._row_search import Subject
 from ctsk._specification import check_constraints, check_costs
 from ctsk._training import OPTIMIZERS, train
-from ctsk.generators import SHORTCUTS, BaseGenerator, ECCCoGenerator
+from ctsk.generators import SHORTCUTS, ECCCoGenerator
 
 
 class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
@@ -72,7 +68,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         of the training rows.
     burn_in : float, default=0.0
         Share of the epochs of a `fit` that train conventionally first.
-    generator : {"generic", "eccco"} or BaseGenerator, default="eccco"
+    generator : {"generic", "eccco", "revise"} or BaseGenerator, default="eccco"
         How counterfactuals are searched. Tuning its parameters, as in
         ``generator__lambda_energy``, needs an instance.
     mutability : dict, sequence or None, default=None
@@ -123,8 +119,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         skorch callbacks. They see rows in module units; as there is no validation
         set, let EarlyStopping monitor ``"train_loss"``.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last one. Module, optimiser, scales and
-        inferred domain are kept, and so is what the first `fit` was told of
+        Whether `fit` goes on from the last one. Module, optimiser, scales,
+        inferred domain and what an unchanged generator has learnt are kept, and so
+        is what the first `fit` was told of
         architecture, `optimizer`, `standardize`, `callbacks`, `device`,
         `random_state` and `verbose`; all other parameters may change.
     device : str or torch.device, default="cpu"
@@ -213,24 +210,19 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
+        **SHARED_SETTINGS,
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "module": [callable, None],
         "lambda_div": [Interval(Real, 0, None, closed="left")],
         "lambda_adv": [Interval(Real, 0, None, closed="left")],
         "lambda_reg": [Interval(Real, 0, None, closed="left")],
-        "tau": [Interval(Real, 0, 1, closed="neither")],
-        "T": [Interval(Integral, 1, None, closed="left")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "n_counterfactuals": [
             Interval(Integral, 1, None, closed="left"),
             Interval(Real, 0, 1, closed="right"),
         ],
         "burn_in": [Interval(Real, 0, 1, closed="both")],
-        "generator": [StrOptions(set(SHORTCUTS)), BaseGenerator],
-        "mutability": [dict, "array-like", None],
-        "domain": [StrOptions({"auto"}), dict, "array-like", None],
-        "feature_costs": [dict, "array-like", None],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "standardize": ["boolean"],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
@@ -327,6 +319,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         """Record of the training, by skorch."""
         check_is_fitted(self)
         return self.net_.history
+
+    @property
+    def generator_(self):
+        """The search that the estimator trains by, with what it has learnt."""
+        check_is_fitted(self)
+        return self.net_.generator
 
     @property
     def n_iter_(self):
@@ -459,6 +457,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         mutability=None,
         domain=None,
         feature_costs=None,
+        X_reference=None,
         return_path=False,
     ):
         """Search, for each row, what would have to be different to reach the target.
@@ -489,6 +488,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             which a single NaN is an open side and two keep the fitted domain.
         feature_costs : dict or sequence, default=None
             Features that are named override their fitted cost.
+        X_reference : array-like of shape (n_reference, n_features), default=None
+            Rows that a `generator` learns from which the estimator was not trained
+            with (a model keeps no training rows), such as the training rows. For
+            what it learns of classes, they are those that the model predicts.
         return_path : bool, default=False
             Whether to return the states of the search, too.
 
@@ -510,68 +513,42 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         `tau` at least. 4,096 rows are searched at once, which bounds the memory
         that the search takes besides its results.
         """
-        check_is_fitted(self)
-        values = validation.check_X(self, X)
-        logits = logit_function(self.net_.module_, self.feature_space_)
-        subject = Subject(
-            module=self.net_.module_,
-            predict_proba=lambda values, positions: softmax(logits(values), axis=1),
-            space=self.feature_space_,
-            constraints=self.constraints_,
-            feature_costs=self.feature_costs_,
-        )
-        return self._explain(
-            subject,
+        return explain_rows(
+            self._subject(),
             X,
-            values,
             target,
-            return_path,
             generator=generator,
             tau=tau,
             T=T,
             mutability=mutability,
             domain=domain,
             feature_costs=feature_costs,
-        )
-
-    def _explain(self, subject, X, values, target, return_path, **settings):
-        """Explain a subject; a setting that is None is the estimator's."""
-        given = self._check_settings(**settings)
-        space = subject.space
-        subject = replace(
-            subject,
-            constraints=check_constraints(
-                given.get("mutability"),
-                given.get("domain"),
-                space,
-                subject.constraints,
-                len(values),
-            ),
-            feature_costs=check_costs(given.get("feature_costs"), space, subject.feature_costs),
-        )
-        search = RowSearch(
-            subject,
-            generator=_instance(given.get("generator", self.generator_)),
-            tau=given.get("tau", self.tau),
-            T=given.get("T", self.T),
+            X_reference=X_reference,
             return_path=return_path,
         )
-        scores = subject.predict_proba(values, np.arange(len(values)))
-        targets = validation.check_target(target, self.classes_, scores)
-        return search.explain(X, values, targets, scores.argmax(axis=1), self.classes_)
 
-    def _check_settings(self, **settings):
-        """Return settings of `explain` that were given; a ValueError if one cannot be."""
-        given = {name: value for name, value in settings.items() if value is not None}
-        allowed = {name: self._parameter_constraints[name] for name in given}
-        validate_parameter_constraints(allowed, given, "explain")
-        return given
+    def _subject(self):
+        """Return what there is to explain."""
+        check_is_fitted(self)
+        logits = logit_function(self.net_.module_, self.feature_space_)
+        return Subject(
+            module=self.net_.module_,
+            classes=self.classes_,
+            read=lambda X: validation.check_X(self, X),
+            predict_proba=lambda values, positions: softmax(logits(values), axis=1),
+            space=self.feature_space_,
+            constraints=self.constraints_,
+            feature_costs=self.feature_costs_,
+            generator=self.generator_,
+            has_learnt=True,
+            tau=self.tau,
+            T=self.T,
+        )
 
     def _train(self, net, values, y, *, epochs, burn_in=0.0):
         remedy = "Name all at the first partial_fit, or fit anew with warm_start=False."
         labels = validation.encode_labels(y, self.classes_, "y", remedy)
         space = self.feature_space_
-        self.generator_ = _instance(self.generator)
         self.constraints_ = check_constraints(
             self.mutability,
             [None] * len(space.names) if self.domain is None else self.domain,
@@ -586,9 +563,3 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         values = validation.check_X(self, X)
         return logit_function(self.net_.module_, self.feature_space_)(values)
-
-
-def _instance(generator):
-    generator = SHORTCUTS[generator]() if isinstance(generator, str) else clone(generator)
-    generator._validate_params()
-    return generator

@@ -1,16 +1,17 @@
-"""Explaining a model that may be more than our classifier: a pipeline, a finished search."""
+"""Explaining a model that may be more than our classifier, or another one."""
 
 import warnings
-from dataclasses import replace
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
+from ctsk import _pipeline, _torch_model
 from ctsk._classifier import CounterfactualTrainedClassifier
-from ctsk._pipeline import check_rows, subject_of
+from ctsk._explaining import explain_rows
 from ctsk._specification import check_constraints
+from ctsk._validation import check_rows
 from ctsk.exceptions import OtherConstraintsWarning
+from ctsk.generators import new_generator
 
 
 def explain(
@@ -24,20 +25,24 @@ def explain(
     mutability=None,
     domain=None,
     feature_costs=None,
+    X_reference=None,
     return_path=False,
 ):
     r"""Explain a model by counterfactuals in the units of the rows that it takes.
 
     Parameters
     ----------
-    model : Pipeline, CounterfactualTrainedClassifier or search over either
-        Fitted. A pipeline ends in a :class:`CounterfactualTrainedClassifier`; of a
-        finished search, as by :class:`sklearn.model_selection.GridSearchCV`, the
-        best estimator is explained.
+    model : estimator or torch.nn.Module
+        A fitted :class:`CounterfactualTrainedClassifier`, or one that was trained
+        elsewhere: a fitted skorch classifier, or a torch module that returns logits (a
+        single one is of class 1 against 0). Or a fitted :class:`sklearn.pipeline.Pipeline`
+        that ends in one of the estimators. Of a finished search over any of them, as by
+        :class:`sklearn.model_selection.GridSearchCV`, the best estimator.
     X : DataFrame or array-like of shape (n_rows, n_features)
         The factuals, as they go into `model`.
     target, generator, tau, T, return_path
-        See :meth:`CounterfactualTrainedClassifier.explain`.
+        See :meth:`CounterfactualTrainedClassifier.explain`. A model that was trained
+        elsewhere is searched by ECCCo with tau 0.75 and T 30, unless told otherwise.
     mutability, domain : dict or sequence, default=None
         In the names and units of `X`; see
         :meth:`CounterfactualTrainedClassifier.explain`. Features that are not named
@@ -51,6 +56,11 @@ def explain(
     feature_costs : dict or sequence, default=None
         Per unit of `X`, or per change of category. Behind a curve, such as a
         logarithm, per unit of what comes out of it.
+    X_reference : DataFrame or array-like of shape (n_reference, n_features), default=None
+        Observed rows like `X`'s, such as the training rows. A model that was trained
+        elsewhere needs them: they give the domain of each feature, and the standard
+        deviation in which a search counts. So does a generator that learns, such as
+        REVISE, which the model was not trained with, or in other units than `X`'s.
 
     Returns
     -------
@@ -67,6 +77,8 @@ def explain(
     ------
     TypeError
         If `model` is none of these.
+    sklearn.exceptions.NotFittedError
+        If it was not fitted.
     ValueError
         If a step of the pipeline cannot be inverted, or as in
         :meth:`CounterfactualTrainedClassifier.explain`.
@@ -100,34 +112,58 @@ def explain(
     >>> list(explanation.counterfactual.columns) == list(X.columns)
     True
     """
-    settings = {"generator": generator, "tau": tau, "T": T, "feature_costs": feature_costs}
-    constraints = {"mutability": mutability, "domain": domain}
-    if hasattr(model, "best_estimator_"):
-        model = model.best_estimator_
+    model = getattr(model, "best_estimator_", model)
+    if isinstance(model, Pipeline):
+        X = check_rows(X)
+        subject = _subject_of_pipeline(model, X, X_reference)
+        if isinstance(model.steps[-1][1], CounterfactualTrainedClassifier):
+            now = check_constraints(mutability, domain, subject.space, subject.constraints, len(X))
+            _warn_where_different(subject, now)
+    else:
+        subject = _subject(model, X_reference)
+    return explain_rows(
+        subject,
+        X,
+        target,
+        X_reference=X_reference,
+        generator=generator,
+        tau=tau,
+        T=T,
+        mutability=mutability,
+        domain=domain,
+        feature_costs=feature_costs,
+        return_path=return_path,
+    )
+
+
+def _subject(model, X_reference):
     if isinstance(model, CounterfactualTrainedClassifier):
-        return model.explain(X, target, return_path=return_path, **settings, **constraints)
-    if not isinstance(model, Pipeline) or not isinstance(
-        model.steps[-1][1], CounterfactualTrainedClassifier
-    ):
-        raise TypeError(
-            f"model is {model!r}; it must be a CounterfactualTrainedClassifier, a Pipeline that "
-            "ends in one, or a finished search over either."
+        return model._subject()
+    if _torch_model.is_known(model):
+        defaults = CounterfactualTrainedClassifier()
+        return _torch_model.subject_of(
+            model,
+            X_reference,
+            generator=new_generator(defaults.generator),
+            tau=defaults.tau,
+            T=defaults.T,
         )
-    classifier = model.steps[-1][1]
-    check_is_fitted(classifier)
-    classifier._check_settings(**settings, **constraints)
-    X = check_rows(X)
-    subject, values = subject_of(model, X)
-    trained = subject.constraints
-    now = check_constraints(**constraints, space=subject.space, default=trained, n_rows=len(values))
-    subject = replace(subject, constraints=now)
-    _warn_where_different(subject, trained)
-    return classifier._explain(subject, X, values, target, return_path, **settings)
+    raise TypeError(
+        f"model is {model!r}; it must be a CounterfactualTrainedClassifier, a torch module, a "
+        "fitted skorch classifier, a Pipeline that ends in one of the estimators, or a finished "
+        "search over them."
+    )
 
 
-def _warn_where_different(subject, trained):
+def _subject_of_pipeline(pipeline, X, X_reference):
+    if X_reference is not None and len(pipeline.steps) > 1:
+        X_reference = pipeline[:-1].transform(X_reference)
+    return _pipeline.subject_of(pipeline, _subject(pipeline.steps[-1][1], X_reference), X)
+
+
+def _warn_where_different(subject, now):
     """Warn of constraints that are not those of the training."""
-    now, space = subject.constraints, subject.space
+    trained, space = subject.constraints, subject.space
     same = {"rtol": 1e-6, "atol": 1e-6 * np.abs(space.scale)}
     differs = ~np.isclose(now.low, trained.low, **same)
     differs |= ~np.isclose(now.high, trained.high, **same)

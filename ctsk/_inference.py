@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from sklearn.utils import gen_batches
 
-from ctsk._modules import inference_copy
+from ctsk._modules import device_of, inference_copy
 from ctsk._threads import one_thread_if_small
 
 # Rows that pass through the module at once: what bounds the memory.
@@ -26,7 +26,7 @@ def logit_function(module, space):
         (n_rows, n_classes).
     """
     module = inference_copy(module, torch.float64)
-    device = next(module.parameters()).device
+    device = device_of(module)
 
     def logits(values):
         with one_thread_if_small(module, min(len(values), CHUNK)):

@@ -14,6 +14,9 @@ ACTIVATIONS = {
     "tanh": nn.Tanh,
     "relu": nn.ReLU,
 }
+# Of a number that a VAE decodes, relative to that of its column: what is decoded
+# exactly would be infinitely likely.
+_LEAST_LOG_DEVIATION = math.log(0.1)
 
 
 class _Linear(nn.Linear):
@@ -54,6 +57,85 @@ class MLP(nn.Sequential):
             self.append(layer)
 
 
+class VAE(nn.Module):
+    r"""A variational autoencoder of rows that mix numbers and categories.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (n_rows, n_columns)
+        Of which the numbers' centres and scales are taken.
+    groups : OneHotGroups
+    n_latent : int
+    hidden_layer_sizes : sequence of int
+        Of the encoder; the decoder has them in reverse.
+    generator : torch.Generator
+        Where the initial weights come from; a CPU generator.
+
+    Notes
+    -----
+    The prior is a standard normal one. Numbers are Gaussian around the decoded mean with
+    a standard deviation of their own, which is learnt [1]_, categories are categorical;
+    so neither kind drowns the other.
+
+    References
+    ----------
+    .. [1] Rybkin, Daniilidis and Levine, "Simple and effective VAE training with
+       calibrated decoders", ICML 2021.
+    """
+
+    def __init__(self, rows, groups, *, n_latent, hidden_layer_sizes, generator):
+        super().__init__()
+        self.groups = groups
+        n_columns, n_numeric = groups.n_columns, groups.n_numeric
+        scale, center = torch.std_mean(rows, dim=0, correction=0)
+        is_fixed = (scale == 0) | (torch.arange(n_columns, device=rows.device) >= n_numeric)
+        self.register_buffer("center", center.masked_fill(is_fixed, 0))
+        self.register_buffer("scale", scale.masked_fill(is_fixed, 1))
+        common = {"activation": "relu", "generator": generator}
+        sizes = tuple(hidden_layer_sizes)
+        self.encoder = MLP(n_columns, 2 * n_latent, hidden_layer_sizes=sizes, **common)
+        self.decoder = MLP(n_latent, n_columns, hidden_layer_sizes=sizes[::-1], **common)
+        self.log_deviations = nn.Parameter(torch.zeros(n_numeric))
+        self.to(rows)
+
+    def encode(self, rows):
+        """Return the mean code of each row."""
+        return self._posterior(rows)[0]
+
+    def decode(self, codes):
+        """Return the mean row of each code: numbers, and weights of categories that sum to one."""
+        decoded = self.decoder(codes)
+        numbers = decoded[:, : self.groups.n_numeric]
+        parts = [decoded[:, columns].softmax(dim=1) for columns in self.groups.slices]
+        return torch.cat([numbers, *parts], dim=1) * self.scale + self.center
+
+    def forward(self, rows, noise, beta=1.0):
+        """Return the negative evidence lower bound of each row, up to a constant.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n_rows, n_columns)
+        noise : Tensor of shape (n_rows, n_latent)
+            Standard normal: where in its posterior each row is decoded.
+        beta : float, default=1.0
+            Weight of the divergence from the prior.
+        """
+        means, log_variances = self._posterior(rows)
+        decoded = self.decoder(means + noise * (log_variances / 2).exp())
+        rows, n_numeric = (rows - self.center) / self.scale, self.groups.n_numeric
+        log_deviations = self.log_deviations.clamp(min=_LEAST_LOG_DEVIATION)
+        errors = (rows[:, :n_numeric] - decoded[:, :n_numeric]) / log_deviations.exp()
+        losses = (errors.square() / 2 + log_deviations).sum(dim=1)
+        for columns in self.groups.slices:
+            losses = losses - (rows[:, columns] * decoded[:, columns].log_softmax(dim=1)).sum(dim=1)
+        divergences = means.square() + log_variances.exp() - log_variances - 1
+        return losses + beta * divergences.sum(dim=1) / 2
+
+    def _posterior(self, rows):
+        """Means and log variances of the code of each row."""
+        return self.encoder((rows - self.center) / self.scale).chunk(2, dim=1)
+
+
 @contextlib.contextmanager
 def evaluating(module):
     """Put a module in eval mode and restore its mode afterwards."""
@@ -63,6 +145,11 @@ def evaluating(module):
         yield module
     finally:
         module.train(training)
+
+
+def device_of(module):
+    """Device of a module's first weight or constant."""
+    return next(itertools.chain(module.parameters(), module.buffers())).device
 
 
 def inference_copy(module, dtype):

@@ -1,14 +1,14 @@
 """A fitted pipeline as the search sees it: one map from the rows that go in to the module."""
 
+from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
 import torch
-from sklearn.utils import check_array
 
 from ctsk._constraints import Box, Constraints
 from ctsk._feature_space import FeatureSpace, inferred_domain
-from ctsk._row_search import Subject
+from ctsk._modules import device_of
 from ctsk._schema import Categories, Schema, check_columns, dtypes_of, is_frame
 from ctsk._trace import Trace, split
 from ctsk._validation import refuse_values
@@ -21,56 +21,68 @@ _NOT_WHAT_IT_SEEMS = (
 )
 
 
-def subject_of(pipeline, X):
-    """Return a fitted pipeline as a subject, and X as its schema reads it.
+def subject_of(pipeline, inner, X):
+    """Return a fitted pipeline as a subject.
 
     Parameters
     ----------
     pipeline : Pipeline
-        Its last step is a fitted `CounterfactualTrainedClassifier`.
+    inner : Subject
+        Its last step.
     X : DataFrame or ndarray of shape (n_rows, n_features)
         Rows that go into the pipeline.
 
     Returns
     -------
     subject : Subject
-        With the constraints and costs that the classifier was trained with. Its
-        judge answers NaN for rows that the pipeline does not take.
-    values : ndarray of shape (n_rows, n_features)
+        With the constraints and costs of the last step. Its judge answers NaN for
+        rows that the pipeline does not take.
 
     Raises
     ------
     ValueError
         If a step cannot be inverted, or X is not what the pipeline was fitted with.
     """
-    classifier, names = pipeline.steps[-1][1], _names(pipeline, X)
-    trace = Trace(pipeline, names)
-    schema = _schema(trace, X, classifier.feature_space_.schema)
-    values = schema.read(X)
-    gaps = np.argwhere(np.isnan(values))
-    if len(gaps):
-        row, feature = gaps[0]
-        raise ValueError(
-            f"X has no number in feature {names[feature]!r} (first in row {row}). Whatever the "
-            "pipeline puts there, a change has to start somewhere: fill gaps among numbers before "
-            "rows are explained."
-        )
-    refuse_values(values, names, "explain")
-    space = _space(trace, schema, classifier.feature_space_)
-    to_module = _linear_map(trace, space, pipeline, X, values)
+    names = _names(pipeline, X)
+    trace = Trace(pipeline, names, inner.space.schema)
+    schema = _schema(trace, X, inner.space.schema)
+
+    def read(X):
+        return _values(schema, X)
+
+    values = read(X)
+    space = _space(trace, schema, inner.space)
+    to_module = _linear_map(trace, space, inner, pipeline, X, values)
 
     def predict_proba(found, positions):
         rows = X.iloc[positions] if is_frame(X) else X[positions]
         return _judged(pipeline, schema.write(rows, values[positions], found))
 
-    subject = Subject(
-        module=torch.nn.Sequential(to_module, classifier.net_.module_),
+    return replace(
+        inner,
+        module=torch.nn.Sequential(to_module, inner.module),
+        read=read,
         predict_proba=predict_proba,
         space=space,
-        constraints=_trained_constraints(trace, space, classifier, to_module),
-        feature_costs=_trained_costs(trace, space, classifier),
+        constraints=_trained_constraints(trace, space, inner, to_module),
+        feature_costs=_trained_costs(trace, space, inner),
+        has_learnt=inner.has_learnt and to_module.is_identity,
     )
-    return subject, values
+
+
+def _values(schema, X):
+    """Read rows that go into a pipeline as values."""
+    values = schema.read(X)
+    gaps = np.argwhere(np.isnan(values))
+    if len(gaps):
+        row, feature = gaps[0]
+        raise ValueError(
+            f"X has no number in feature {schema.names[feature]!r} (first in row {row}). Whatever "
+            "the pipeline puts there, a change has to start somewhere: fill gaps among numbers "
+            "before rows are explained."
+        )
+    refuse_values(values, schema.names, "explain")
+    return values
 
 
 def _judged(pipeline, X):
@@ -168,15 +180,6 @@ def _names(pipeline, X):
     return [f"x{i}" for i in range(n_fitted)]
 
 
-def check_rows(X):
-    """Return X as a DataFrame or an ndarray; a ValueError unless it is a table with rows."""
-    if not is_frame(X):
-        return check_array(X, dtype=None, ensure_all_finite=False, input_name="X")
-    if not len(X):
-        raise ValueError(f"X has no rows (shape={X.shape}); at least one is needed to explain.")
-    return X
-
-
 def _schema(trace, X, inner):
     """Names and kinds of the pipeline's columns."""
     dtypes, categories = dtypes_of(X), {}
@@ -250,34 +253,42 @@ class _Affine(torch.nn.Module):
         self.register_buffer("weight", torch.as_tensor(weight))
         self.register_buffer("bias", torch.as_tensor(bias))
 
+    @property
+    def is_identity(self):
+        """Whether rows come out as they go in."""
+        n_in, n_out = self.weight.shape
+        bias, weight = self.bias.cpu(), self.weight.cpu()
+        return (
+            n_in == n_out and np.allclose(weight, np.eye(n_in)) and np.allclose(bias, 0, atol=1e-6)
+        )
+
     def forward(self, rows):
         return torch.addmm(self.bias, rows, self.weight)
 
 
-def _linear_map(trace, space, pipeline, X, values):
+def _linear_map(trace, space, inner, pipeline, X, values):
     """Return the map from the space to module rows, learnt by transforming made-up rows.
 
     The first row has all numbers at one place and all categories at their first;
     each other row differs from it in one column of the space.
     """
-    inner, n_numeric = pipeline.steps[-1][1].feature_space_, len(space.numeric)
+    n_numeric = len(space.numeric)
     first, other = _places(space, values)
-    rows = _module_rows(pipeline, _made_up(trace, space, X, first, other))
+    rows = _module_rows(pipeline, inner, _made_up(trace, space, X, first, other))
     weight = rows[1:] - rows[0]
     lengths = (space.scaled(other) - space.scaled(first))[:n_numeric]
     weight[:n_numeric] /= np.where(lengths == 0, 1, lengths)[:, None]
     for feature in set(trace.alone) & set(trace.stages):
         column = space.columns_of(feature).start
-        unit = np.eye(weight.shape[1])[inner.columns_of(trace.alone[feature]).start]
+        unit = np.eye(weight.shape[1])[inner.space.columns_of(trace.alone[feature]).start]
         if lengths[column] != 0 and not np.allclose(weight[column], unit, atol=1e-4):
             raise ValueError(_NOT_WHAT_IT_SEEMS)
         weight[column] = unit
     bias = rows[0] - space.scaled(first)[:n_numeric] @ weight[:n_numeric]
-    said = _module_rows(pipeline, _in_double(X))
+    said = _module_rows(pipeline, inner, _in_double(X))
     if not np.allclose(space.encode_values(values) @ weight + bias, said, rtol=1e-4, atol=1e-4):
         raise ValueError(_NOT_WHAT_IT_SEEMS)
-    device = next(pipeline.steps[-1][1].net_.module_.parameters()).device
-    return _Affine(weight, bias).to(device)
+    return _Affine(weight, bias).to(device_of(inner.module))
 
 
 def _places(space, values):
@@ -330,16 +341,16 @@ def _in_double(X):
     return X.astype({name: np.float64 for name in floats if X[name].notna().all()})
 
 
-def _module_rows(pipeline, X):
-    """Rows that the classifier's module sees."""
+def _module_rows(pipeline, inner, X):
+    """Rows that the module of the last step sees."""
     with np.errstate(all="ignore"):
-        inner = pipeline[:-1].transform(X) if len(pipeline.steps) > 1 else X
-    return pipeline.steps[-1][1].feature_space_.encode(inner)
+        rows = pipeline[:-1].transform(X) if len(pipeline.steps) > 1 else X
+    return inner.space.encode(rows)
 
 
-def _trained_constraints(trace, space, classifier, to_module):
+def _trained_constraints(trace, space, subject, to_module):
     """Return what the classifier was trained with, in the pipeline's units."""
-    inner, trained = classifier.feature_space_, classifier.constraints_
+    inner, trained = subject.space, subject.constraints
     n_columns = space.groups.n_columns
     may_rise, may_fall = np.ones(n_columns, dtype=bool), np.ones(n_columns, dtype=bool)
     low, high = (bound.copy() for bound in space.domain)
@@ -385,12 +396,12 @@ def _same_categories(columns, inner, space, own, feature):
     return np.array([-1 if i is None else columns.start + i for i in positions])
 
 
-def _trained_costs(trace, space, classifier):
+def _trained_costs(trace, space, subject):
     """Return the classifier's costs, per unit of X; 1 per module unit where it has none."""
-    inner = classifier.feature_space_
+    inner = subject.space
     costs = np.ones(len(space.names))
     for feature, own in trace.alone.items():
-        costs[feature] = classifier.feature_costs_[own]
+        costs[feature] = subject.feature_costs[own]
         if feature in trace.stages:
             costs[feature] *= inner.scale[inner.columns_of(own)].item()
     costs[space.numeric] /= np.abs(space.scale[: len(space.numeric)])

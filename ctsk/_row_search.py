@@ -12,11 +12,11 @@ from ctsk._constraints import Constraints
 from ctsk._explanation import Explanation
 from ctsk._feature_space import FeatureSpace
 from ctsk._inference import CHUNK
-from ctsk._modules import inference_copy
+from ctsk._modules import device_of, inference_copy
 from ctsk._schema import cells_of
 from ctsk._threads import one_thread_if_small
 from ctsk.generators import BaseGenerator
-from ctsk.generators._base import descend
+from ctsk.generators._base import descend, held_back
 
 # In module units: a search whose next step is shorter leads nowhere.
 _STANDSTILL = 1e-4
@@ -33,6 +33,11 @@ class Subject:
     ----------
     module : torch.nn.Module
         From module rows to logits.
+    classes : ndarray of shape (n_classes,)
+        Labels, by column of the logits.
+    read : callable
+        From rows in the user's units and container to values; a ValueError where
+        they are not what the model takes.
     predict_proba : callable
         The judge: from values (n_rows, n_features) and the positions of their
         factuals in X to probabilities (n_rows, n_classes). NaN for rows that the
@@ -42,13 +47,23 @@ class Subject:
         In the user's units.
     feature_costs : ndarray of shape (n_features,)
         Per unit of X, or per change of category.
+    generator, tau, T : BaseGenerator, float, int
+        The search, unless told otherwise.
+    has_learnt : bool
+        Whether what the generator has to learn was learnt, in this space.
     """
 
     module: torch.nn.Module
+    classes: np.ndarray
+    read: Callable
     predict_proba: Callable
     space: FeatureSpace
     constraints: Constraints
     feature_costs: np.ndarray
+    generator: BaseGenerator
+    tau: float
+    T: int
+    has_learnt: bool
 
 
 @dataclass(frozen=True)
@@ -73,7 +88,7 @@ class RowSearch:
     T: int
     return_path: bool
 
-    def explain(self, factual, values, targets, factual_predictions, classes):
+    def explain(self, factual, values, targets, factual_predictions):
         """Search a counterfactual for each row, a bounded number of rows at once.
 
         Parameters
@@ -83,14 +98,13 @@ class RowSearch:
         values : ndarray of shape (n_rows, n_features)
             The same, as `Schema.read` reads it.
         targets, factual_predictions : ndarray of shape (n_rows,)
-            As positions in `classes`.
-        classes : ndarray of shape (n_classes,)
+            As positions in the subject's classes.
 
         Returns
         -------
         explanation : Explanation
         """
-        subject, schema = self.subject, self.subject.space.schema
+        subject, schema, classes = self.subject, self.subject.space.schema, self.subject.classes
         dtypes = schema.dtypes(factual)
         searcher = inference_copy(subject.module, torch.float32)
         with one_thread_if_small(searcher, min(len(values), CHUNK)):
@@ -138,7 +152,7 @@ class RowSearch:
         return np.concatenate([np.abs(move) @ costs for move in moves])
 
     def _search(self, positions, values, targets, dtypes, searcher):
-        space, device = self.subject.space, next(searcher.parameters()).device
+        space, device = self.subject.space, device_of(searcher)
         values, targets = values[positions], targets[positions]
         box = self.subject.constraints.of_rows(positions).box(space.expand(values))
         factual_rows = space.encode_values(values).astype(np.float32)
@@ -227,8 +241,7 @@ class RowSearch:
 
 def _pressure(states, gradients, lower, upper, groups):
     """How much each column would gain by leaving the box; 0 where nothing holds it back."""
-    held = ((gradients < 0) & (states >= upper)) | ((gradients > 0) & (states <= lower))
-    pressure = gradients.abs() * held
+    pressure = gradients.abs() * held_back(states, gradients, lower, upper)
     for columns in groups.slices:
         here = (gradients[:, columns] * states[:, columns]).sum(dim=1, keepdim=True)
         gain = (here - gradients[:, columns]).clamp(min=0)

@@ -134,9 +134,10 @@ class Trace:
     Parameters
     ----------
     pipeline : Pipeline
-        Its last step is a fitted `CounterfactualTrainedClassifier`.
     names : list
         Of the features that go in.
+    schema : Schema
+        Of the rows that reach the last step.
 
     Attributes
     ----------
@@ -155,13 +156,13 @@ class Trace:
         If a step cannot be inverted, or uses of a feature contradict each other.
     """
 
-    def __init__(self, pipeline, names):
+    def __init__(self, pipeline, names, schema):
         self.names = names
         self.codings, self.stages, self.uses = {}, {}, {}
         columns = [_Column(feature) for feature in range(len(names))]
         for step, transformer in pipeline.steps[:-1]:
             columns, names = self._through(step, transformer, columns, names)
-        self._arrive(columns, pipeline.steps[-1][1].feature_space_.schema)
+        self._arrive(columns, schema)
         for feature in set(self.codings) & set(self.stages):
             self._refuse_two_ways(feature)
 

@@ -13,6 +13,7 @@ from ctsk._net import CounterfactualNet, ProgressLine, restoring_on_failure, war
 from ctsk._objective import Objective
 from ctsk._sampling import make_generator
 from ctsk._threads import one_thread_if_small
+from ctsk.generators import Reference, are_alike, new_generator
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
@@ -23,8 +24,7 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
     Parameters
     ----------
     estimator : CounterfactualTrainedClassifier
-        With `classes_`, `feature_space_`, `constraints_`, `feature_costs_` and
-        `generator_`.
+        With `classes_`, `feature_space_`, `constraints_` and `feature_costs_`.
     net : CounterfactualNet or None
         The net to go on with; None builds a new one.
     values : ndarray of shape (n_rows, n_features)
@@ -45,11 +45,12 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
     own = estimator.module is None
     space = estimator.feature_space_
     rows = space.encode_values(values).astype(np.float32)
+    generator = _generator(estimator, net, rows, labels, random, device)
     with contextlib.nullcontext() if own else forked_random_state(random, device):
         n_before = 0 if net is None else len(net.history)
         settings = {
             "objective": _objective(estimator, labels, device),
-            "generator": estimator.generator_,
+            "generator": generator,
             "constraints": space.encode_constraints(estimator.constraints_).to_tensors(
                 dtype=torch.float32, device=device
             ),
@@ -110,6 +111,24 @@ def _new_net(estimator, rows, random, device, settings):
         **({"optimizer__fused": True} if named else {}),
         **settings,
     ).initialize()
+
+
+def _generator(estimator, net, rows, labels, random, device):
+    """Return the generator to search by; it learns once, unless it was changed."""
+    generator = new_generator(estimator.generator)
+    if net is not None and are_alike(generator, net.generator):
+        return net.generator
+    if not generator.learns:
+        return generator
+    reference = Reference(
+        rows=torch.as_tensor(rows, device=device),
+        labels=torch.as_tensor(labels, device=device),
+        n_classes=len(estimator.classes_),
+        groups=estimator.feature_space_.groups,
+        # Of the same seed, but not the same stream: the net's own draws stay what they are.
+        random=torch.Generator().manual_seed(random.initial_seed()),
+    )
+    return generator.fit(reference)
 
 
 def _objective(estimator, labels, device):

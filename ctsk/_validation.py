@@ -111,6 +111,15 @@ def _explaining_words():
         ) from error
 
 
+def check_rows(X, name="X"):
+    """Return X as a DataFrame or an ndarray; a ValueError unless it is a table with rows."""
+    if not is_frame(X):
+        return check_array(X, dtype=None, ensure_all_finite=False, input_name=name)
+    if not len(X):
+        raise ValueError(f"{name} has no rows (shape={X.shape}); at least one is needed.")
+    return X
+
+
 def refuse_values(values, names, caller):
     largest = np.finfo(np.float32).max
     if values.min() >= -largest and values.max() <= largest:

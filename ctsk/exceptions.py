@@ -15,3 +15,7 @@ class NonFiniteLossError(ValueError):
 
 class OtherConstraintsWarning(UserWarning):
     """A pipeline is explained under constraints other than its classifier was trained with."""
+
+
+class PoorReconstructionWarning(UserWarning):
+    """An autoencoder gives its own rows back too poorly for a search among its codes."""

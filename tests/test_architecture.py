@@ -14,6 +14,7 @@ NET = LEAVES | {"_sampling", "_objective"}
 ALLOWED = {
     **dict.fromkeys(LEAVES, set()),
     "_constraints": {"_groups"},
+    "_modules": {"_groups"},
     "generators": LEAVES | {"generators"},
     "metrics": {"metrics", "generators", "_constraints", "_energy", "_modules"}
     | {"_sampling", "_specification", "_threads", "_validation"},
@@ -29,12 +30,15 @@ ALLOWED = {
     "_inference": SPACE,
     "_row_search": SPACE | {"generators", "_explanation", "_inference"},
     "_net": NET,
-    "_training": NET | {"_net", "_validation"},
+    "_explaining": SPACE | {"generators", "_validation", "_row_search"},
+    "_training": NET | {"_net", "_validation", "generators"},
     "_trace": {"_schema"},
-    "_pipeline": SPACE | {"_trace", "_validation", "_row_search"},
-    "_explain": {"_classifier", "_pipeline", "_specification", "exceptions"},
+    "_pipeline": SPACE | {"_trace", "_validation"},
+    "_torch_model": SPACE | {"_validation", "_inference", "_row_search"},
     "_classifier": SPACE
-    | {"generators", "_validation", "_explanation", "_inference", "_row_search", "_training"},
+    | {"generators", "_validation", "_inference", "_row_search", "_explaining", "_training"},
+    "_explain": {"_classifier", "_explaining", "_pipeline", "_torch_model"}
+    | {"_specification", "_validation", "exceptions", "generators"},
 }
 
 

@@ -1,9 +1,19 @@
 """Generators: how counterfactuals are searched."""
 
-from ctsk.generators._base import BaseGenerator
+from ctsk.generators._base import BaseGenerator, Reference, Step
 from ctsk.generators._eccco import ECCCoGenerator
 from ctsk.generators._generic import GenericGenerator
+from ctsk.generators._resolve import SHORTCUTS, are_alike, new_generator
+from ctsk.generators._revise import REVISEGenerator
 
-SHORTCUTS = {"generic": GenericGenerator, "eccco": ECCCoGenerator}
-
-__all__ = ["SHORTCUTS", "BaseGenerator", "ECCCoGenerator", "GenericGenerator"]
+__all__ = [
+    "SHORTCUTS",
+    "BaseGenerator",
+    "ECCCoGenerator",
+    "GenericGenerator",
+    "REVISEGenerator",
+    "Reference",
+    "Step",
+    "are_alike",
+    "new_generator",
+]

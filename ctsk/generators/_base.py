@@ -1,4 +1,4 @@
-"""The search for counterfactuals: one loop, a penalty to fill in."""
+"""The search for counterfactuals: one loop, hooks to fill in."""
 
 import math
 from abc import ABCMeta, abstractmethod
@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval
 from torch.nn.functional import cross_entropy
 
 from ctsk._energy import energy
+from ctsk._groups import OneHotGroups
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 
@@ -46,6 +47,29 @@ class SearchResult:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What a generator may learn from: observed rows, in module units.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (n_rows, n_columns)
+    labels : LongTensor of shape (n_rows,)
+        Classes, as columns of the logits.
+    n_classes : int
+    groups : OneHotGroups
+        Which columns are a category each.
+    random : torch.Generator
+        The only source of chance; a CPU generator.
+    """
+
+    rows: torch.Tensor
+    labels: torch.Tensor
+    n_classes: int
+    groups: OneHotGroups
+    random: torch.Generator
+
+
+@dataclass(frozen=True)
 class Step:
     """What a penalty may look at: a step of a search, for the rows still searching.
 
@@ -55,6 +79,7 @@ class Step:
         The states; gradients are taken with respect to them. A category is a group
         of columns that sum to one.
     factuals : Tensor of shape (n_rows, n_columns)
+    targets : LongTensor of shape (n_rows,)
     energies : Tensor of shape (n_rows,)
         Energy of each state with respect to its target.
     costs : Tensor of shape (n_columns,)
@@ -67,6 +92,7 @@ class Step:
 
     rows: torch.Tensor
     factuals: torch.Tensor
+    targets: torch.Tensor
     energies: torch.Tensor
     costs: torch.Tensor
     t: int
@@ -76,8 +102,15 @@ class Step:
 class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
     r"""Gradient search for counterfactuals, to subclass.
 
-    A subclass says by its `penalty` what a search pays besides the
-    cross-entropy of the target, and stores a `step_size`.
+    A subclass fills in hooks; the loop stays. It stores a `step_size` among its
+    parameters, and says by
+
+    - `penalty` what a search pays besides the cross-entropy of the target (the
+      only hook that it needs);
+    - `fit` what it learns from observed rows before any search;
+    - `encode` and `decode` in which space it searches, if not among the rows.
+
+    :func:`~ctsk.generators.check_generator` tests a subclass against this contract.
 
     Notes
     -----
@@ -90,9 +123,65 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
     :math:`S(M(x'))_{y^+} \ge \tau`, asked of the state with every category
     hardened to its largest weight, and of the factual first; finished rows leave
     the batch, so that an easy batch is cheap.
+
+    With codes, what descends is the code :math:`z`, and
+    :math:`x' = \Pi(\mathrm{decode}(z))` is what it decodes to, brought into the box as
+    above; the model is asked of the factual itself before the first step. The
+    gradient of :math:`x'` passes :math:`\Pi` unchanged, except where the box holds a
+    feature back: a code is not driven by what the feature cannot follow, but a
+    feature that was clamped may come back. So constraints hold in a latent search,
+    too, and the code moves along the decoder by what is free to move.
     """
 
     _parameter_constraints = {"step_size": [Interval(Real, 0, None, closed="neither")]}
+
+    @property
+    def learns(self):
+        """Whether `fit` has to see rows before a search: by default, if there is one."""
+        return type(self).fit is not BaseGenerator.fit
+
+    def fit(self, reference):
+        """Learn from observed rows; called once, before any search.
+
+        Parameters
+        ----------
+        reference : Reference
+
+        Returns
+        -------
+        self : BaseGenerator
+            With what it has learnt in attributes whose names end in ``_``.
+        """
+        return self
+
+    def encode(self, rows):
+        """Return the codes in which the search goes on; None searches the rows themselves.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n_rows, n_columns)
+            The factuals.
+
+        Returns
+        -------
+        codes : Tensor of shape (n_rows, n_codes) or None
+            The same for the same rows: no draws here.
+        """
+        return None
+
+    def decode(self, codes):
+        """Return the rows of some codes; gradients are taken through it.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n_rows, n_codes)
+
+        Returns
+        -------
+        rows : Tensor of shape (n_rows, n_columns)
+            They need not lie in any box.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has encode, and needs decode.")
 
     @abstractmethod
     def penalty(self, step):
@@ -157,10 +246,13 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         limit = -math.log(tau)
         record = _Record(factuals, T, epsilon, return_path)
         searching = torch.arange(len(factuals), device=factuals.device)
-        batch = searching, factuals.detach().clone(), factuals, targets, box.lower, box.upper
+        with torch.no_grad():
+            codes = self.encode(factuals)
+        states = factuals.detach().clone()
+        batch = searching, codes, states, factuals, targets, box.lower, box.upper
 
         for t in range(T + 1):
-            searching, states, factuals, targets, lower, upper = batch
+            searching, codes, states, factuals, targets, lower, upper = batch
             states.requires_grad_()
             with torch.enable_grad():
                 logits = model(states)
@@ -180,15 +272,30 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
                 break
             with torch.enable_grad():
                 energies = energy(logits, targets)
-                step = Step(states, factuals, energies, costs, t + 1, T)
+                step = Step(states, factuals, targets, energies, costs, t + 1, T)
                 losses = cross_entropies + self.penalty(step)
             (gradients,) = torch.autograd.grad(losses.sum(), states)
-            states = descend(states.detach(), gradients, self.step_size, lower, upper, box.groups)
-            batch = searching, states, factuals, targets, lower, upper
+            bounds = lower, upper, box.groups
+            codes, states = self._move(codes, states.detach(), gradients, *bounds)
+            batch = searching, codes, states, factuals, targets, lower, upper
             if some_done:
                 batch = _select(batch, ~done)
-            record.advance(batch[0], batch[1], batch[2], t + 1)
+            record.advance(batch[0], batch[2], batch[3], t + 1)
         return record.result()
+
+    def _move(self, codes, states, gradients, lower, upper, groups):
+        """Take one gradient step, of the states or of their codes."""
+        if codes is None:
+            return None, descend(states, gradients, self.step_size, lower, upper, groups)
+        free = gradients.masked_fill(held_back(states, gradients, lower, upper), 0)
+        codes = codes.detach().requires_grad_()
+        with torch.enable_grad():
+            decoded = self.decode(codes)
+        (slopes,) = torch.autograd.grad(decoded, codes, free)
+        codes = _finite(codes.detach() - self.step_size * slopes, codes.detach())
+        with torch.no_grad():
+            decoded = self.decode(codes)
+        return codes, _confined(_finite(decoded, states), lower, upper, groups)
 
 
 def _hardened(model, states, targets, groups):
@@ -200,15 +307,28 @@ def _hardened(model, states, targets, groups):
 
 def _select(tensors, rows):
     positions = rows.nonzero()[:, 0]
-    return tuple(tensor.index_select(0, positions) for tensor in tensors)
+    return tuple(
+        None if tensor is None else tensor.index_select(0, positions) for tensor in tensors
+    )
 
 
 def descend(states, gradients, step_size, lower, upper, groups):
     """Take one gradient step inside the box; a coordinate that overflows stays."""
-    moved = states - step_size * gradients
-    if not moved.sum().isfinite():
-        moved = torch.where(moved.isfinite(), moved, states)
-    return torch.clamp(groups.project(moved, upper), lower, upper)
+    return _confined(_finite(states - step_size * gradients, states), lower, upper, groups)
+
+
+def held_back(states, gradients, lower, upper):
+    """Where the box keeps a descent from going further."""
+    return ((gradients < 0) & (states >= upper)) | ((gradients > 0) & (states <= lower))
+
+
+def _finite(moved, states):
+    return moved if moved.sum().isfinite() else torch.where(moved.isfinite(), moved, states)
+
+
+def _confined(rows, lower, upper, groups):
+    """Bring rows into their box: the simplex over what may be reached, and the bounds."""
+    return torch.clamp(groups.project(rows, upper), lower, upper)
 
 
 class _Record:

@@ -7,7 +7,15 @@ from ctsk.generators._penalties import energy_schedule, l1_distance, ridged_ener
 
 def test_l1_distance_sums_over_features_by_their_costs():
     rows, factuals = torch.tensor([[1.0, -2.0], [0.0, 0.5]]), torch.zeros(2, 2)
-    step = Step(rows, factuals, torch.zeros(2), torch.tensor([1.0, 3.0]), t=1, T=5)
+    step = Step(
+        rows,
+        factuals,
+        targets=torch.tensor([0, 1]),
+        energies=torch.zeros(2),
+        costs=torch.tensor([1.0, 3.0]),
+        t=1,
+        T=5,
+    )
     assert l1_distance(step).tolist() == [7.0, 1.5]
 
 

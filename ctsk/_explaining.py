@@ -1,0 +1,112 @@
+"""What `explain` is asked for: settings checked, gaps filled in, then the search."""
+
+from dataclasses import replace
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
+
+from ctsk._modules import device_of, inference_copy
+from ctsk._row_search import RowSearch
+from ctsk._specification import check_constraints, check_costs
+from ctsk._validation import check_target
+from ctsk.generators import SHORTCUTS, BaseGenerator, Reference, are_alike, new_generator
+
+# What the estimator has as parameters, too.
+SHARED_SETTINGS = {
+    "generator": [StrOptions(set(SHORTCUTS)), BaseGenerator],
+    "tau": [Interval(Real, 0, 1, closed="neither")],
+    "T": [Interval(Integral, 1, None, closed="left")],
+    "mutability": [dict, "array-like", None],
+    "domain": [StrOptions({"auto"}), dict, "array-like", None],
+    "feature_costs": [dict, "array-like", None],
+}
+# Generators draw by a seed of their own when they learn for an explanation, so that
+# the same question has the same answer.
+_SEED = 0
+
+
+def explain_rows(subject, X, target, *, X_reference=None, return_path=False, **settings):
+    """Explain rows in the user's units.
+
+    Parameters
+    ----------
+    subject : Subject
+    X : DataFrame or array-like of shape (n_rows, n_features)
+    target : None, label or array-like of shape (n_rows,)
+    X_reference : DataFrame or array-like of shape (n_reference, n_features), default=None
+        Rows that a generator learns from.
+    return_path : bool, default=False
+    **settings : dict
+        The others of :meth:`CounterfactualTrainedClassifier.explain`; one that is
+        None is the subject's.
+
+    Returns
+    -------
+    explanation : Explanation
+    """
+    given = check_settings(settings)
+    values = subject.read(X)
+    space = subject.space
+    subject = replace(
+        subject,
+        constraints=check_constraints(
+            given.get("mutability"), given.get("domain"), space, subject.constraints, len(values)
+        ),
+        feature_costs=check_costs(given.get("feature_costs"), space, subject.feature_costs),
+    )
+    search = RowSearch(
+        subject,
+        generator=_ready(given.get("generator"), subject, X_reference),
+        tau=given.get("tau", subject.tau),
+        T=given.get("T", subject.T),
+        return_path=return_path,
+    )
+    scores = subject.predict_proba(values, np.arange(len(values)))
+    targets = check_target(target, subject.classes, scores)
+    return search.explain(X, values, targets, scores.argmax(axis=1))
+
+
+def check_settings(settings):
+    """Return the settings that were given; a ValueError if one cannot be."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    allowed = {name: SHARED_SETTINGS[name] for name in given}
+    validate_parameter_constraints(allowed, given, "explain")
+    return given
+
+
+def _ready(given, subject, X_reference):
+    """Return the generator to search by, with what it has to learn learnt."""
+    trained = subject.generator
+    generator = trained if given is None else new_generator(given)
+    if not generator.learns:
+        return generator
+    if X_reference is not None:
+        return clone(generator).fit(_reference(subject, X_reference))
+    if subject.has_learnt and are_alike(generator, trained):
+        return trained
+    raise ValueError(
+        f"{generator!r} learns from rows, and the model was not trained with it in these units. "
+        "Give rows for it to learn from, such as the training rows: explain(X, "
+        "X_reference=X_train, ...)."
+    )
+
+
+def _reference(subject, X_reference):
+    """Return observed rows in module units; their classes are those that the model predicts."""
+    module = inference_copy(subject.module, torch.float32)
+    rows = subject.space.encode_values(subject.read(X_reference))
+    rows = torch.as_tensor(rows, dtype=torch.float32, device=device_of(module))
+    return Reference(
+        rows=rows,
+        labels=module(rows).argmax(dim=1),
+        n_classes=len(subject.classes),
+        groups=subject.space.groups,
+        random=torch.Generator().manual_seed(_SEED),
+    )
