@@ -458,6 +458,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         domain=None,
         feature_costs=None,
         X_reference=None,
+        n_alternatives=1,
+        sparse=False,
         return_path=False,
     ):
         """Search, for each row, what would have to be different to reach the target.
@@ -524,6 +526,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             domain=domain,
             feature_costs=feature_costs,
             X_reference=X_reference,
+            n_alternatives=n_alternatives,
+            sparse=sparse,
             return_path=return_path,
         )
 

@@ -26,6 +26,8 @@ def explain(
     domain=None,
     feature_costs=None,
     X_reference=None,
+    n_alternatives=1,
+    sparse=False,
     return_path=False,
 ):
     r"""Explain a model by counterfactuals in the units of the rows that it takes.
@@ -132,6 +134,8 @@ def explain(
         mutability=mutability,
         domain=domain,
         feature_costs=feature_costs,
+        n_alternatives=n_alternatives,
+        sparse=sparse,
         return_path=return_path,
     )
 

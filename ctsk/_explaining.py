@@ -27,12 +27,18 @@ SHARED_SETTINGS = {
     "domain": [StrOptions({"auto"}), dict, "array-like", None],
     "feature_costs": [dict, "array-like", None],
 }
+_SETTINGS = {
+    **SHARED_SETTINGS,
+    "n_alternatives": [Interval(Integral, 1, None, closed="left")],
+    "sparse": ["boolean"],
+    "return_path": ["boolean"],
+}
 # Generators draw by a seed of their own when they learn for an explanation, so that
 # the same question has the same answer.
 _SEED = 0
 
 
-def explain_rows(subject, X, target, *, X_reference=None, return_path=False, **settings):
+def explain_rows(subject, X, target, *, X_reference=None, **settings):
     """Explain rows in the user's units.
 
     Parameters
@@ -42,7 +48,6 @@ def explain_rows(subject, X, target, *, X_reference=None, return_path=False, **s
     target : None, label or array-like of shape (n_rows,)
     X_reference : DataFrame or array-like of shape (n_reference, n_features), default=None
         Rows that a generator learns from.
-    return_path : bool, default=False
     **settings : dict
         The others of :meth:`CounterfactualTrainedClassifier.explain`; one that is
         None is the subject's.
@@ -51,7 +56,12 @@ def explain_rows(subject, X, target, *, X_reference=None, return_path=False, **s
     -------
     explanation : Explanation
     """
-    given = check_settings(settings)
+    given = {
+        name: value
+        for name, value in settings.items()
+        if value is not None or name not in SHARED_SETTINGS
+    }
+    validate_parameter_constraints(_SETTINGS, given, "explain")
     values = subject.read(X)
     space = subject.space
     subject = replace(
@@ -66,19 +76,13 @@ def explain_rows(subject, X, target, *, X_reference=None, return_path=False, **s
         generator=_ready(given.get("generator"), subject, X_reference),
         tau=given.get("tau", subject.tau),
         T=given.get("T", subject.T),
-        return_path=return_path,
+        n_alternatives=given["n_alternatives"],
+        sparse=given["sparse"],
+        return_path=given["return_path"],
     )
     scores = subject.predict_proba(values, np.arange(len(values)))
     targets = check_target(target, subject.classes, scores)
     return search.explain(X, values, targets, scores.argmax(axis=1))
-
-
-def check_settings(settings):
-    """Return the settings that were given; a ValueError if one cannot be."""
-    given = {name: value for name, value in settings.items() if value is not None}
-    allowed = {name: SHARED_SETTINGS[name] for name in given}
-    validate_parameter_constraints(allowed, given, "explain")
-    return given
 
 
 def _ready(given, subject, X_reference):

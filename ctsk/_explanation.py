@@ -21,7 +21,9 @@ class Explanation:
 
     Everything that is said of a counterfactual is said of exactly the row that
     is returned, in the units, the dtypes and the container of the rows that
-    were explained.
+    were explained. Where several alternatives were asked for, they are rows of their own,
+    those of one factual one behind the other; in a DataFrame the last level of the
+    index, "alternative", tells them apart.
 
     Parameters
     ----------
@@ -30,7 +32,7 @@ class Explanation:
         dtypes of `factual`. A row without a valid counterfactual holds the
         state in which its search stopped: look at `valid`.
     factual : DataFrame or ndarray of shape (n_rows, n_features)
-        The rows that were explained, a copy.
+        The rows that were explained, a copy; each once for every alternative.
     target : ndarray of shape (n_rows,)
         The class that was to be reached.
     prediction, factual_prediction : ndarray of shape (n_rows,)
@@ -51,10 +53,13 @@ class Explanation:
     reason : ndarray of shape (n_rows,)
         None for valid rows that are mature, otherwise a text that says what a
         gradient search met: not mature within T steps; boxed in by the
-        constraints, and by those on which features; flipped back by rounding.
+        constraints, and by those on which features; flipped back by rounding. Of an
+        alternative, valid or not, also: too near to an earlier one.
     feature_space : FeatureSpace
         Of the model; ``feature_space.encode(X)`` maps any rows like the factuals to
         the module units of `factual_encoded` and `counterfactual_encoded`.
+    n_alternatives : int
+        Counterfactuals of each factual.
     path : ndarray of shape (n_rows, T + 1, n_features) or None
         The states of the search in X's units, the factual first, the
         counterfactual last, where a finished search stays. States in between are
@@ -74,7 +79,13 @@ class Explanation:
     cost: np.ndarray
     reason: np.ndarray
     feature_space: FeatureSpace
+    n_alternatives: int = 1
     path: np.ndarray | None = field(default=None)
+
+    @property
+    def alternative(self):
+        """Which of a factual's counterfactuals each row is, from 0; int ndarray."""
+        return np.tile(np.arange(self.n_alternatives), len(self) // self.n_alternatives)
 
     @property
     def already(self):
@@ -113,8 +124,8 @@ class Explanation:
         Returns
         -------
         changes : DataFrame of shape (n_changes, 4)
-            One line per moved value: ``row`` (X's index), ``feature``, ``from``
-            and ``to``, row by row.
+            One line per moved value: ``row`` (X's index), ``alternative`` if there are
+            several, ``feature``, ``from`` and ``to``, row by row.
         """
         import pandas as pd
 
@@ -123,9 +134,13 @@ class Explanation:
         after = frames["counterfactual"].to_numpy()
         moved = self._values(self.factual) != self._values(self.counterfactual)
         rows, columns = np.nonzero(moved)
+        index = frames["factual"].index
+        told = {"row": index[rows]}
+        if self.n_alternatives > 1:
+            told = {"row": index.droplevel(-1)[rows], "alternative": self.alternative[rows]}
         return pd.DataFrame(
             {
-                "row": frames["factual"].index[rows],
+                **told,
                 "feature": frames["factual"].columns[columns],
                 "from": before[rows, columns],
                 "to": after[rows, columns],
@@ -141,14 +156,18 @@ class Explanation:
         frames = {"factual": self.factual, "counterfactual": self.counterfactual}
         if is_frame(self.factual):
             return frames
-        names = self.feature_space.names
-        return {key: pd.DataFrame(rows, columns=names) for key, rows in frames.items()}
+        names, index = self.feature_space.names, None
+        if self.n_alternatives > 1:
+            rows = np.arange(len(self)) // self.n_alternatives
+            levels = ["row", "alternative"]
+            index = pd.MultiIndex.from_arrays([rows, self.alternative], names=levels)
+        return {key: pd.DataFrame(rows, index, names) for key, rows in frames.items()}
 
     def _summary(self):
         """Return what the representations say, as pairs of a caption and its value."""
-        n_rows = len(self)
+        n_rows, each = len(self), self.n_alternatives
         said = {
-            "rows": f"{n_rows}",
+            "rows": f"{n_rows}" if each == 1 else f"{n_rows // each}, {each} alternatives of each",
             "valid": f"{self.valid.sum()} ({self.valid.mean():.0%})",
             "mature": f"{self.mature.sum()} ({self.mature.mean():.0%})",
         }

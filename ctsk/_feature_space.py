@@ -161,9 +161,12 @@ class FeatureSpace:
 
         A change of category moves two one-hot columns by one, so each costs half.
         """
-        words = np.repeat(feature_costs[self.categorical], self.groups.sizes)
-        costs = np.append(feature_costs[self.numeric], words)
-        return costs * np.abs(self.scale) * self.column_weights
+        return self.by_column(feature_costs) * np.abs(self.scale) * self.column_weights
+
+    def by_column(self, by_feature):
+        """Repeat what holds for features, along the last axis, for each of their columns."""
+        words = np.repeat(by_feature[..., self.categorical], self.groups.sizes, axis=-1)
+        return np.concatenate([by_feature[..., self.numeric], words], axis=-1)
 
     def relative_costs(self, feature_costs):
         """Map costs to costs of module columns, scaled so that features cost 1 on average.

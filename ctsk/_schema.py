@@ -21,6 +21,35 @@ def is_frame(X):
     return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
+def repeated(X, n_times):
+    """Return rows like X's, each several times.
+
+    Parameters
+    ----------
+    X : DataFrame or array-like of shape (n_rows, n_features)
+    n_times : int
+
+    Returns
+    -------
+    X : DataFrame or array-like of shape (n_rows * n_times, n_features)
+        X itself if `n_times` is 1. The index of a DataFrame has gained a last level,
+        "alternative", that counts.
+    """
+    if n_times == 1:
+        return X
+    if not is_frame(X):
+        return np.repeat(X, n_times, axis=0)
+    import pandas as pd
+
+    copies = X.iloc[np.repeat(np.arange(len(X)), n_times)]
+    index = copies.index
+    levels = [index.get_level_values(level) for level in range(index.nlevels)]
+    names = [name if name is not None else "row" for name in index.names]
+    alternative = np.tile(np.arange(n_times), len(X))
+    copies.index = pd.MultiIndex.from_arrays([*levels, alternative], names=[*names, "alternative"])
+    return copies
+
+
 def is_missing(cell):
     """Whether a cell is None, NaN or pandas' NA."""
     not_a_number = isinstance(cell, Real) and cell != cell

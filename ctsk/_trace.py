@@ -197,7 +197,9 @@ class Trace:
         n_columns = len(columns)
         if isinstance(transformer, SelectorMixin):
             return [columns[i] for i in transformer.get_support(indices=True)]
-        if isinstance(transformer, FunctionTransformer) and transformer.func is None:
+        if isinstance(transformer, FunctionTransformer) and _changes_nothing(
+            transformer, n_columns
+        ):
             return columns
         if isinstance(transformer, SimpleImputer) and is_missing(transformer.missing_values):
             return _imputed(transformer, columns)
@@ -299,6 +301,18 @@ def _imputed(imputer, columns):
         if is_kept
     ]
     return behind + [None] * (len(imputer.get_feature_names_out()) - len(behind))
+
+
+def _changes_nothing(transformer, n_columns):
+    """Whether a FunctionTransformer hands numbers on as they are, in another dtype perhaps."""
+    if transformer.func is None or transformer.inverse_func is not None:
+        return transformer.func is None
+    probe = np.linspace(-2, 2, 5 * n_columns).reshape(5, n_columns)
+    try:
+        return np.allclose(_ask(transformer, transformer.transform, probe), probe)
+    except Exception:
+        # It may be made for other rows, and say so in its own way.
+        return False
 
 
 def _is_curve(transformer):

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from ctsk._energy import energy
 from ctsk._groups import OneHotGroups
+from ctsk.generators._penalties import nearness
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 
@@ -122,7 +123,8 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
     to categories that the gradient does not favour. A row stops as soon as
     :math:`S(M(x'))_{y^+} \ge \tau`, asked of the state with every category
     hardened to its largest weight, and of the factual first; finished rows leave
-    the batch, so that an easy batch is cheap.
+    the batch, so that an easy batch is cheap. What pushes a row away from other ways
+    out for the same factual, where several are asked for, is added to the penalty.
 
     With codes, what descends is the code :math:`z`, and
     :math:`x' = \Pi(\mathrm{decode}(z))` is what it decodes to, brought into the box as
@@ -208,6 +210,8 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         T,
         epsilon=None,
         accept=None,
+        ways=None,
+        push=0.0,
         return_path=False,
     ):
         """Search a counterfactual for every factual, as one batch.
@@ -235,6 +239,10 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
             Second opinion on rows that have reached `tau`: called with their
             states and their positions in `factuals`, it returns a bool Tensor.
             A row that is turned down goes on searching.
+        ways : Tensor of shape (n_rows, n_ways, n_columns), default=None
+            What was found before for the same factuals, to keep away from.
+        push : float, default=0.0
+            How much, besides the penalty, a row pays for being near to its `ways`.
         return_path : bool, default=False
             Whether to record every state.
 
@@ -249,10 +257,10 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         with torch.no_grad():
             codes = self.encode(factuals)
         states = factuals.detach().clone()
-        batch = searching, codes, states, factuals, targets, box.lower, box.upper
+        batch = searching, codes, states, factuals, targets, box.lower, box.upper, ways
 
         for t in range(T + 1):
-            searching, codes, states, factuals, targets, lower, upper = batch
+            searching, codes, states, factuals, targets, lower, upper, ways = batch
             states.requires_grad_()
             with torch.enable_grad():
                 logits = model(states)
@@ -274,10 +282,12 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
                 energies = energy(logits, targets)
                 step = Step(states, factuals, targets, energies, costs, t + 1, T)
                 losses = cross_entropies + self.penalty(step)
+                if ways is not None:
+                    losses = losses + push * nearness(states, ways, box.groups)
             (gradients,) = torch.autograd.grad(losses.sum(), states)
             bounds = lower, upper, box.groups
             codes, states = self._move(codes, states.detach(), gradients, *bounds)
-            batch = searching, codes, states, factuals, targets, lower, upper
+            batch = searching, codes, states, factuals, targets, lower, upper, ways
             if some_done:
                 batch = _select(batch, ~done)
             record.advance(batch[0], batch[2], batch[3], t + 1)

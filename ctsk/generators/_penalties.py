@@ -36,6 +36,27 @@ def gravity(step, centroids):
     return torch.linalg.vector_norm(step.rows - centroids[step.targets], dim=1)
 
 
+def nearness(rows, ways, groups):
+    r"""How near each row is to other ways out, :math:`\sum_i e^{-\|x' - a_i\|_1 / 3}`.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (n_rows, n_columns)
+    ways : Tensor of shape (n_rows, n_ways, n_columns)
+        The :math:`a_i` of each row.
+    groups : OneHotGroups
+        A change of category counts 1, as does one module unit of a number.
+
+    Returns
+    -------
+    penalties : Tensor of shape (n_rows,)
+    """
+    weights = torch.ones_like(rows[0])
+    weights[groups.n_numeric :] = 0.5
+    distances = (rows[:, None] - ways).abs() @ weights
+    return (-distances / 3).exp().sum(dim=1)
+
+
 def ridged_energy(energies, rho=1e-3):
     r"""Energy with a ridge, :math:`E + \rho E^2`, which keeps it from running away.
 
