@@ -14,8 +14,8 @@ from ctsk._sparsity import put_back
 LEAST_APART = 0.1
 # How to look for another way, one after the other, until one is found: which features
 # are held fixed (those that earlier ways have changed by more than this share of the most
-# changed), and the weight of the push away from earlier ways.
-_ATTEMPTS = ((0.5, 0.0), (np.inf, 2.0), (np.inf, 0.0))
+# changed one), and the weight of the push away from earlier ways.
+_ATTEMPTS = ((0.5, 0.0), (None, 2.0), (None, 0.0))
 
 
 @dataclass
@@ -95,8 +95,8 @@ class ChunkSearch:
         use = self._use(ways)
         rows, other = np.arange(len(self.values)), None
         for share, push in _ATTEMPTS:
-            held = use > share * use.max(axis=1, keepdims=True)
-            found = self._find(rows, ways[rows], held[rows], push)
+            held = None if share is None else (use > share * use.max(axis=1, keepdims=True))[rows]
+            found = self._find(rows, ways[rows], held, push)
             if other is None:
                 other = found
             else:

@@ -4,16 +4,22 @@ Shared by the suite and by ``benchmarks/promise.py``. What must hold is checked 
 what the user said, cell by cell, without the package's own constraints.
 """
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from ctsk import CounterfactualTrainedClassifier
+from ctsk import (
+    CounterfactualTrainedClassifier,
+    ECCCoGenerator,
+    GenericGenerator,
+    REVISEGenerator,
+)
 
 CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
 WORDS = ("both", "increase", "decrease", "none")
@@ -86,6 +92,19 @@ def random_word(random, column):
     return random.choice(("both", "none"))
 
 
+def random_generator(random):
+    """Draw a generator of any kind; an autoencoder is a small one."""
+    small = {"n_latent": 4, "hidden_layer_sizes": (16,), "max_iter": 60}
+    return random.choice(
+        [
+            GenericGenerator(),
+            GenericGenerator(distance="mad", lambda_gravity=0.1),
+            ECCCoGenerator(),
+            REVISEGenerator(**small),
+        ]
+    )
+
+
 def random_domain(random, column):
     if column.categories is not None:
         some = random.sample(column.categories, random.randint(0, len(column.categories)))
@@ -120,7 +139,7 @@ def random_pipeline(random, *, n_rows=60, **parameters):
     numbers = [name for name in names if name not in words]
     coded = ColumnTransformer([("numbers", scaler, numbers), ("words", encoder, words)])
     clf = CounterfactualTrainedClassifier(
-        (8,), generator=random.choice(["generic", "eccco"]), random_state=0, **parameters
+        (8,), generator=random_generator(random), random_state=0, **parameters
     )
     fitted = make_pipeline(coded, clf).fit(X, random_labels(random, X, columns))
     return Model(fitted, columns, X, ["both"] * len(columns), ["auto"] * len(columns))
@@ -144,7 +163,7 @@ def random_model(random, *, kinds=None, constrained=True, n_rows=60, **parameter
         domains = [random_domain(random, column) for column in columns]
     clf = CounterfactualTrainedClassifier(
         (8,),
-        generator=random.choice(["generic", "eccco"]),
+        generator=random_generator(random),
         mutability=words,
         domain=domains,
         random_state=random.randrange(2**16),
@@ -195,6 +214,11 @@ def random_request(random, model):
     }
     if random.random() < 0.3:
         given["feature_costs"] = [random.choice([0.0, 1.0, 5.0]) for _ in model.columns]
+    if random.random() < 0.2:
+        given["n_alternatives"] = random.choice([2, 3])
+    given["sparse"] = random.random() < 0.3
+    if isinstance(model.clf, Pipeline) and model.clf[-1].generator_.learns:
+        given["X_reference"] = model.X
     return rows, given, words, domains
 
 
@@ -238,10 +262,14 @@ def _random_spec(random, model, draw, in_force):
 
 def violations(model, rows, explanation, words, domains):
     """Say of every cell handed back where it breaks what the user was promised."""
-    found = explanation.counterfactual
-    said = list(_said_of_other_rows(model.clf, explanation))
+    found, n_each = explanation.counterfactual, explanation.n_alternatives
+    said = [*_said_of_other_rows(model.clf, explanation), *_not_apart(explanation)]
+    positions = [i for i in range(len(rows)) for _ in range(n_each)]
+    words, domains = ([spec[i] for i in positions] for spec in (words, domains))
+    rows = rows.iloc[positions] if isinstance(rows, pd.DataFrame) else rows[positions]
     if isinstance(rows, pd.DataFrame):
-        if not (found.index.equals(rows.index) and found.dtypes.equals(rows.dtypes)):
+        index = found.index if n_each == 1 else found.index.droplevel("alternative")
+        if not (index.equals(rows.index) and found.dtypes.equals(rows.dtypes)):
             said.append("index, columns or dtypes differ")
         before, after = (frame.to_numpy(dtype=object).tolist() for frame in (rows, found))
     else:
@@ -280,8 +308,19 @@ def _said_of_other_rows(clf, explanation):
         yield "valid is not prediction == target"
     for i, reason in enumerate(explanation.reason):
         ended_well = explanation.valid[i] and explanation.mature[i]
-        if (reason is None) != ended_well:
+        is_double = explanation.alternative[i] > 0 and str(reason).startswith("no other way")
+        if (reason is None) != ended_well and not (ended_well and is_double):
             yield f"row {i}: valid and mature is {ended_well}, reason is {reason!r}"
+
+
+def _not_apart(explanation):
+    n_each, weights = explanation.n_alternatives, explanation.feature_space.column_weights
+    ways = explanation.counterfactual_encoded.reshape(-1, n_each, len(weights))
+    reached = (explanation.reason == None).reshape(-1, n_each)  # noqa: E711
+    for i, j in itertools.combinations(range(n_each), 2):
+        distances = np.abs(ways[:, i] - ways[:, j]) @ weights
+        if (distances < 0.1)[reached[:, i] & reached[:, j]].any():
+            yield f"alternatives {i} and {j} of a row are the same, or nearly so"
 
 
 def _broken(column, before, after, word, domain, auto):

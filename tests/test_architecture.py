@@ -26,9 +26,13 @@ ALLOWED = {
     "_feature_space": LEAVES | {"_schema"},
     "_specification": LEAVES | {"_schema"},
     "_validation": SPACE,
-    "_explanation": SPACE,
+    "_explanation": {"_feature_space", "_schema"},
     "_inference": SPACE,
-    "_row_search": SPACE | {"generators", "_explanation", "_inference"},
+    "_sparsity": set(),
+    "_reasons": {"generators"},
+    "_chunk_search": LEAVES | {"_reasons", "_sparsity"},
+    "_row_search": SPACE
+    | {"generators", "_explanation", "_inference", "_reasons", "_chunk_search"},
     "_net": NET,
     "_explaining": SPACE | {"generators", "_validation", "_row_search"},
     "_training": NET | {"_net", "_validation", "generators"},
@@ -52,6 +56,7 @@ THIRD_PARTY = {
     "_specification": {"numpy"},
     "_trace": {"numpy", "sklearn", "pandas"},
     "_sampling": {"numpy", "torch", "sklearn"},
+    "_sparsity": {"numpy"},
     "_objective": {"torch"},
     "_net": {"torch", "skorch"},
 }

@@ -31,6 +31,7 @@ def model(kind, number):
 )
 @settings(max_examples=400)
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.OtherConstraintsWarning")
+@pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")
 def test_promise_holds_on_the_rows_returned_whatever_the_columns_and_constraints(
     kind, number, chance
 ):
@@ -40,6 +41,7 @@ def test_promise_holds_on_the_rows_returned_whatever_the_columns_and_constraints
     assert violations(asked, rows, explanation, words, domains) == []
 
 
+@pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")
 def test_without_constraints_nine_rows_in_ten_are_valid_and_the_others_say_why():
     valid = []
     for seed in range(15):

@@ -1,6 +1,7 @@
 """Generators: how counterfactuals are searched."""
 
 from ctsk.generators._base import BaseGenerator, Reference, Step
+from ctsk.generators._contract import check_generator
 from ctsk.generators._eccco import ECCCoGenerator
 from ctsk.generators._generic import GenericGenerator
 from ctsk.generators._resolve import SHORTCUTS, are_alike, new_generator
@@ -15,5 +16,6 @@ __all__ = [
     "Reference",
     "Step",
     "are_alike",
+    "check_generator",
     "new_generator",
 ]

@@ -1,6 +1,6 @@
 """Metrics of explanations and of robustness, in module units, and scorers that use them."""
 
-from ctsk.metrics._counterfactual import cost, redundancy, validity
+from ctsk.metrics._counterfactual import cost, diversity, redundancy, validity
 from ctsk.metrics._faithfulness import energy_gap, unfaithfulness
 from ctsk.metrics._plausibility import implausibility, maximum_mean_discrepancy
 from ctsk.metrics._robustness import robust_accuracy
@@ -17,6 +17,7 @@ from ctsk.metrics._stability import stability
 
 __all__ = [
     "cost",
+    "diversity",
     "energy_gap",
     "feature_sensitivity",
     "implausibility",

@@ -1,5 +1,7 @@
 """What counterfactuals cost, and how many of them are what was asked for."""
 
+import itertools
+
 import numpy as np
 
 # In module units: a feature that moved less did not move.
@@ -84,7 +86,7 @@ def cost(explanation, *, norm="l1"):
         return explanation.cost
     if norm not in _NORMS:
         raise ValueError(f"norm is {norm!r}; it must be one of {[*_NORMS, 'weighted']}.")
-    return _NORMS[norm](_moves(explanation))
+    return _NORMS[norm](_moves_of(explanation))
 
 
 def redundancy(explanation):
@@ -104,12 +106,72 @@ def redundancy(explanation):
     :math:`\frac{1}{D} \sum_d 1[\delta_d < 10^{-5}]` with the :math:`\delta_d` of
     `cost`.
     """
-    return (_moves(explanation) < _UNMOVED).mean(axis=1)
+    return (_moves_of(explanation) < _UNMOVED).mean(axis=1)
 
 
-def _moves(explanation):
+def diversity(explanation, *, norm="l1"):
+    r"""Mean distance between two alternatives of each factual.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        With several alternatives; the valid ones count.
+    norm : {"l1", "l2", "linf", "n_changed"}, default="l1"
+        As in `cost`; "n_changed" counts the features in which two alternatives differ.
+
+    Returns
+    -------
+    distances : ndarray of shape (n_factuals,)
+        In module units; NaN where fewer than two alternatives are valid.
+
+    Raises
+    ------
+    ValueError
+        If `norm` is unknown, or there is one alternative only.
+
+    Notes
+    -----
+    :math:`\frac{2}{k(k-1)} \sum_{i<j} \|x'_i - x'_j\|` over the :math:`k` valid
+    alternatives, with the distances of `cost`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from ctsk import CounterfactualTrainedClassifier
+    >>> from ctsk.metrics import diversity
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = CounterfactualTrainedClassifier(max_epochs=30, random_state=0).fit(X, y)
+    >>> diversity(clf.explain(X[:4], n_alternatives=3)).shape
+    (4,)
+    """
+    n_alternatives = explanation.n_alternatives
+    if norm not in _NORMS:
+        raise ValueError(f"norm is {norm!r}; it must be one of {list(_NORMS)}.")
+    if n_alternatives < 2:
+        raise ValueError(
+            "The explanation has one counterfactual for each row; ask for several by "
+            "explain(X, n_alternatives=3)."
+        )
+    shape = len(explanation) // n_alternatives, n_alternatives
+    ways = explanation.counterfactual_encoded.reshape(*shape, -1)
+    valid = explanation.valid.reshape(shape)
+    totals, n_pairs = np.zeros(len(ways)), np.zeros(len(ways))
+    for i, j in itertools.combinations(range(n_alternatives), 2):
+        moves = _moves(ways[:, i] - ways[:, j], explanation.feature_space.groups)
+        both = valid[:, i] & valid[:, j]
+        totals += np.where(both, _NORMS[norm](moves), 0)
+        n_pairs += both
+    return np.divide(totals, n_pairs, out=np.full(len(ways), np.nan), where=n_pairs > 0)
+
+
+def _moves_of(explanation):
     """How far each feature moved, in module units; a change of category is 1."""
-    moves = np.abs(explanation.counterfactual_encoded - explanation.factual_encoded)
-    groups = explanation.feature_space.groups
+    differences = explanation.counterfactual_encoded - explanation.factual_encoded
+    return _moves(differences, explanation.feature_space.groups)
+
+
+def _moves(differences, groups):
+    """By feature, how far rows are from each other; another category is 1."""
+    moves = np.abs(differences)
     flips = [moves[:, columns].max(axis=1) for columns in groups.slices]
     return np.column_stack([moves[:, : groups.n_numeric], *flips])

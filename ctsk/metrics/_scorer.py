@@ -29,8 +29,9 @@ def make_counterfactual_scorer(
     Parameters
     ----------
     metric : callable
-        From an :class:`~ctsk.Explanation` to a float, or to an array with one number
-        per row, of which the mean over valid rows is the score. If it has a
+        From an :class:`~ctsk.Explanation` to a float; or to an array with one number
+        per row, of which the mean over valid rows is the score; or, where there are
+        alternatives, with one number per factual, of which it is the mean without NaN. If it has a
         parameter ``reference``, it gets a dict of observed rows in module units, by
         class.
     greater_is_better : bool, default=True
@@ -108,8 +109,8 @@ class _CounterfactualScorer(_BaseScorer):
             }
         score = self._score_func(explanation, **given)
         if np.ndim(score):
-            valid = explanation.valid
-            score = np.mean(score[valid]) if valid.any() else np.nan
+            told = explanation.valid if len(score) == len(explanation) else ~np.isnan(score)
+            score = np.mean(score[told]) if told.any() else np.nan
         return self._sign * float(score)
 
 
