@@ -5,7 +5,8 @@ ordered and unordered categoricals, missing categories; arrays and DataFrames; f
 float64; two and three classes; all generators; a quarter of them behind the scalers and
 encoders of a pipeline), asks each for explanations under random
 constraints in every form that `explain` takes, one or several per row, sparse or not, and
-checks every cell handed back against what was asked, with equality. An example is one call: some rows and their constraints.
+checks every cell handed back against what was asked, with equality. An example is one
+call: some rows and their constraints.
 Then, so that the promise is not bought by doing nothing, conventional models on numeric
 columns without constraints (tau 0.5, T 100): the share of valid rows::
 
@@ -21,7 +22,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-
 from sklearn.pipeline import Pipeline
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
