@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from ctsk._modules import MLP, evaluating, forked_random_state, inference_copy
+from ctsk._groups import OneHotGroups
+from ctsk._modules import MLP, VAE, evaluating, forked_random_state, inference_copy
 
 
 def mlp(hidden_layer_sizes=(5, 4), activation="relu", seed=0):
@@ -52,6 +53,74 @@ def test_initial_weights_come_from_the_generator_alone():
     assert torch.equal(same[0], same[1])
     assert not torch.equal(same[0], same[2])
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.fixture
+def vae():
+    """Two numbers, then categories of three and of two; linear, so that it is easily recomputed."""
+    rng = np.random.default_rng(0)
+    words = [np.eye(size)[rng.integers(0, size, 30)] for size in (3, 2)]
+    rows = torch.tensor(np.hstack([rng.normal([5, -1], [2, 0.1], (30, 2)), *words]))
+    module = VAE(
+        rows,
+        OneHotGroups(2, (3, 2), (False, False)),
+        n_latent=2,
+        hidden_layer_sizes=(),
+        generator=torch.Generator().manual_seed(0),
+    )
+    with torch.no_grad():
+        module.log_deviations.copy_(torch.tensor([0.25, -9.0]))
+    return module, rows
+
+
+def log_softmax(logits):
+    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+
+def test_vae_loses_its_evidence_lower_bound(vae):
+    module, rows = vae
+    noise = torch.randn(30, 2, generator=torch.Generator().manual_seed(1)).double()
+    E, e, D, d = (
+        part.detach().numpy() for layer in (module.encoder[0], module.decoder[0])
+        for part in (layer.weight, layer.bias)
+    )  # fmt: skip
+    x = rows.numpy().copy()
+    x[:, :2] = (x[:, :2] - x[:, :2].mean(axis=0)) / x[:, :2].std(axis=0)
+    code = x @ E.T + e
+    mean, log_variance = code[:, :2], code[:, 2:]
+    decoded = (mean + noise.numpy() * np.exp(log_variance / 2)) @ D.T + d
+    # No number is decoded more sharply than to a tenth of its deviation.
+    deviations = np.array([np.exp(0.25), 0.1])
+    lost = ((x[:, :2] - decoded[:, :2]) ** 2 / (2 * deviations**2) + np.log(deviations)).sum(axis=1)
+    for group in (slice(2, 5), slice(5, 7)):
+        lost -= (x[:, group] * log_softmax(decoded[:, group])).sum(axis=1)
+    divergence = (mean**2 + np.exp(log_variance) - log_variance - 1).sum(axis=1) / 2
+    for beta in (1.0, 0.25):
+        found = module(rows, noise, beta).detach()
+        np.testing.assert_allclose(found, lost + beta * divergence, rtol=1e-10)
+
+
+def test_vae_decodes_numbers_in_their_units_and_weights_of_categories(vae):
+    module, rows = vae
+    decoded = module.decode(module.encode(rows)).detach().numpy()
+    np.testing.assert_allclose(decoded[:, 2:5].sum(axis=1), 1)
+    np.testing.assert_allclose(decoded[:, 5:].sum(axis=1), 1)
+    assert (decoded[:, 2:] > 0).all()
+    assert np.abs(decoded[:, 0] - 5).max() < 10 * rows[:, 0].std()
+
+
+def test_vae_takes_numbers_alone_categories_alone_and_constants():
+    common = {"n_latent": 2, "hidden_layer_sizes": (3,), "generator": torch.Generator()}
+    words = torch.eye(3)[torch.tensor([0, 1, 2, 2])]
+    numbers = torch.tensor([[1.0, 0.0], [1.0, 2.0], [1.0, 4.0], [1.0, 5.0]])
+    for rows, groups in (
+        (words, OneHotGroups(0, (3,), (False,))),
+        (numbers, OneHotGroups(2)),
+        (numbers[:1], OneHotGroups(2)),
+    ):
+        module = VAE(rows, groups, **common)
+        assert module(rows, torch.zeros(len(rows), 2)).isfinite().all()
+        assert module.decode(module.encode(rows)).shape == rows.shape
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -195,7 +195,7 @@ class REVISEGenerator(BaseGenerator):
         rows, groups = reference.rows, reference.groups
         decoded = torch.cat([self.decode(self.encode(part)) for part in rows.split(_CHUNK)])
         numbers = slice(groups.n_numeric)
-        spread = rows[:, numbers].var(dim=0, correction=0)
+        spread = (rows - rows.mean(dim=0))[:, numbers].square().mean(dim=0)
         lost = (decoded - rows)[:, numbers].square().mean(dim=0)
         errors = (lost / spread)[spread > 0].tolist()
         kept = (groups.harden(decoded) * rows).mean(dim=0)

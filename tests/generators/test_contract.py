@@ -1,0 +1,173 @@
+import pytest
+import torch
+
+from ctsk import BaseGenerator, ECCCoGenerator, GenericGenerator, REVISEGenerator
+from ctsk.generators import check_generator
+
+SMALL = {"n_latent": 8, "hidden_layer_sizes": (32,), "max_iter": 500}
+
+
+@pytest.mark.parametrize(
+    "generator",
+    [
+        GenericGenerator(),
+        GenericGenerator(distance="mad", lambda_cost=0.01),
+        GenericGenerator(lambda_gravity=0.2),
+        ECCCoGenerator(),
+        ECCCoGenerator(schedule="constant", lambda_energy=0.1),
+        REVISEGenerator(**SMALL),
+    ],
+    ids=repr,
+)
+def test_our_generators_keep_the_contract(generator):
+    check_generator(generator)
+
+
+class Minimal(BaseGenerator):
+    """The smallest generator there can be."""
+
+    def __init__(self, step_size=0.2):
+        self.step_size = step_size
+
+    def penalty(self, step):
+        return (step.rows - step.factuals).square().sum(dim=1) / 100
+
+
+class Shifted(Minimal):
+    """Searches from a place beside each row."""
+
+    def encode(self, rows):
+        return rows + 0.1
+
+    def decode(self, codes):
+        return codes
+
+
+@pytest.mark.parametrize("generator", [Minimal(), Shifted()])
+def test_generators_of_others_keep_it_too(generator):
+    check_generator(generator)
+
+
+class NoStep(Minimal):
+    def __init__(self, weight=1.0):
+        self.weight = weight
+
+
+class Meddling(Minimal):
+    def __init__(self, step_size=0.2):
+        self.step_size = 2 * step_size
+
+
+class OneNumber(Minimal):
+    def penalty(self, step):
+        return super().penalty(step).mean()
+
+
+class Together(Minimal):
+    def penalty(self, step):
+        return super().penalty(step) * len(step.rows)
+
+
+class Restless(Minimal):
+    def encode(self, rows):
+        return rows + torch.randn_like(rows)
+
+    def decode(self, codes):
+        return codes
+
+
+class Deaf(Minimal):
+    def encode(self, rows):
+        return rows
+
+    def decode(self, codes):
+        return codes.detach()
+
+
+class Narrow(Shifted):
+    def decode(self, codes):
+        return codes[:, :-1]
+
+
+class Halved(Minimal):
+    def encode(self, rows):
+        return rows[::2]
+
+    def decode(self, codes):
+        return codes
+
+
+class Forgetful(Minimal):
+    def fit(self, reference):
+        self.mean = reference.rows.mean(dim=0)
+        return self
+
+
+class Ungrateful(Minimal):
+    def fit(self, reference):
+        self.mean_ = reference.rows.mean(dim=0)
+
+
+class Careless(Minimal):
+    def fit(self, reference):
+        self.center_ = torch.randn(len(reference.rows[0]))
+        return self
+
+    def penalty(self, step):
+        return (step.rows - self.center_).square().sum(dim=1)
+
+
+class Lazy(Minimal):
+    def penalty(self, step):
+        return 1e6 * super().penalty(step)
+
+    def generate(self, model, factuals, *args, **settings):
+        return super().generate(model, factuals, *args, **{**settings, "T": 0})
+
+
+class NotANumber(Minimal):
+    def penalty(self, step):
+        return super().penalty(step) * float("nan")
+
+
+@pytest.mark.parametrize(
+    ("generator", "said"),
+    [
+        ("generic", "is no subclass of BaseGenerator"),
+        (NoStep(), "no parameter step_size"),
+        (OneNumber(), "one number per row"),
+        (Together(), "Rows influence each other"),
+        (Restless(), "encode answers differently"),
+        (Deaf(), "No finite gradient"),
+        (Narrow(), "decode returns shape"),
+        (Halved(), "one code for each"),
+        (Forgetful(), "end in an underscore"),
+        (Ungrateful(), "fit does not return self"),
+        (Careless(), "from reference.random only"),
+        (Lazy(), "moves no row at all"),
+        (NotANumber(), "not finite"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseGenerator) else None,
+)
+def test_broken_generators_are_told_what_is_wrong(generator, said):
+    with pytest.raises(AssertionError, match=said):
+        check_generator(generator)
+
+
+def test_constructor_that_does_more_than_store_is_refused():
+    with pytest.raises(RuntimeError, match="Cannot clone"):
+        check_generator(Meddling())
+
+
+def test_encode_without_decode_is_an_error_that_says_so(iris, fitted_iris):
+    class Half(Minimal):
+        def encode(self, rows):
+            return rows
+
+    with pytest.raises(NotImplementedError, match="Half has encode, and needs decode"):
+        fitted_iris.explain(iris[0][:3], generator=Half())
+
+
+def test_parameter_out_of_range_is_refused_by_the_contract():
+    with pytest.raises(ValueError, match="step_size"):
+        check_generator(Minimal(step_size=-1))

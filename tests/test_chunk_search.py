@@ -1,0 +1,229 @@
+"""Several ways out for a row, and ways that change few features."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator
+from ctsk.metrics import cost, diversity, make_counterfactual_scorer, redundancy, validity
+
+SETTINGS = {"tau": 0.6, "T": 80}
+
+
+@pytest.fixture(scope="module")
+def ways(fitted_loans, loans):
+    return fitted_loans.explain(loans[0].head(60), n_alternatives=4, **SETTINGS)
+
+
+def distances(explanation):
+    """Between alternatives of a factual, where both were reached; the others NaN."""
+    n_each, weights = explanation.n_alternatives, explanation.feature_space.column_weights
+    rows = explanation.counterfactual_encoded.reshape(-1, n_each, len(weights))
+    reached = np.array([reason is None for reason in explanation.reason]).reshape(-1, n_each)
+    i, j = np.triu_indices(n_each, 1)
+    apart = np.abs(rows[:, i] - rows[:, j]) @ weights
+    return np.where(reached[:, i] & reached[:, j], apart, np.nan)
+
+
+def test_alternatives_are_apart_and_most_rows_have_all(ways):
+    apart = distances(ways)
+    assert np.nanmin(apart) >= 0.1
+    assert np.isfinite(apart).all(axis=1).mean() > 0.9
+    assert np.nanmean(apart) > 1
+
+
+def test_the_second_way_leaves_alone_what_the_first_moved_most_where_it_can(ways):
+    groups = ways.feature_space.groups
+    moved = np.abs(ways.counterfactual_encoded - ways.factual_encoded)
+    moved = np.column_stack(
+        [moved[:, : groups.n_numeric], *(moved[:, own].max(axis=1) for own in groups.slices)]
+    )
+    first, second = moved[::4], moved[1::4]
+    most = first > 0.5 * first.max(axis=1, keepdims=True)
+    left_alone = ~((second > 0) & most).any(axis=1)
+    reached = ways.reason[1::4] == None  # noqa: E711
+    assert left_alone[reached].mean() > 0.6
+
+
+def test_the_first_alternatives_do_not_depend_on_how_many_are_asked_for(fitted_loans, loans, ways):
+    few = fitted_loans.explain(loans[0].head(60), n_alternatives=2, **SETTINGS)
+    one = fitted_loans.explain(loans[0].head(60), **SETTINGS)
+    for explanation in (few, one):
+        n_each = explanation.n_alternatives
+        kept = ways.alternative < n_each
+        expected = ways.counterfactual[kept].reset_index(drop=True)
+        found = explanation.counterfactual.reset_index(drop=True)
+        pd.testing.assert_frame_equal(found, expected)
+        assert (explanation.reason == ways.reason[kept]).all()
+
+
+def test_frames_tell_alternatives_apart_by_their_index(ways, loans):
+    X = loans[0].head(60)
+    assert ways.counterfactual.index.names == ["row", "alternative"]
+    assert ways.factual.loc[X.index[3]].equals(
+        X.iloc[[3] * 4].set_axis(pd.RangeIndex(4, name="alternative"))
+    )
+    assert ways.factual.dtypes.equals(X.dtypes)
+    frame = ways.to_frame()
+    assert len(frame.loc[X.index[3]]) == 4
+    assert list(frame.columns.levels[0]) == ["factual", "counterfactual"]
+    changes = ways.changes()
+    assert list(changes.columns) == ["row", "alternative", "feature", "from", "to"]
+    line = changes.iloc[-1]
+    moved = ways.counterfactual.loc[(line["row"], line["alternative"]), line["feature"]]
+    assert moved == line["to"]
+    assert X.loc[line["row"], line["feature"]] == line["from"]
+
+
+def test_index_of_several_levels_gains_one_more(fitted_loans, loans):
+    X = (
+        loans[0]
+        .head(4)
+        .set_index(pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["x", "y"]))
+    )
+    index = fitted_loans.explain(X, n_alternatives=2, T=5).counterfactual.index
+    assert index.names == ["x", "y", "alternative"]
+    assert index.droplevel("alternative").equals(X.index.repeat(2))
+
+
+def test_arrays_hold_the_alternatives_of_a_row_one_behind_the_other(fitted_iris, iris):
+    X = iris[0][:5]
+    explanation = fitted_iris.explain(X, n_alternatives=3, return_path=True, **SETTINGS)
+    assert explanation.counterfactual.shape == (15, 4)
+    np.testing.assert_array_equal(explanation.factual, np.repeat(X, 3, axis=0))
+    np.testing.assert_array_equal(explanation.alternative, [0, 1, 2] * 5)
+    np.testing.assert_array_equal(explanation.path[:, 0], explanation.factual)
+    np.testing.assert_array_equal(explanation.path[:, -1], explanation.counterfactual)
+    assert explanation.to_frame().index.names == ["row", "alternative"]
+    assert set(explanation.changes()["row"]) == set(range(5))
+
+
+def test_target_is_said_once_per_row_whatever_the_number_of_alternatives(fitted_iris, iris):
+    target = np.array([1, 2, 1])
+    explanation = fitted_iris.explain(iris[0][:3], target, n_alternatives=2, T=5)
+    assert explanation.target.tolist() == [1, 1, 2, 2, 1, 1]
+
+
+def test_row_with_one_way_out_says_that_others_are_too_near(fitted_loans, loans):
+    """Only whether one owns a house may change, and that can change once."""
+    X, _ = loans
+    fixed = {name: "none" for name in X if name != "owner"}
+    explanation = fitted_loans.explain(X, n_alternatives=2, mutability=fixed, tau=0.5, T=40)
+    first, second = explanation.reason[::2], explanation.reason[1::2]
+    reached = first == None  # noqa: E711
+    # The factual itself is a second way where it is predicted as its target: here it never is.
+    assert reached.any()
+    assert set(second[reached]) == {"no other way found: too near to an earlier alternative"}
+
+
+def test_rows_do_not_depend_on_those_that_are_explained_beside_them(fitted_loans, loans, ways):
+    alone = fitted_loans.explain(loans[0].iloc[[7]], n_alternatives=4, **SETTINGS)
+    found, expected = (e.feature_space.encode(e.counterfactual) for e in (alone, ways))
+    np.testing.assert_allclose(found, expected[28:32], atol=1e-3)
+
+
+def test_representation_counts_factuals_and_alternatives(ways):
+    assert "rows: 60, 4 alternatives of each" in repr(ways)
+
+
+@pytest.mark.parametrize("params", [{"n_alternatives": 0}, {"n_alternatives": 1.5}, {"sparse": 2}])
+def test_settings_out_of_range_are_refused_by_name(fitted_iris, iris, params):
+    (name,) = params
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of explain"):
+        fitted_iris.explain(iris[0][:2], **params)
+
+
+def test_sparse_counterfactuals_are_as_valid_and_mature_and_move_fewer_features(
+    fitted_loans, loans
+):
+    X = loans[0].head(100)
+    dense, sparse = (fitted_loans.explain(X, sparse=sparse, **SETTINGS) for sparse in (False, True))
+    np.testing.assert_array_equal(sparse.valid, dense.valid)
+    np.testing.assert_array_equal(sparse.mature, dense.mature)
+    np.testing.assert_array_equal(sparse.reason, dense.reason)
+    n_dense, n_sparse = (cost(explanation, norm="n_changed") for explanation in (dense, sparse))
+    assert (n_sparse <= n_dense).all()
+    assert n_sparse[sparse.valid].mean() < 0.7 * n_dense[dense.valid].mean()
+    unreached = ~dense.valid
+    assert sparse.counterfactual[unreached].equals(dense.counterfactual[unreached])
+
+
+def test_sparse_counterfactuals_need_every_feature_that_they_move(fitted_loans, loans):
+    X = loans[0].head(40)
+    explanation = fitted_loans.explain(X, sparse=True, **SETTINGS)
+    for i in np.flatnonzero(explanation.mature & explanation.valid):
+        row, before = explanation.counterfactual.iloc[[i]], explanation.factual.iloc[[i]]
+        for name in X:
+            trial = row.copy()
+            trial[name] = before[name]
+            if trial.equals(row):
+                continue
+            proba = fitted_loans.predict_proba(trial)[0]
+            target = np.flatnonzero(fitted_loans.classes_ == explanation.target[i])[0]
+            assert proba[target] < SETTINGS["tau"] or proba.argmax() != target
+
+
+def test_sparse_alternatives_stay_apart(fitted_loans, loans):
+    explanation = fitted_loans.explain(loans[0].head(60), n_alternatives=3, sparse=True, **SETTINGS)
+    assert np.nanmin(distances(explanation)) >= 0.1
+
+
+@pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")
+def test_sparse_takes_back_what_an_autoencoder_blurs(fitted_loans, loans):
+    X = loans[0]
+    n_changed = {}
+    for sparse in (False, True):
+        explanation = fitted_loans.explain(
+            X.head(50), generator="revise", X_reference=X, sparse=sparse, **SETTINGS
+        )
+        n_changed[sparse] = np.median(cost(explanation, norm="n_changed")[explanation.valid])
+    assert n_changed[True] < n_changed[False]
+
+
+def test_diversity_is_the_mean_distance_between_valid_alternatives(ways, loans):
+    X, _ = loans
+    deviations = {name: X[name].std(ddof=0) for name in ("income", "children")}
+    found, valid = ways.counterfactual, ways.valid.reshape(-1, 4)
+    expected_l1, expected_n = [], []
+    for row in range(60):
+        l1, n = [], []
+        for i in range(4):
+            for j in range(i):
+                if not (valid[row, i] and valid[row, j]):
+                    continue
+                one, other = found.iloc[4 * row + i], found.iloc[4 * row + j]
+                moves = [abs(one[name] - other[name]) / sd for name, sd in deviations.items()]
+                for name in ("grade", "job", "owner"):
+                    both_missing = pd.isna(one[name]) and pd.isna(other[name])
+                    moves.append(float(one[name] != other[name] and not both_missing))
+                l1.append(sum(moves))
+                n.append(sum(move > 0 for move in moves))
+        expected_l1.append(np.mean(l1) if l1 else np.nan)
+        expected_n.append(np.mean(n) if n else np.nan)
+    np.testing.assert_allclose(diversity(ways), expected_l1)
+    np.testing.assert_allclose(diversity(ways, norm="n_changed"), expected_n)
+
+
+def test_diversity_without_two_valid_alternatives_is_not_a_number(fitted_iris, iris):
+    stuck = fitted_iris.explain(iris[0][:3], n_alternatives=2, mutability=["none"] * 4)
+    assert np.isnan(diversity(stuck)).all()
+
+
+def test_diversity_of_one_counterfactual_and_unknown_norms_are_refused(fitted_iris, iris, ways):
+    with pytest.raises(ValueError, match="n_alternatives=3"):
+        diversity(fitted_iris.explain(iris[0][:3]))
+    with pytest.raises(ValueError, match="norm is 'weighted'; it must be one of"):
+        diversity(ways, norm="weighted")
+
+
+def test_metrics_take_alternatives_as_rows(ways):
+    assert len(cost(ways)) == len(redundancy(ways)) == 240
+    assert validity(ways) == ways.valid.mean()
+
+
+def test_diversity_is_a_score_to_tune_by(iris):
+    clf = CounterfactualTrainedClassifier(max_epochs=20, random_state=0).fit(*iris)
+    scorer = make_counterfactual_scorer(diversity, n_alternatives=3, tau=0.6)
+    judge = ECCCoGenerator(lambda_cost=0)
+    explanation = clf.explain(iris[0], n_alternatives=3, tau=0.6, T=50, generator=judge)
+    assert scorer(clf, *iris) == pytest.approx(np.nanmean(diversity(explanation)))
