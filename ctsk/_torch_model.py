@@ -11,7 +11,7 @@ from ctsk._feature_space import FeatureSpace
 from ctsk._inference import CHUNK
 from ctsk._modules import inference_copy
 from ctsk._row_search import Subject
-from ctsk._schema import Schema, dtypes_of
+from ctsk._schema import Schema, dtypes_of, is_frame
 from ctsk._specification import check_costs
 from ctsk._validation import check_rows, refuse_values
 
@@ -192,7 +192,8 @@ def _look_like_probabilities(said):
 def _schema(X):
     """Names and kinds of the columns of reference rows, all numbers."""
     names = list(getattr(X, "columns", [f"x{i}" for i in range(X.shape[1])]))
-    for name, dtype in zip(names, dtypes_of(X), strict=True):
+    dtypes = dtypes_of(X) if is_frame(X) else [X.dtype] * len(names)
+    for name, dtype in zip(names, dtypes, strict=True):
         if dtype.kind not in "biuf":
             raise ValueError(
                 f"Column {name!r} of X_reference has dtype {dtype}, but a torch module takes "

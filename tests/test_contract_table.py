@@ -1,0 +1,130 @@
+"""One table: every generator under every kind of constraint, in every container and mode."""
+
+import functools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctsk import (
+    CounterfactualTrainedClassifier,
+    ECCCoGenerator,
+    GenericGenerator,
+    REVISEGenerator,
+)
+
+GENERATORS = {
+    "generic": GenericGenerator(),
+    "mad": GenericGenerator(distance="mad"),
+    "gravity": GenericGenerator(lambda_gravity=0.1),
+    "eccco": ECCCoGenerator(),
+    "constant": ECCCoGenerator(schedule="constant", lambda_energy=0.1),
+    "revise": REVISEGenerator(n_latent=6, hidden_layer_sizes=(32,), max_iter=400),
+}
+MODES = {
+    "one": {},
+    "sparse": {"sparse": True},
+    "alternatives": {"n_alternatives": 2},
+    "sparse alternatives": {"n_alternatives": 2, "sparse": True},
+}
+# What may happen to amount, years, grade and job, and whether a counterfactual kept to it.
+CONSTRAINTS = {
+    "immutable": (
+        {"mutability": {"amount": "none", "job": "none"}},
+        lambda before, after: (
+            (before["amount"] == after["amount"]) & (before["job"] == after["job"])
+        ),
+    ),
+    "increase": (
+        {"mutability": {"years": "increase", "grade": "increase"}},
+        lambda before, after: (
+            (after["years"] >= before["years"]) & (after["grade"] >= before["grade"])
+        ),
+    ),
+    "decrease": (
+        {"mutability": {"amount": "decrease", "grade": "decrease"}},
+        lambda before, after: (
+            (after["amount"] <= before["amount"]) & (after["grade"] <= before["grade"])
+        ),
+    ),
+    "domain": (
+        {"domain": {"amount": (-0.5, 0.5), "years": (2, None), "job": [1.0]}},
+        lambda before, after: (
+            (after["amount"] >= np.minimum(-0.5, before["amount"]))
+            & (after["amount"] <= np.maximum(0.5, before["amount"]))
+            & (after["years"] >= np.minimum(2, before["years"]))
+            & ((after["job"] == 1) | (after["job"] == before["job"]))
+        ),
+    ),
+    "all fixed": (
+        {"mutability": ["none"] * 4},
+        lambda before, after: (before == after).all(axis=1),
+    ),
+    "nothing said": ({}, lambda before, after: after["years"] >= 0),
+}
+NAMES = ["amount", "years", "grade", "job"]
+
+
+def rows(container):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "amount": rng.normal(size=120),
+            "years": rng.integers(0, 9, 120),
+            "grade": rng.integers(0, 3, 120),
+            "job": rng.integers(0, 3, 120),
+        }
+    )
+    if container == "array":
+        return X.to_numpy(dtype=float)
+    grades = pd.CategoricalDtype([0, 1, 2], ordered=True)
+    return X.astype({"grade": grades, "job": "category"})
+
+
+@functools.cache
+def fitted(generator, container, n_classes):
+    X = rows(container)
+    numbers = pd.DataFrame(np.asarray(X, dtype=float), columns=NAMES)
+    score = numbers["amount"] + numbers["years"] / 3 - numbers["grade"] + (numbers["job"] == 2)
+    clf = CounterfactualTrainedClassifier(
+        (8,),
+        generator=GENERATORS[generator],
+        categorical_features=["grade", "job"] if container == "frame" else [3],
+        max_epochs=8,
+        lr=0.02,
+        tau=0.5,
+        random_state=0,
+    )
+    return clf.fit(X, score.rank().to_numpy() * n_classes // 121)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3], ids=["binary", "multi-class"])
+@pytest.mark.parametrize("container", ["frame", "array"])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", CONSTRAINTS)
+@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")
+@pytest.mark.filterwarnings("ignore::ctsk.exceptions.InertDivergenceWarning")
+def test_contract(generator, kind, mode, container, n_classes):
+    clf = fitted(generator, container, n_classes)
+    given, is_kept = CONSTRAINTS[kind]
+    if container == "array":
+        given = {
+            name: {NAMES.index(feature): entry for feature, entry in spec.items()}
+            if isinstance(spec, dict)
+            else spec
+            for name, spec in given.items()
+        }
+    X = rows(container)[:15]
+    explanation = clf.explain(X, T=15, tau=0.55, **given, **MODES[mode])
+    before, after = (
+        pd.DataFrame(np.asarray(part, dtype=float), columns=NAMES)
+        for part in (explanation.factual, explanation.counterfactual)
+    )
+    assert is_kept(before, after).all()
+    np.testing.assert_array_equal(clf.predict(explanation.counterfactual), explanation.prediction)
+    np.testing.assert_array_equal(explanation.valid, explanation.prediction == explanation.target)
+    assert len(explanation) == 15 * MODES[mode].get("n_alternatives", 1)
+    if kind == "nothing said":
+        assert (before != after).to_numpy().any()
+        assert explanation.valid.mean() > 0.5
