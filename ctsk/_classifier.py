@@ -158,7 +158,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     See Also
     --------
     Explanation : What `explain` returns.
-    GenericGenerator, ECCCoGenerator : The searches.
+    GenericGenerator, ECCCoGenerator, REVISEGenerator : The searches.
 
     Notes
     -----
@@ -494,6 +494,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             Rows that a `generator` learns from which the estimator was not trained
             with (a model keeps no training rows), such as the training rows. For
             what it learns of classes, they are those that the model predicts.
+        n_alternatives : int, default=1
+            Counterfactuals for each row, the first the one that would be found alone.
+            The others keep a distance of 0.1 (l1, in module units) from those
+            before, and leave alone what these changed most where they can.
+        sparse : bool, default=False
+            Whether to put features back to the factual's values, as many as a greedy
+            search can, while a row stays valid (mature, if it was).
         return_path : bool, default=False
             Whether to return the states of the search, too.
 
@@ -514,6 +521,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         its box, integers rounded) is predicted as its target, with probability
         `tau` at least. 4,096 rows are searched at once, which bounds the memory
         that the search takes besides its results.
+
+        An alternative is searched in up to three ways, until one is found: with those
+        features held fixed that earlier ones changed by more than half of what they
+        changed the most; with a push away from earlier ones; with neither.
         """
         return explain_rows(
             self._subject(),

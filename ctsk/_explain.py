@@ -42,7 +42,7 @@ def explain(
         :class:`sklearn.model_selection.GridSearchCV`, the best estimator.
     X : DataFrame or array-like of shape (n_rows, n_features)
         The factuals, as they go into `model`.
-    target, generator, tau, T, return_path
+    target, generator, tau, T, n_alternatives, sparse, return_path
         See :meth:`CounterfactualTrainedClassifier.explain`. A model that was trained
         elsewhere is searched by ECCCo with tau 0.75 and T 30, unless told otherwise.
     mutability, domain : dict or sequence, default=None

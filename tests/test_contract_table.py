@@ -15,10 +15,8 @@ from ctsk import (
 
 GENERATORS = {
     "generic": GenericGenerator(),
-    "mad": GenericGenerator(distance="mad"),
-    "gravity": GenericGenerator(lambda_gravity=0.1),
+    "mad and gravity": GenericGenerator(distance="mad", lambda_gravity=0.1),
     "eccco": ECCCoGenerator(),
-    "constant": ECCCoGenerator(schedule="constant", lambda_energy=0.1),
     "revise": REVISEGenerator(n_latent=6, hidden_layer_sizes=(32,), max_iter=400),
 }
 MODES = {
