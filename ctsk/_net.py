@@ -78,7 +78,7 @@ class CounterfactualNet(NeuralNetClassifier):
     """
 
     # Tensors that skorch has to map to another device when a stored net is loaded.
-    cuda_dependent_attributes_ = ["objective", "constraints", "costs", "generator"]
+    cuda_dependent_attributes_ = ["objective", "constraints", "costs"]
 
     def __init__(
         self,

@@ -1,5 +1,6 @@
 """The search for counterfactuals: one loop, hooks to fill in."""
 
+import copy
 import math
 from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from ctsk._energy import energy
 from ctsk._groups import OneHotGroups
+from ctsk._modules import device_of
 from ctsk.generators._penalties import nearness
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
@@ -198,6 +200,10 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         penalties : Tensor of shape (n_rows,)
         """
 
+    def __getstate__(self):
+        """Store what was learnt so that it can be loaded on any machine."""
+        return {name: _on(value, "cpu") for name, value in super().__getstate__().items()}
+
     def generate(
         self,
         model,
@@ -251,6 +257,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         result : SearchResult
         """
         self._validate_params()
+        vars(self).update({name: _on(value, factuals.device) for name, value in vars(self).items()})
         limit = -math.log(tau)
         record = _Record(factuals, T, epsilon, return_path)
         searching = torch.arange(len(factuals), device=factuals.device)
@@ -306,6 +313,13 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         with torch.no_grad():
             decoded = self.decode(codes)
         return codes, _confined(_finite(decoded, states), lower, upper, groups)
+
+
+def _on(value, device):
+    """Return a value on a device, where that means something; a module as a copy."""
+    if isinstance(value, torch.nn.Module) and device_of(value) != torch.device(device):
+        return copy.deepcopy(value).to(device)
+    return value.to(device) if isinstance(value, torch.Tensor) else value
 
 
 def _hardened(model, states, targets, groups):

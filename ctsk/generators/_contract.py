@@ -9,6 +9,7 @@ from ctsk._constraints import Box
 from ctsk._energy import energy
 from ctsk._groups import OneHotGroups
 from ctsk._modules import MLP
+from ctsk._threads import one_thread_if_small
 from ctsk.generators._base import BaseGenerator, Reference, Step
 
 _GROUPS = OneHotGroups(n_numeric=4, sizes=(3, 2), missing=(False, False))
@@ -191,6 +192,7 @@ def _problem():
 def _search(generator, some=slice(None)):
     model, rows, targets, box = _problem()
     costs = torch.ones(_GROUPS.n_columns)
-    return generator.generate(
-        model, rows[some], targets[some], box.select(some), costs=costs, **_SEARCH
-    )
+    with one_thread_if_small(model, _N_ROWS):
+        return generator.generate(
+            model, rows[some], targets[some], box.select(some), costs=costs, **_SEARCH
+        )
