@@ -82,7 +82,7 @@ class Curve:
         matrix = np.repeat(numbers[:, None], self.n_columns, axis=1)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)
+                warnings.simplefilter("ignore")
                 return _ask(self.transformer, method, matrix)[:, self.column]
         except ValueError:
             # Some transformers refuse all numbers because of one.
