@@ -37,6 +37,10 @@ class Found:
     reason: np.ndarray
     path: np.ndarray
 
+    def select(self, rows):
+        """Return what was found for some of the rows."""
+        return Found(*(mine[rows] for mine in vars(self).values()))
+
     def replace(self, rows, found):
         """Take over what was found for some of the rows."""
         for mine, other in zip(vars(self).values(), vars(found).values(), strict=True):
@@ -100,7 +104,9 @@ class ChunkSearch:
             if other is None:
                 other = found
             else:
-                other.replace(rows, found)
+                worse = (found.reason != None) & self._is_another(other.values[rows], rows, ways)  # noqa: E711
+                better = np.flatnonzero(~worse)
+                other.replace(rows[better], found.select(better))
             rows = np.flatnonzero(other.reason != None)  # noqa: E711
             if not len(rows):
                 break
@@ -209,6 +215,10 @@ class ChunkSearch:
         proba = self.search.subject.predict_proba(values, self.positions[rows])
         targets = self.targets[rows]
         return proba[np.arange(len(rows)), targets], proba.argmax(axis=1) == targets
+
+    def _is_another(self, values, rows, ways):
+        """Whether values are predicted as their target, if without tau, and apart from others."""
+        return self._judged(values, rows)[1] & self._is_apart(values, ways[rows])
 
     def _is_apart(self, values, ways):
         """Whether values keep their distance from other ways."""

@@ -368,7 +368,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     def partial_fit(self, X, y, classes=None):
         """Train one epoch, without burn-in.
 
-        The first call fixes categories, scales and inferred domain.
+        The first call fixes categories, scales, inferred domain and what an unchanged
+        generator has learnt: let it have rows of every class.
 
         Parameters
         ----------
@@ -497,7 +498,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         n_alternatives : int, default=1
             Counterfactuals for each row, the first the one that would be found alone.
             The others keep a distance of 0.1 (l1, in module units) from those
-            before, and leave alone what these changed most where they can.
+            before, or say in ``reason`` that they could not, and leave alone what
+            these changed most where they can.
         sparse : bool, default=False
             Whether to put features back to the factual's values, as many as a greedy
             search can, while a row stays valid (mature, if it was).

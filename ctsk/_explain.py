@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import torch
 from sklearn.pipeline import Pipeline
 
 from ctsk import _pipeline, _torch_model
@@ -11,7 +12,7 @@ from ctsk._explaining import explain_rows
 from ctsk._specification import check_constraints
 from ctsk._validation import check_rows
 from ctsk.exceptions import OtherConstraintsWarning
-from ctsk.generators import new_generator
+from ctsk.generators._resolve import new_generator
 
 
 def explain(
@@ -80,7 +81,7 @@ def explain(
     TypeError
         If `model` is none of these.
     sklearn.exceptions.NotFittedError
-        If it was not fitted.
+        If it is a classifier of ours that was not fitted.
     ValueError
         If a step of the pipeline cannot be inverted, or as in
         :meth:`CounterfactualTrainedClassifier.explain`.
@@ -115,29 +116,33 @@ def explain(
     True
     """
     model = getattr(model, "best_estimator_", model)
-    if isinstance(model, Pipeline):
-        X = check_rows(X)
-        subject = _subject_of_pipeline(model, X, X_reference)
-        if isinstance(model.steps[-1][1], CounterfactualTrainedClassifier):
-            now = check_constraints(mutability, domain, subject.space, subject.constraints, len(X))
-            _warn_where_different(subject, now)
-    else:
-        subject = _subject(model, X_reference)
-    return explain_rows(
-        subject,
-        X,
-        target,
-        X_reference=X_reference,
-        generator=generator,
-        tau=tau,
-        T=T,
-        mutability=mutability,
-        domain=domain,
-        feature_costs=feature_costs,
-        n_alternatives=n_alternatives,
-        sparse=sparse,
-        return_path=return_path,
-    )
+    # Other people's models may draw from the global state, if only to load rows.
+    with torch.random.fork_rng(devices=[]):
+        if isinstance(model, Pipeline):
+            X = check_rows(X)
+            subject = _subject_of_pipeline(model, X, X_reference)
+            if isinstance(model.steps[-1][1], CounterfactualTrainedClassifier):
+                now = check_constraints(
+                    mutability, domain, subject.space, subject.constraints, len(X)
+                )
+                _warn_where_different(subject, now)
+        else:
+            subject = _subject(model, X_reference)
+        return explain_rows(
+            subject,
+            X,
+            target,
+            X_reference=X_reference,
+            generator=generator,
+            tau=tau,
+            T=T,
+            mutability=mutability,
+            domain=domain,
+            feature_costs=feature_costs,
+            n_alternatives=n_alternatives,
+            sparse=sparse,
+            return_path=return_path,
+        )
 
 
 def _subject(model, X_reference):
@@ -161,7 +166,7 @@ def _subject(model, X_reference):
 
 def _subject_of_pipeline(pipeline, X, X_reference):
     if X_reference is not None and len(pipeline.steps) > 1:
-        X_reference = pipeline[:-1].transform(X_reference)
+        X_reference = pipeline[:-1].transform(check_rows(X_reference, "X_reference"))
     return _pipeline.subject_of(pipeline, _subject(pipeline.steps[-1][1], X_reference), X)
 
 

@@ -12,11 +12,14 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
+from ctsk._inference import CHUNK
 from ctsk._modules import device_of, inference_copy
 from ctsk._row_search import RowSearch
 from ctsk._specification import check_constraints, check_costs
+from ctsk._threads import one_thread_if_small
 from ctsk._validation import check_target
-from ctsk.generators import SHORTCUTS, BaseGenerator, Reference, are_alike, new_generator
+from ctsk.generators import SHORTCUTS, BaseGenerator, Reference
+from ctsk.generators._resolve import are_alike, new_generator
 
 # What the estimator has as parameters, too.
 SHARED_SETTINGS = {
@@ -104,12 +107,19 @@ def _ready(given, subject, X_reference):
 
 def _reference(subject, X_reference):
     """Return observed rows in module units; their classes are those that the model predicts."""
+    try:
+        values = subject.read(X_reference)
+    except ValueError as error:
+        raise ValueError(f"X_reference cannot be used: {error}") from error
     module = inference_copy(subject.module, torch.float32)
-    rows = subject.space.encode_values(subject.read(X_reference))
-    rows = torch.as_tensor(rows, dtype=torch.float32, device=device_of(module))
+    rows = torch.as_tensor(
+        subject.space.encode_values(values), dtype=torch.float32, device=device_of(module)
+    )
+    with one_thread_if_small(module, min(len(rows), CHUNK)):
+        labels = torch.cat([module(part).argmax(dim=1) for part in rows.split(CHUNK)])
     return Reference(
         rows=rows,
-        labels=module(rows).argmax(dim=1),
+        labels=labels,
         n_classes=len(subject.classes),
         groups=subject.space.groups,
         random=torch.Generator().manual_seed(_SEED),

@@ -56,6 +56,27 @@ class OneHotGroups:
         # Column by column in memory, which is how a product with it is fastest.
         return (torch.arange(len(self))[:, None] == group).to(like).T
 
+    def relative(self, gradients, rows):
+        """Gradients of a group less their mean over its present weights.
+
+        What moves weight from one category to another is the same for both; but where
+        some categories are left out, only these tell which of the others gain.
+
+        Parameters
+        ----------
+        gradients, rows : Tensor of shape (n_rows, n_columns)
+
+        Returns
+        -------
+        relative : Tensor of shape (n_rows, n_columns)
+        """
+        if not self.sizes:
+            return gradients
+        numeric, slopes = gradients[:, : self.n_numeric], gradients[:, self.n_numeric :]
+        membership = self.membership(rows)
+        means = (slopes * rows[:, self.n_numeric :]) @ membership
+        return torch.cat([numeric, slopes - means @ membership.T], dim=1)
+
     def project(self, rows, allowed):
         r"""Project each group on the simplex over its allowed categories.
 

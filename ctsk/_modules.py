@@ -4,7 +4,9 @@ import contextlib
 import copy
 import itertools
 import math
+from numbers import Integral
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -88,9 +90,11 @@ class VAE(nn.Module):
         self.groups = groups
         n_columns, n_numeric = groups.n_columns, groups.n_numeric
         scale, center = torch.std_mean(rows, dim=0, correction=0)
-        is_fixed = (scale == 0) | (torch.arange(n_columns, device=rows.device) >= n_numeric)
-        self.register_buffer("center", center.masked_fill(is_fixed, 0))
-        self.register_buffer("scale", scale.masked_fill(is_fixed, 1))
+        is_number = torch.arange(n_columns, device=rows.device) < n_numeric
+        # The deviation of a constant may be its rounding.
+        self.register_buffer("varies", is_number & (scale > 1e-6 * center.abs()))
+        self.register_buffer("center", center.where(is_number, 0))
+        self.register_buffer("scale", scale.where(self.varies, 1))
         common = {"activation": "relu", "generator": generator}
         sizes = tuple(hidden_layer_sizes)
         self.encoder = MLP(n_columns, 2 * n_latent, hidden_layer_sizes=sizes, **common)
@@ -134,6 +138,17 @@ class VAE(nn.Module):
     def _posterior(self, rows):
         """Means and log variances of the code of each row."""
         return self.encoder((rows - self.center) / self.scale).chunk(2, dim=1)
+
+
+def check_layers(hidden_layer_sizes):
+    """Return the sizes of the hidden layers as a list of int."""
+    sizes = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
+    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes={hidden_layer_sizes!r} must hold positive integers; () is a "
+            "linear model."
+        )
+    return [int(size) for size in sizes]
 
 
 @contextlib.contextmanager

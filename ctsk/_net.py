@@ -292,8 +292,9 @@ def warn_of_training(net, n_epochs, stacklevel):
 
 @contextlib.contextmanager
 def restoring_on_failure(net):
-    """Give a net its weights, optimiser, history and chance back if training fails."""
+    """Give a net its settings, weights, optimiser, history and chance back if training fails."""
     with contextlib.ExitStack() as undo:
+        undo.callback(vars(net).update, dict(vars(net)))
         undo.callback(net.module_.load_state_dict, copy.deepcopy(net.module_.state_dict()))
         undo.callback(net.optimizer_.load_state_dict, copy.deepcopy(net.optimizer_.state_dict()))
         undo.callback(net.random.set_state, net.random.get_state())

@@ -48,6 +48,7 @@ def subject_of(pipeline, inner, X):
     schema = _schema(trace, X, inner.space.schema)
 
     def read(X):
+        _names(pipeline, X)
         return _values(schema, X)
 
     values = read(X)
@@ -66,7 +67,7 @@ def subject_of(pipeline, inner, X):
         space=space,
         constraints=_trained_constraints(trace, space, inner, to_module),
         feature_costs=_trained_costs(trace, space, inner),
-        has_learnt=inner.has_learnt and to_module.is_identity,
+        has_learnt=inner.has_learnt and to_module.is_identity(space.groups),
     )
 
 
@@ -253,13 +254,17 @@ class _Affine(torch.nn.Module):
         self.register_buffer("weight", torch.as_tensor(weight))
         self.register_buffer("bias", torch.as_tensor(bias))
 
-    @property
-    def is_identity(self):
-        """Whether rows come out as they go in."""
+    def is_identity(self, groups):
+        """Whether rows, of which `groups` are categories, come out as they go in."""
         n_in, n_out = self.weight.shape
-        bias, weight = self.bias.cpu(), self.weight.cpu()
-        return (
-            n_in == n_out and np.allclose(weight, np.eye(n_in)) and np.allclose(bias, 0, atol=1e-6)
+        if n_in != n_out:
+            return False
+        rows = np.tile(np.zeros(n_in), (n_in + 1, 1))
+        rows[1:] += np.eye(n_in)
+        for columns in groups.slices:
+            rows[rows[:, columns].sum(axis=1) == 0, columns.start] = 1
+        return np.allclose(
+            rows @ self.weight.cpu().numpy() + self.bias.cpu().numpy(), rows, atol=1e-6
         )
 
     def forward(self, rows):

@@ -44,9 +44,11 @@ def repeated(X, n_times):
     copies = X.iloc[np.repeat(np.arange(len(X)), n_times)]
     index = copies.index
     levels = [index.get_level_values(level) for level in range(index.nlevels)]
-    names = [name if name is not None else "row" for name in index.names]
+    unnamed = ["row"] if len(levels) == 1 else [f"level_{i}" for i in range(len(levels))]
+    names = [u if name is None else name for name, u in zip(index.names, unnamed, strict=True)]
+    names.append("alternative" if "alternative" not in names else "alternative_again")
     alternative = np.tile(np.arange(n_times), len(X))
-    copies.index = pd.MultiIndex.from_arrays([*levels, alternative], names=[*names, "alternative"])
+    copies.index = pd.MultiIndex.from_arrays([*levels, alternative], names=names)
     return copies
 
 

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# Values of rows that are scored at once.
+_BLOCK = 2**22
+
 
 def put_back(values, factual_values, score):
     """Put back as many features as a greedy search can.
@@ -22,24 +25,28 @@ def put_back(values, factual_values, score):
 
     Notes
     -----
-    Each moved feature is put back alone, to see what remains of the score; then they
-    are put back for good one after the other, the one that matters least first, unless
-    the row is refused. Rows that have changed are gone through again.
+    Each moved feature is put back alone, to see what remains of the score. Then as many
+    are put back for good as can be at once (found by bisection), those that matter least
+    first. Rows that have changed are gone through again.
     """
     sparse, rows = values.copy(), np.arange(len(values))
     while len(rows):
         scores = _alone(sparse, factual_values, rows, score)
-        before, order = sparse[rows], np.argsort(-scores, axis=1)
-        for features in order.T:
-            candidates = np.flatnonzero(scores[np.arange(len(rows)), features] > -np.inf)
-            if not len(candidates):
-                break
-            some, features = rows[candidates], features[candidates]
-            trial = sparse[some]
-            trial[np.arange(len(some)), features] = factual_values[some, features]
-            good = score(trial, some) > -np.inf
-            sparse[some[good]] = trial[good]
-        rows = rows[(sparse[rows] != before).any(axis=1)]
+        n_candidates = (scores > -np.inf).sum(axis=1)
+        rows, scores, most = (part[n_candidates > 0] for part in (rows, scores, n_candidates))
+        rank = np.argsort(np.argsort(-scores, axis=1), axis=1)
+
+        def with_back(n_back, some, rows=rows, rank=rank):
+            is_back = rank[some] < n_back[some, None]
+            return np.where(is_back, factual_values[rows[some]], sparse[rows[some]])
+
+        least = np.ones_like(most)
+        while (some := np.flatnonzero(least < most)).size:
+            middle = (least + most + 1) // 2
+            good = score(with_back(middle, some), rows[some]) > -np.inf
+            least[some] = np.where(good, middle[some], least[some])
+            most[some] = np.where(good, most[some], middle[some] - 1)
+        sparse[rows] = with_back(least, slice(None))
     return sparse
 
 
@@ -47,9 +54,12 @@ def _alone(values, factual_values, rows, score):
     """Scores of rows with one moved feature put back each; -inf for those that did not move."""
     moved = values[rows] != factual_values[rows]
     scores = np.full(moved.shape, -np.inf)
-    for feature in np.flatnonzero(moved.any(axis=0)):
-        some = rows[moved[:, feature]]
+    positions, features = np.nonzero(moved)
+    size = _BLOCK // moved.shape[1] + 1
+    for start in range(0, len(positions), size):
+        block = slice(start, start + size)
+        some = rows[positions[block]]
         trial = values[some]
-        trial[:, feature] = factual_values[some, feature]
-        scores[moved[:, feature], feature] = score(trial, some)
+        trial[np.arange(len(some)), features[block]] = factual_values[some, features[block]]
+        scores[positions[block], features[block]] = score(trial, some)
     return scores

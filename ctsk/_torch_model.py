@@ -1,5 +1,7 @@
 """Any torch module or fitted skorch classifier as something to explain."""
 
+import copy
+
 import numpy as np
 import torch
 from scipy.special import softmax
@@ -9,7 +11,6 @@ from torch import nn
 from ctsk._constraints import Constraints
 from ctsk._feature_space import FeatureSpace
 from ctsk._inference import CHUNK
-from ctsk._modules import inference_copy
 from ctsk._row_search import Subject
 from ctsk._schema import Schema, dtypes_of, is_frame
 from ctsk._specification import check_costs
@@ -145,7 +146,7 @@ def _logits(model):
 
 
 def _frozen(logits):
-    return inference_copy(logits, logits.tensor(0).dtype)
+    return copy.deepcopy(logits).eval().requires_grad_(False)
 
 
 def _judged(model, logits, values):
@@ -158,10 +159,13 @@ def _judged(model, logits, values):
 
 
 def _classes(model, logits, values):
-    """Return the labels of the classes; a ValueError where these are not logits of rows."""
-    rows = logits.tensor(values[:CHUNK])
+    """Return the classes, as columns of the logits; a ValueError where these are none of rows.
+
+    So does skorch predict them, whatever labels it may know.
+    """
+    rows = logits.tensor(values[:CHUNK]).requires_grad_()
     try:
-        with torch.no_grad():
+        with torch.enable_grad():
             said = logits(rows)
             raw = logits.module(rows)
     except (RuntimeError, TypeError, AttributeError) as error:
@@ -170,18 +174,31 @@ def _classes(model, logits, values):
             "are to be what it was trained on."
         ) from error
     raw = raw[0] if isinstance(raw, tuple) else raw
-    if not logits.are_probabilities and _look_like_probabilities(raw.reshape(len(rows), -1)):
+    if raw.ndim > 2:
+        raise ValueError(
+            f"model returns an array of shape {tuple(raw.shape)} for {len(rows)} rows; it has to "
+            "return one logit per class (or one in all, of class 1 against 0)."
+        )
+    if not said.requires_grad:
+        raise ValueError(
+            "No gradient flows through model to its rows, so that nothing can be searched. Its "
+            "forward may detach them, or run under torch.no_grad."
+        )
+    if _is_skorch(model):
+        if not np.allclose(
+            _judged(model, logits, values[:CHUNK]), said.softmax(1).detach().cpu(), atol=1e-3
+        ):
+            raise ValueError(
+                "model.predict_proba is not what its criterion lets expect of its module; a "
+                "predict_nonlinearity of its own cannot be searched. Leave it at 'auto'."
+            )
+    elif _look_like_probabilities(raw.reshape(len(rows), -1)):
         raise ValueError(
             "model returns probabilities; explanations need its logits. Leave out the last "
-            "softmax, sigmoid or its like, such as by model[:-1] of a Sequential."
+            "softmax, sigmoid or its like, such as by model[:-1] of a Sequential. (Logits that "
+            "only look so may be returned in two columns, zeros and they.)"
         )
-    classes = model.classes_ if _is_skorch(model) else np.arange(said.shape[1])
-    if len(classes) != said.shape[1]:
-        raise ValueError(
-            f"model returns {said.shape[1]} numbers per row for {len(classes)} classes; it has to "
-            "return one logit per class (or one in all, of the second of two)."
-        )
-    return np.asarray(classes)
+    return np.arange(said.shape[1])
 
 
 def _look_like_probabilities(said):
@@ -209,7 +226,8 @@ def _values(X, schema):
     if names != schema.names or X.shape[1] != len(names):
         raise ValueError(
             f"X has the columns {names if hasattr(X, 'columns') else X.shape[1]}; X_reference has "
-            f"{schema.names}. Give the same, in the same order."
+            f"{schema.names}. Give the same, in the same order, both as DataFrames or both as "
+            "arrays."
         )
     values = schema.read(X)
     refuse_values(values, schema.names, "explain")

@@ -8,12 +8,13 @@ import torch
 from sklearn.utils import compute_class_weight
 
 from ctsk import _validation as validation
-from ctsk._modules import MLP, forked_random_state
+from ctsk._modules import MLP, check_layers, forked_random_state
 from ctsk._net import CounterfactualNet, ProgressLine, restoring_on_failure, warn_of_training
 from ctsk._objective import Objective
 from ctsk._sampling import make_generator
 from ctsk._threads import one_thread_if_small
-from ctsk.generators import Reference, are_alike, new_generator
+from ctsk.generators import Reference
+from ctsk.generators._resolve import are_alike, new_generator
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
@@ -67,12 +68,12 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
         }
         if net is None:
             net = _new_net(estimator, rows, random, device, settings)
-        else:
-            net.set_params(**settings)
+        n_rows = max(settings["batch_size"], min(settings["n_counterfactuals"], len(rows)))
+        with one_thread_if_small(net.module_, n_rows), restoring_on_failure(net):
+            if n_before:
+                net.set_params(**settings)
             if estimator.lr != net.lr:
                 net.set_params(lr=estimator.lr)
-        n_rows = max(net.batch_size, min(net.n_counterfactuals, len(rows)))
-        with one_thread_if_small(net.module_, n_rows), restoring_on_failure(net):
             net.partial_fit(rows, labels, epochs=epochs)
             if "train_loss" not in net.history[-1]:
                 # skorch ends quietly at Ctrl-C; an epoch cut short is no model.
@@ -89,7 +90,7 @@ def _new_net(estimator, rows, random, device, settings):
         module = MLP(
             rows.shape[1],
             n_classes,
-            hidden_layer_sizes=validation.check_layers(estimator.hidden_layer_sizes),
+            hidden_layer_sizes=check_layers(estimator.hidden_layer_sizes),
             activation=estimator.activation,
             generator=random,
         )
@@ -125,8 +126,8 @@ def _generator(estimator, net, rows, labels, random, device):
         labels=torch.as_tensor(labels, device=device),
         n_classes=len(estimator.classes_),
         groups=estimator.feature_space_.groups,
-        # Of the same seed, but not the same stream: the net's own draws stay what they are.
-        random=torch.Generator().manual_seed(random.initial_seed()),
+        # A stream of its own: the net's draws stay what they are.
+        random=torch.Generator().manual_seed((random.initial_seed() + 1) % 2**63),
     )
     return generator.fit(reference)
 

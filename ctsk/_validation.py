@@ -1,7 +1,6 @@
 """Checks of what users hand in; errors that name the parameter, the feature, the remedy."""
 
 import contextlib
-from numbers import Integral
 
 import numpy as np
 import torch
@@ -121,6 +120,7 @@ def check_rows(X, name="X"):
 
 
 def refuse_values(values, names, caller):
+    """Raise a ValueError, naming feature and row, where a number is none that a net can take."""
     largest = np.finfo(np.float32).max
     if values.min() >= -largest and values.max() <= largest:
         return
@@ -210,17 +210,6 @@ def check_target(target, classes, scores):
         )
     labels = np.broadcast_to(labels, n_rows)
     return encode_labels(labels, classes, "target", "Ask for a class that the model knows.")
-
-
-def check_layers(hidden_layer_sizes):
-    """Return the sizes of the hidden layers as a list of int."""
-    sizes = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
-    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
-        raise ValueError(
-            f"hidden_layer_sizes={hidden_layer_sizes!r} must hold positive integers; () is a "
-            "linear model."
-        )
-    return [int(size) for size in sizes]
 
 
 def build_module(build, rows, n_classes):

@@ -34,7 +34,7 @@ ALLOWED = {
     "_row_search": SPACE
     | {"generators", "_explanation", "_inference", "_reasons", "_chunk_search"},
     "_net": NET,
-    "_explaining": SPACE | {"generators", "_validation", "_row_search"},
+    "_explaining": SPACE | {"generators", "_inference", "_validation", "_row_search"},
     "_training": NET | {"_net", "_validation", "generators"},
     "_trace": {"_schema"},
     "_pipeline": SPACE | {"_trace", "_validation"},

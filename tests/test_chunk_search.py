@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_wine
 
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator
 from ctsk.metrics import cost, diversity, make_counterfactual_scorer, redundancy, validity
@@ -90,6 +91,25 @@ def test_index_of_several_levels_gains_one_more(fitted_loans, loans):
     index = fitted_loans.explain(X, n_alternatives=2, T=5).counterfactual.index
     assert index.names == ["x", "y", "alternative"]
     assert index.droplevel("alternative").equals(X.index.repeat(2))
+
+
+def test_index_names_stay_apart(fitted_loans, loans):
+    X = loans[0].head(2)
+    unnamed = X.set_axis(pd.MultiIndex.from_product([["a"], [1, 2]]))
+    again = X.rename_axis("alternative")
+    for frame, names in ((unnamed, ["level_0", "level_1", "alternative"]),
+                         (again, ["alternative", "alternative_again"])):  # fmt: skip
+        found = fitted_loans.explain(frame, n_alternatives=2, T=3).counterfactual
+        assert found.index.names == names
+        assert len(found.reset_index().columns) == X.shape[1] + len(names)
+
+
+def test_alternative_that_is_apart_though_immature_is_not_given_up_for_one_that_is_too_near():
+    X, y = load_wine(return_X_y=True)
+    clf = CounterfactualTrainedClassifier(max_epochs=30, lr=0.01, random_state=0).fit(X, y)
+    plain = clf.explain(X, tau=0.99, n_alternatives=2)
+    near = [str(reason).startswith("no other way") for reason in plain.reason]
+    assert not np.any(near)
 
 
 def test_arrays_hold_the_alternatives_of_a_row_one_behind_the_other(fitted_iris, iris):

@@ -67,3 +67,13 @@ def test_hardening_leaves_one_category_in_each_group_and_numbers_alone():
         [pytest.approx(0.7), 0, 1, 0, 0, 1],
         [-9.0, 1, 0, 0, 1, 0],
     ]
+
+
+def test_relative_gradients_say_which_category_gains_on_the_present_mix():
+    groups = OneHotGroups(1, (3, 2), (False, False))
+    rows = torch.tensor([[9.0, 0.5, 0.5, 0.0, 1.0, 0.0]])
+    gradients = torch.tensor([[7.0, 1.0, 3.0, 10.0, 4.0, -1.0]])
+    relative = groups.relative(gradients, rows)
+    assert relative.tolist() == [[7.0, -1.0, 1.0, 8.0, 0.0, -5.0]]
+    shifted = gradients + torch.tensor([0.0, 5.0, 5.0, 5.0, -2.0, -2.0])
+    torch.testing.assert_close(groups.relative(shifted, rows), relative)

@@ -281,8 +281,75 @@ def test_threshold_other_than_one_half_is_refused(flowers):
         explain(net)
 
 
-def test_number_of_logits_has_to_be_that_of_the_classes(flowers):
+def test_classes_are_the_columns_that_skorch_predicts(flowers):
+    """Labels that skorch was told, in whatever order, are not what its predict returns."""
     X, y = flowers
-    net = skorch_net(nn.CrossEntropyLoss, 5).fit(X, y.astype(np.int64))
-    with pytest.raises(ValueError, match="5 numbers per row for 3 classes"):
+    net = skorch_net(nn.CrossEntropyLoss, 4, classes=["s", "v", "a", "none"])
+    net.fit(X, y.astype(np.int64))
+    explanation = ctsk.explain(net, X, 2, X_reference=X, **SEARCH)
+    assert (explanation.target == 2).all()
+    np.testing.assert_array_equal(net.predict(explanation.counterfactual), explanation.prediction)
+    with pytest.raises(ValueError, match=r"not one of the classes \[0, 1, 2, 3\]"):
+        explain(net, target="s")
+
+
+def test_nonlinearity_of_its_own_is_refused(flowers):
+    X, y = flowers
+    net = skorch_net(nn.CrossEntropyLoss, predict_nonlinearity=None).fit(X, y.astype(np.int64))
+    with pytest.raises(ValueError, match="Leave it at 'auto'"):
         explain(net)
+
+
+class Detached(Net):
+    def forward(self, rows):
+        with torch.no_grad():
+            return super().forward(rows)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (Detached(), "No gradient flows through model"),
+        (nn.Sequential(Net(n_out=6), nn.Unflatten(1, (2, 3))), r"shape \(150, 2, 3\)"),
+    ],
+    ids=["detached", "too many dimensions"],
+)
+def test_modules_that_cannot_be_searched_are_refused(model, said):
+    with pytest.raises(ValueError, match=said):
+        explain(model)
+
+
+def test_module_of_several_precisions_is_judged_as_it_is(flowers):
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(4, 8), nn.Linear(8, 3).double()
+
+        def forward(self, rows):
+            hidden = self.first(rows.to(self.first.weight)).relu()
+            return self.last(hidden.to(self.last.weight))
+
+    torch.manual_seed(0)
+    net, X = Mixed(), flowers[0]
+    explanation = ctsk.explain(net, X[:10], X_reference=X, **SEARCH)
+    with torch.no_grad():
+        logits = net(torch.tensor(explanation.counterfactual)).numpy()
+    np.testing.assert_allclose(explanation.proba, softmax(logits, axis=1), rtol=1e-6)
+
+
+def test_explaining_others_models_leaves_the_global_random_state_alone(flowers):
+    X, y = flowers
+    net = skorch_net(nn.CrossEntropyLoss).fit(X, y.astype(np.int64))
+    before = torch.get_rng_state()
+    ctsk.explain(net, X[:5], X_reference=X, T=3)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_columns_of_reference_rows_have_to_be_the_pipelines_in_their_order(loans):
+    X, y = loans
+    X = X[["income", "children"]]
+    net = skorch_net(nn.CrossEntropyLoss, 2, module__n_features=2)
+    model = make_pipeline(StandardScaler(), FunctionTransformer(to_float32), net)
+    model.fit(X, (y == "granted").to_numpy().astype(np.int64))
+    with pytest.raises(ValueError, match="feature names|columns"):
+        ctsk.explain(model, X.head(), X_reference=X[["children", "income"]])

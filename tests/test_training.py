@@ -1,12 +1,14 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from sklearn.datasets import make_classification
 from sklearn.utils import check_random_state
 
-from ctsk import CounterfactualTrainedClassifier
+from ctsk import CounterfactualTrainedClassifier, GenericGenerator
+from ctsk.exceptions import NonFiniteLossError
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -51,3 +53,14 @@ def test_protection_lowers_the_sensitivity_to_an_immutable_feature():
     sensitivity = benchmark("protection").sensitivity
     for seed in range(20):
         assert sensitivity("masked", seed) < sensitivity("not masked", seed)
+
+
+def test_fit_that_fails_leaves_the_generator_and_all_settings_of_the_net(iris):
+    clf = CounterfactualTrainedClassifier(max_epochs=2, warm_start=True, random_state=0).fit(*iris)
+    generator, before = clf.generator_, clf.explain(iris[0][:9])
+    clf.set_params(generator=GenericGenerator(lambda_cost=0.5), lr=1e38)
+    with pytest.raises(NonFiniteLossError):
+        clf.fit(*iris)
+    assert clf.generator_ is generator
+    assert clf.net_.lr == 1e-3
+    np.testing.assert_array_equal(clf.explain(iris[0][:9]).counterfactual, before.counterfactual)

@@ -4,7 +4,7 @@ from ctsk.generators._base import BaseGenerator, Reference, Step
 from ctsk.generators._contract import check_generator
 from ctsk.generators._eccco import ECCCoGenerator
 from ctsk.generators._generic import GenericGenerator
-from ctsk.generators._resolve import SHORTCUTS, are_alike, new_generator
+from ctsk.generators._resolve import SHORTCUTS
 from ctsk.generators._revise import REVISEGenerator
 
 __all__ = [
@@ -15,7 +15,5 @@ __all__ = [
     "REVISEGenerator",
     "Reference",
     "Step",
-    "are_alike",
     "check_generator",
-    "new_generator",
 ]

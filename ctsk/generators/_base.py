@@ -1,6 +1,7 @@
 """The search for counterfactuals: one loop, hooks to fill in."""
 
 import copy
+import itertools
 import math
 from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass
@@ -9,11 +10,11 @@ from numbers import Real
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.metadata_routing import UNUSED
 from torch.nn.functional import cross_entropy
 
 from ctsk._energy import energy
 from ctsk._groups import OneHotGroups
-from ctsk._modules import device_of
 from ctsk.generators._penalties import nearness
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
@@ -138,6 +139,8 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
     """
 
     _parameter_constraints = {"step_size": [Interval(Real, 0, None, closed="neither")]}
+    # What `fit` takes is nothing that scikit-learn could route.
+    __metadata_request__fit = {"reference": UNUSED}
 
     @property
     def learns(self):
@@ -154,7 +157,8 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         self : BaseGenerator
-            With what it has learnt in attributes whose names end in ``_``.
+            With what it has learnt in attributes whose names end in ``_``, tensors and
+            modules among them not inside containers: so they move with the device.
         """
         return self
 
@@ -202,7 +206,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
 
     def __getstate__(self):
         """Store what was learnt so that it can be loaded on any machine."""
-        return {name: _on(value, "cpu") for name, value in super().__getstate__().items()}
+        return _on("cpu", super().__getstate__())
 
     def generate(
         self,
@@ -257,7 +261,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         result : SearchResult
         """
         self._validate_params()
-        vars(self).update({name: _on(value, factuals.device) for name, value in vars(self).items()})
+        vars(self).update(_on(factuals.device, vars(self)))
         limit = -math.log(tau)
         record = _Record(factuals, T, epsilon, return_path)
         searching = torch.arange(len(factuals), device=factuals.device)
@@ -304,6 +308,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         """Take one gradient step, of the states or of their codes."""
         if codes is None:
             return None, descend(states, gradients, self.step_size, lower, upper, groups)
+        gradients = groups.relative(gradients, states)
         free = gradients.masked_fill(held_back(states, gradients, lower, upper), 0)
         codes = codes.detach().requires_grad_()
         with torch.enable_grad():
@@ -315,11 +320,17 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         return codes, _confined(_finite(decoded, states), lower, upper, groups)
 
 
-def _on(value, device):
-    """Return a value on a device, where that means something; a module as a copy."""
-    if isinstance(value, torch.nn.Module) and device_of(value) != torch.device(device):
-        return copy.deepcopy(value).to(device)
-    return value.to(device) if isinstance(value, torch.Tensor) else value
+def _on(device, attributes):
+    """Return attributes of which the tensors and modules that were learnt are on a device."""
+    moved = dict(attributes)
+    for name, value in attributes.items():
+        if isinstance(value, torch.Tensor) and name.endswith("_"):
+            moved[name] = value.to(device)
+        elif isinstance(value, torch.nn.Module) and name.endswith("_"):
+            held = itertools.chain(value.parameters(), value.buffers())
+            if any(tensor.device != torch.device(device) for tensor in held):
+                moved[name] = copy.deepcopy(value).to(device)
+    return moved
 
 
 def _hardened(model, states, targets, groups):

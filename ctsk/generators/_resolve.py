@@ -1,5 +1,7 @@
 """From what users call a generator to one that is ready to learn."""
 
+import pickle
+
 from sklearn.base import clone
 
 from ctsk.generators._eccco import ECCCoGenerator
@@ -28,5 +30,6 @@ def new_generator(generator):
 
 def are_alike(generator, other):
     """Whether two generators have the same parameters, so that they learn the same."""
-    is_same_kind = type(generator) is type(other)
-    return is_same_kind and repr(generator.get_params()) == repr(other.get_params())
+    if type(generator) is not type(other):
+        return False
+    return pickle.dumps(generator.get_params()) == pickle.dumps(other.get_params())

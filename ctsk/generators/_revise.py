@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from sklearn.utils._param_validation import Interval
 
-from ctsk._modules import VAE
+from ctsk._modules import VAE, check_layers
 from ctsk._threads import one_thread_if_small
 from ctsk.exceptions import PoorReconstructionWarning
 from ctsk.generators._base import NON_NEGATIVE, BaseGenerator
@@ -43,7 +43,7 @@ class REVISEGenerator(BaseGenerator):
         the estimator's `feature_costs` relative to their mean.
     n_latent : int, default=16
         Length of a code. What is not needed stays idle.
-    hidden_layer_sizes : sequence of int, default=(128,)
+    hidden_layer_sizes : sequence of int or int, default=(128,)
         Units of the encoder's hidden layers; the decoder has them in reverse.
     max_iter : int, default=3000
         Updates of the autoencoder, whatever the number of rows.
@@ -105,7 +105,7 @@ class REVISEGenerator(BaseGenerator):
         **BaseGenerator._parameter_constraints,
         "lambda_cost": [NON_NEGATIVE],
         "n_latent": [_POSITIVE],
-        "hidden_layer_sizes": ["array-like"],
+        "hidden_layer_sizes": ["array-like", _POSITIVE],
         "max_iter": [_POSITIVE],
         "batch_size": [_POSITIVE],
         "lr": [Interval(Real, 0, None, closed="neither")],
@@ -144,7 +144,7 @@ class REVISEGenerator(BaseGenerator):
             rows,
             reference.groups,
             n_latent=self.n_latent,
-            hidden_layer_sizes=self.hidden_layer_sizes,
+            hidden_layer_sizes=check_layers(self.hidden_layer_sizes),
             generator=random,
         )
         with one_thread_if_small(vae, self.batch_size), torch.enable_grad():
@@ -194,10 +194,9 @@ class REVISEGenerator(BaseGenerator):
     def _reconstruction_error(self, reference):
         rows, groups = reference.rows, reference.groups
         decoded = torch.cat([self.decode(self.encode(part)) for part in rows.split(_CHUNK)])
-        numbers = slice(groups.n_numeric)
-        spread = (rows - rows.mean(dim=0))[:, numbers].square().mean(dim=0)
-        lost = (decoded - rows)[:, numbers].square().mean(dim=0)
-        errors = (lost / spread)[spread > 0].tolist()
+        vae = self.vae_
+        lost = ((decoded - rows) / vae.scale).square().mean(dim=0)
+        errors = lost[vae.varies].tolist()
         kept = (groups.harden(decoded) * rows).mean(dim=0)
         shares = rows.mean(dim=0)
         for columns in groups.slices:

@@ -91,11 +91,14 @@ class _CounterfactualScorer(_BaseScorer):
     def _score(self, method_caller, estimator, X, y_true, **kwargs):
         settings = self._kwargs
         classifier, X = _inside(estimator, X)
+        search = dict(settings["search"])
+        if "X_reference" in search:
+            _, search["X_reference"] = _inside(estimator, search["X_reference"])
         some = _some(len(X), settings["max_samples"], settings["random_state"])
         # Representations cut long values short; two searches would pass for one.
-        search = settings["search"], settings["max_samples"], settings["random_state"]
-        name = pickle.dumps(search).hex()
-        stand_in = _StandIn(name, lambda rows: classifier.explain(rows, **settings["search"]))
+        told_apart = settings["search"], settings["max_samples"], settings["random_state"]
+        name = pickle.dumps(told_apart).hex()
+        stand_in = _StandIn(name, lambda rows: classifier.explain(rows, **search))
         explanation = method_caller(stand_in, name, _rows(X, some))
         given = {}
         if "reference" in inspect.signature(self._score_func).parameters:

@@ -117,6 +117,30 @@ def test_scale_and_place_of_numbers_do_not_matter_to_the_autoencoder():
     assert far.reconstruction_error_ == pytest.approx(near.reconstruction_error_, abs=0.02)
 
 
+@pytest.mark.parametrize("constant", [2024.3, 0.1, 0.0])
+def test_constants_neither_disturb_the_autoencoder_nor_count_as_lost(constant):
+    rows = correlated()
+    with_constant = torch.cat([rows, torch.full((len(rows), 1), constant)], dim=1)
+    generator = REVISEGenerator(**{**SMALL, "max_iter": 1500}).fit(reference(with_constant))
+    assert generator.reconstruction_error_ < 0.1
+
+
+def test_hidden_layers_are_checked_by_name(iris):
+    clf = CounterfactualTrainedClassifier(generator=REVISEGenerator(hidden_layer_sizes=(0,)))
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes=\(0,\) must hold positive integers"):
+        clf.fit(*iris)
+
+
+@pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")
+def test_autoencoder_and_net_do_not_start_at_the_same_weights(iris):
+    generator = REVISEGenerator(**{**SMALL, "max_iter": 1, "lr": 1e-12})
+    clf = CounterfactualTrainedClassifier(
+        (16,), generator=generator, max_epochs=1, lr=1e-12, random_state=0
+    ).fit(*iris)
+    net, vae = clf.net_.module_[0].weight, clf.generator_.vae_.encoder[0].weight
+    assert not torch.allclose(net, vae, atol=1e-3)
+
+
 def test_autoencoder_that_diverges_is_an_error_that_names_the_remedy():
     with pytest.raises(ValueError, match="diverged. Lower its lr"):
         REVISEGenerator(lr=1e30, max_iter=50).fit(reference(correlated()))
@@ -207,6 +231,16 @@ def test_pipeline_whose_units_are_the_classifiers_searches_by_what_was_learnt(ir
     np.testing.assert_allclose(
         pipeline[:-1].transform(outside.counterfactual), inside.counterfactual, atol=1e-4
     )
+
+
+def test_pipeline_that_changes_nothing_searches_by_what_was_learnt_of_categories_too(loans):
+    X, y = loans
+    generator = REVISEGenerator(n_latent=8, max_iter=600)
+    clf = CounterfactualTrainedClassifier(generator=generator, max_epochs=10, random_state=0)
+    pipeline = make_pipeline("passthrough", clf).fit(X, y)
+    outside, inside = ctsk.explain(pipeline, X.head(20)), pipeline[-1].explain(X.head(20))
+    found, expected = outside.counterfactual_encoded, inside.counterfactual_encoded
+    np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")

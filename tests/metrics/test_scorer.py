@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate, learning_curve
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator
+from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator, GenericGenerator
 from ctsk.metrics import (
     cost,
     implausibility,
@@ -204,3 +204,14 @@ def test_scikit_learns_private_scorer_is_as_we_know_it():
     assert caller(stand_in, "any name (1, 2)", 7) == "answer"
     assert caller(stand_in, "any name (1, 2)", 7) == "answer"
     assert calls == [7]
+
+
+def test_reference_rows_of_a_search_pass_through_the_pipeline(iris):
+    X, y = iris
+    clf = CounterfactualTrainedClassifier(max_epochs=15, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), clf).fit(1000 * X + 5000, y)
+    settings = {"generator": GenericGenerator(lambda_gravity=0.5), "tau": 0.6}
+    outside = make_counterfactual_scorer(cost, X_reference=1000 * X + 5000, **settings)
+    rows = pipeline[:-1].transform(1000 * X + 5000)
+    inside = make_counterfactual_scorer(cost, X_reference=rows, **settings)
+    assert outside(pipeline, 1000 * X + 5000, y) == pytest.approx(inside(pipeline[-1], rows, y))
