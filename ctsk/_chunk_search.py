@@ -181,10 +181,10 @@ class ChunkSearch:
             step_size=search.generator.step_size,
             T=search.T,
         )
-        if ways is not None:
-            reason[~self._is_apart(found, ways) & self._is_reached(found, rows)] = TOO_NEAR
         if search.sparse:
-            found = self._sparse(found, rows, ways)
+            found = self._sparse(found, rows)
+        if ways is not None:
+            reason[~self._is_apart(found, ways) & self._judged(found, rows)[1]] = TOO_NEAR
         path = np.empty((len(rows), 0))
         if search.return_path:
             states, n_iter = result.path.cpu().numpy(), result.n_iter.cpu().numpy()
@@ -227,8 +227,12 @@ class ChunkSearch:
         moves = np.abs(self.space.encode_values(values)[:, None] - ways)
         return (moves @ self.space.column_weights).min(axis=1) >= LEAST_APART
 
-    def _sparse(self, found, rows, ways):
-        """Put features back where a row stays valid, mature if it was, and apart from others."""
+    def _sparse(self, found, rows):
+        """Put features back where a row stays valid, and mature if it was.
+
+        Whether it stays apart from other ways is not asked: a feature is not to change
+        for the sake of being different.
+        """
         shares, is_predicted = self._judged(found, rows)
         levels = np.where(shares >= self.search.tau, self.search.tau, 0.0)
         open_rows = np.flatnonzero(is_predicted)
@@ -236,9 +240,7 @@ class ChunkSearch:
         def score(values, some):
             some = open_rows[some]
             shares, is_predicted = self._judged(values, rows[some])
-            good = is_predicted & (shares >= levels[some])
-            good &= self._is_apart(values, None if ways is None else ways[some])
-            return np.where(good, shares, -np.inf)
+            return np.where(is_predicted & (shares >= levels[some]), shares, -np.inf)
 
         sparse = found.copy()
         sparse[open_rows] = put_back(found[open_rows], self.values[rows[open_rows]], score)

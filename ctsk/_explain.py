@@ -10,7 +10,7 @@ from ctsk import _pipeline, _torch_model
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._explaining import explain_rows
 from ctsk._specification import check_constraints
-from ctsk._validation import check_rows
+from ctsk._validation import check_rows, naming_reference
 from ctsk.exceptions import OtherConstraintsWarning
 from ctsk.generators._resolve import new_generator
 
@@ -158,15 +158,18 @@ def _subject(model, X_reference):
             T=defaults.T,
         )
     raise TypeError(
-        f"model is {model!r}; it must be a CounterfactualTrainedClassifier, a torch module, a "
-        "fitted skorch classifier, a Pipeline that ends in one of the estimators, or a finished "
-        "search over them."
+        f"model is a {type(model).__name__}, unfitted perhaps; it must be a "
+        "CounterfactualTrainedClassifier, a torch module, a fitted skorch classifier, a Pipeline "
+        "that ends in one of the estimators, or a finished search over them (with refit)."
     )
 
 
 def _subject_of_pipeline(pipeline, X, X_reference):
-    if X_reference is not None and len(pipeline.steps) > 1:
-        X_reference = pipeline[:-1].transform(check_rows(X_reference, "X_reference"))
+    if X_reference is not None:
+        with naming_reference():
+            _pipeline.check_names(pipeline, check_rows(X_reference, "X_reference"))
+            if len(pipeline.steps) > 1:
+                X_reference = pipeline[:-1].transform(X_reference)
     return _pipeline.subject_of(pipeline, _subject(pipeline.steps[-1][1], X_reference), X)
 
 

@@ -17,7 +17,7 @@ from ctsk._modules import device_of, inference_copy
 from ctsk._row_search import RowSearch
 from ctsk._specification import check_constraints, check_costs
 from ctsk._threads import one_thread_if_small
-from ctsk._validation import check_target
+from ctsk._validation import check_target, naming_reference
 from ctsk.generators import SHORTCUTS, BaseGenerator, Reference
 from ctsk.generators._resolve import are_alike, new_generator
 
@@ -107,10 +107,8 @@ def _ready(given, subject, X_reference):
 
 def _reference(subject, X_reference):
     """Return observed rows in module units; their classes are those that the model predicts."""
-    try:
+    with naming_reference():
         values = subject.read(X_reference)
-    except ValueError as error:
-        raise ValueError(f"X_reference cannot be used: {error}") from error
     module = inference_copy(subject.module, torch.float32)
     rows = torch.as_tensor(
         subject.space.encode_values(values), dtype=torch.float32, device=device_of(module)

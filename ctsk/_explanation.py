@@ -179,6 +179,10 @@ class Explanation:
         if not self.valid.all():
             kinds = Counter(_KIND.match(reason).group() for reason in self.reason[~self.valid])
             said["not valid"] = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
+        short = [reason for reason in self.reason[self.valid] if reason is not None]
+        if short:
+            kinds = Counter(_KIND.match(reason).group() for reason in short)
+            said["valid, but"] = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
         return said
 
     def __repr__(self):

@@ -43,12 +43,12 @@ def subject_of(pipeline, inner, X):
     ValueError
         If a step cannot be inverted, or X is not what the pipeline was fitted with.
     """
-    names = _names(pipeline, X)
+    names = check_names(pipeline, X)
     trace = Trace(pipeline, names, inner.space.schema)
     schema = _schema(trace, X, inner.space.schema)
 
     def read(X):
-        _names(pipeline, X)
+        check_names(pipeline, X)
         return _values(schema, X)
 
     values = read(X)
@@ -151,8 +151,8 @@ class PipelineSpace(FeatureSpace):
         return np.where(is_start, mapped_starts, -np.inf), np.where(is_end, mapped_ends, np.inf)
 
 
-def _names(pipeline, X):
-    """Names of the features that go into a pipeline, if X has them."""
+def check_names(pipeline, X):
+    """Return names of the features that go into a pipeline; a ValueError if X has others."""
     fitted = getattr(pipeline, "feature_names_in_", None)
     if is_frame(X):
         names = list(X.columns)

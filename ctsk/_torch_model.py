@@ -14,7 +14,7 @@ from ctsk._inference import CHUNK
 from ctsk._row_search import Subject
 from ctsk._schema import Schema, dtypes_of, is_frame
 from ctsk._specification import check_costs
-from ctsk._validation import check_rows, refuse_values
+from ctsk._validation import check_rows, naming_reference, refuse_values
 
 # What a skorch criterion takes: whether the module returns probabilities.
 _CRITERIA = {
@@ -70,7 +70,13 @@ def subject_of(model, X_reference, **search):
         parts = [_judged(model, logits, values[chunk]) for chunk in gen_batches(len(values), CHUNK)]
         return np.concatenate(parts)
 
-    values = read(X_reference)
+    with naming_reference():
+        values = read(X_reference)
+    if len(values) < 2:
+        raise ValueError(
+            "X_reference has one row, which tells neither scales nor a domain; give many, such as "
+            "the training rows."
+        )
     space = FeatureSpace.fit(values, schema, standardize=True)
     return Subject(
         module=nn.Sequential(_Unscaled(space).to(logits.tensor(0).device), logits),
@@ -192,7 +198,7 @@ def _classes(model, logits, values):
                 "model.predict_proba is not what its criterion lets expect of its module; a "
                 "predict_nonlinearity of its own cannot be searched. Leave it at 'auto'."
             )
-    elif _look_like_probabilities(raw.reshape(len(rows), -1)):
+    if not logits.are_probabilities and _look_like_probabilities(raw, _is_skorch(model)):
         raise ValueError(
             "model returns probabilities; explanations need its logits. Leave out the last "
             "softmax, sigmoid or its like, such as by model[:-1] of a Sequential. (Logits that "
@@ -201,9 +207,13 @@ def _classes(model, logits, values):
     return np.arange(said.shape[1])
 
 
-def _look_like_probabilities(said):
+def _look_like_probabilities(raw, is_skorch):
+    said = raw.reshape(len(raw), -1)
     is_share = bool(((said >= 0) & (said <= 1)).all())
-    return is_share and (said.shape[1] == 1 or bool(((said.sum(dim=1) - 1).abs() < 1e-4).all()))
+    if said.shape[1] == 1:
+        # By its criterion, skorch tells a logit from a share.
+        return is_share and not is_skorch
+    return is_share and bool(((said.sum(dim=1) - 1).abs() < 1e-4).all())
 
 
 def _schema(X):

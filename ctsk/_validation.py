@@ -110,6 +110,15 @@ def _explaining_words():
         ) from error
 
 
+@contextlib.contextmanager
+def naming_reference():
+    """Say of an error that it speaks of X_reference, whatever it calls it."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"X_reference cannot be used: {error}") from error
+
+
 def check_rows(X, name="X"):
     """Return X as a DataFrame or an ndarray; a ValueError unless it is a table with rows."""
     if not is_frame(X):

@@ -189,6 +189,31 @@ def test_sparse_counterfactuals_need_every_feature_that_they_move(fitted_loans, 
             assert proba[target] < SETTINGS["tau"] or proba.argmax() != target
 
 
+def test_no_sparse_alternative_is_an_earlier_one_and_something_more(fitted_loans, loans):
+    explanation = fitted_loans.explain(loans[0], n_alternatives=3, sparse=True, **SETTINGS)
+    schema = explanation.feature_space.schema
+    before, after = (schema.read(X) for X in (explanation.factual, explanation.counterfactual))
+    after, before = (values.reshape(-1, 3, 5) for values in (after, before))
+    own = np.array([reason is None for reason in explanation.reason]).reshape(-1, 3)
+    for first, second in [(0, 1), (0, 2), (1, 2), (1, 0), (2, 0), (2, 1)]:
+        shared = (after[:, first] == after[:, second]) | (after[:, first] == before[:, first])
+        is_more = shared.all(axis=1) & own[:, first] & own[:, second]
+        assert not is_more.any()
+
+
+def test_immature_ways_that_are_alike_say_so(fitted_loans, loans):
+    explanation = fitted_loans.explain(loans[0], n_alternatives=3, tau=0.97, T=10)
+    weights = explanation.feature_space.column_weights
+    rows = explanation.counterfactual_encoded.reshape(-1, 3, len(weights))
+    valid = explanation.valid.reshape(-1, 3)
+    said = np.array([str(r).startswith("no other way") for r in explanation.reason]).reshape(-1, 3)
+    for first, second in [(0, 1), (0, 2), (1, 2)]:
+        near = np.abs(rows[:, first] - rows[:, second]) @ weights < 0.1
+        assert said[near & valid[:, second], second].all()
+    assert said.any()
+    assert "no other way found: too near" in repr(explanation)
+
+
 def test_sparse_alternatives_stay_apart(fitted_loans, loans):
     explanation = fitted_loans.explain(loans[0].head(60), n_alternatives=3, sparse=True, **SETTINGS)
     assert np.nanmin(distances(explanation)) >= 0.1

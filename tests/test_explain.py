@@ -297,7 +297,7 @@ def test_classifier_and_finished_search_are_explained_too(data, pipeline):
     "model", [LogisticRegression(), make_pipeline(StandardScaler(), LogisticRegression()), "model"]
 )
 def test_other_models_are_refused(data, model):
-    with pytest.raises(TypeError, match="must be a CounterfactualTrainedClassifier, a torch"):
+    with pytest.raises(TypeError, match="it must be a CounterfactualTrainedClassifier, a torch"):
         ctsk.explain(model, data[0])
 
 

@@ -377,7 +377,7 @@ def test_representations_say_how_many_are_valid_at_what_cost_and_steps(explanati
         assert "40" in text
         for said in (f"{n_valid} ({n_valid / 40:.0%})", cost, steps):
             assert said in text
-    assert len(repr(explanation).splitlines()) <= 6
+    assert len(repr(explanation).splitlines()) <= 7
     assert len(explanation) == 40
 
 

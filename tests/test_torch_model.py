@@ -224,6 +224,9 @@ def test_step_that_only_changes_the_dtype_is_followed_and_others_are_not(flowers
     X, y = flowers
     net = skorch_net(nn.CrossEntropyLoss)
     shifted = make_pipeline(FunctionTransformer(lambda X: X + 1), net).fit(X, y.astype(np.int64))
+    cast = FunctionTransformer(to_float32, lambda X: X.astype(np.float64))
+    followed = make_pipeline(cast, net).fit(X, y.astype(np.int64))
+    assert len(ctsk.explain(followed, X[:3].astype(float), X_reference=X, T=3)) == 3
     with pytest.raises(ValueError, match="'functiontransformer'.* cannot be inverted"):
         ctsk.explain(shifted, X[:3], X_reference=X)
 
@@ -246,8 +249,9 @@ def test_missing_reference_rows_are_asked_for(flowers, module):
         ({"X": np.ones((2, 3))}, r"X has the columns 3; X_reference has \['x0'"),
         ({"X": pd.DataFrame({"a": [1.0]})}, "Give the same, in the same order"),
         ({"X_reference": pd.DataFrame({"a": ["x"]})}, "'a' of X_reference.*skorch classifier"),
+        ({"X_reference": np.ones((1, 4))}, "X_reference has one row"),
         ({"X_reference": np.array([["x"]])}, "'x0' of X_reference.*takes numbers"),
-        ({"X_reference": np.full((2, 4), np.nan)}, "contains NaN in feature 'x0'"),
+        ({"X_reference": np.full((2, 4), np.nan)}, "X_reference cannot.* NaN in feature 'x0'"),
         ({"X": np.full((2, 4), np.inf)}, "contains infinity in feature 'x0'"),
         ({"X_reference": pd.DataFrame({"a": [1.0]}).head(0)}, "X_reference has no rows"),
         ({"target": 3}, "label 3 "),
@@ -351,5 +355,6 @@ def test_columns_of_reference_rows_have_to_be_the_pipelines_in_their_order(loans
     net = skorch_net(nn.CrossEntropyLoss, 2, module__n_features=2)
     model = make_pipeline(StandardScaler(), FunctionTransformer(to_float32), net)
     model.fit(X, (y == "granted").to_numpy().astype(np.int64))
-    with pytest.raises(ValueError, match="feature names|columns"):
-        ctsk.explain(model, X.head(), X_reference=X[["children", "income"]])
+    for wrong in (X[["children", "income"]], model[:-1].transform(X)):
+        with pytest.raises(ValueError, match="X_reference cannot be used: .*column"):
+            ctsk.explain(model, X.head(), X_reference=wrong)

@@ -292,7 +292,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
             with torch.enable_grad():
                 energies = energy(logits, targets)
                 step = Step(states, factuals, targets, energies, costs, t + 1, T)
-                losses = cross_entropies + self.penalty(step)
+                losses = cross_entropies + self._checked_penalty(step)
                 if ways is not None:
                     losses = losses + push * nearness(states, ways, box.groups)
             (gradients,) = torch.autograd.grad(losses.sum(), states)
@@ -303,6 +303,17 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
                 batch = _select(batch, ~done)
             record.advance(batch[0], batch[2], batch[3], t + 1)
         return record.result()
+
+    def _checked_penalty(self, step):
+        penalties = self.penalty(step)
+        if getattr(penalties, "shape", None) != step.energies.shape:
+            shape = getattr(penalties, "shape", None)
+            said = type(penalties).__name__ if shape is None else f"shape {tuple(shape)}"
+            raise ValueError(
+                f"penalty of {type(self).__name__} returned {said} for {len(step.rows)} rows; it "
+                f"has to return one number per row, of shape {tuple(step.energies.shape)}."
+            )
+        return penalties
 
     def _move(self, codes, states, gradients, lower, upper, groups):
         """Take one gradient step, of the states or of their codes."""

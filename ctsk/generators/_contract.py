@@ -42,7 +42,7 @@ def check_generator(generator):
     """
     _require(
         isinstance(generator, BaseGenerator),
-        f"{type(generator).__name__} is no subclass of BaseGenerator.",
+        f"{generator!r} is no instance of a subclass of BaseGenerator.",
     )
     before = torch.get_rng_state()
     _check_parameters(generator)
@@ -104,7 +104,9 @@ def _check_codes(generator):
 
 def _check_penalty(generator):
     model, factuals, targets, _ = _problem()
-    rows = (factuals + 0.1).requires_grad_()
+    # Every other one where its search starts.
+    rows = factuals + 0.1 * (torch.arange(_N_ROWS) % 2)[:, None]
+    rows.requires_grad_()
     with torch.enable_grad():
         energies = energy(model(rows), targets)
         costs = torch.ones(_GROUPS.n_columns)
@@ -112,9 +114,17 @@ def _check_penalty(generator):
     _require(
         isinstance(penalties, torch.Tensor) and penalties.shape == (_N_ROWS,),
         "penalty has to return a tensor with one number per row, of shape "
-        f"{(_N_ROWS,)}; it returned {getattr(penalties, 'shape', penalties)}.",
+        f"{(_N_ROWS,)}; it returned a {type(penalties).__name__} of shape "
+        f"{getattr(penalties, 'shape', None)}.",
     )
     _require(penalties.isfinite().all(), "penalty is not finite on ordinary rows.")
+    if penalties.requires_grad:
+        (gradients,) = torch.autograd.grad(penalties.sum(), rows)
+        _require(
+            gradients.isfinite().all(),
+            "The gradient of penalty is not finite, at the factual itself perhaps: a square root "
+            "of 0 has none; torch.linalg.vector_norm has.",
+        )
 
 
 def _check_chance(once, again):

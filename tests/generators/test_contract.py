@@ -125,6 +125,11 @@ class Lazy(Minimal):
         return super().generate(model, factuals, *args, **{**settings, "T": 0})
 
 
+class NoSlope(Minimal):
+    def penalty(self, step):
+        return (step.rows - step.factuals).square().sum(dim=1).sqrt()
+
+
 class NotANumber(Minimal):
     def penalty(self, step):
         return super().penalty(step) * float("nan")
@@ -133,7 +138,7 @@ class NotANumber(Minimal):
 @pytest.mark.parametrize(
     ("generator", "said"),
     [
-        ("generic", "is no subclass of BaseGenerator"),
+        ("generic", "is no instance of a subclass of BaseGenerator"),
         (NoStep(), "no parameter step_size"),
         (OneNumber(), "one number per row"),
         (Together(), "Rows influence each other"),
@@ -145,6 +150,7 @@ class NotANumber(Minimal):
         (Ungrateful(), "fit does not return self"),
         (Careless(), "from reference.random only"),
         (Lazy(), "moves no row at all"),
+        (NoSlope(), "gradient of penalty is not finite, at the factual"),
         (NotANumber(), "not finite"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseGenerator) else None,
@@ -171,3 +177,14 @@ def test_encode_without_decode_is_an_error_that_says_so(iris, fitted_iris):
 def test_parameter_out_of_range_is_refused_by_the_contract():
     with pytest.raises(ValueError, match="step_size"):
         check_generator(Minimal(step_size=-1))
+
+
+@pytest.mark.parametrize("keepdim", [True, None])
+def test_penalty_of_another_shape_is_refused_wherever_it_is_used(iris, fitted_iris, keepdim):
+    class Wide(Minimal):
+        def penalty(self, step):
+            moves = (step.rows - step.factuals).abs()
+            return moves.sum() if keepdim is None else moves.sum(dim=1, keepdim=True)
+
+    with pytest.raises(ValueError, match=r"penalty of Wide returned shape \(.*one number per row"):
+        fitted_iris.explain(iris[0][:5], generator=Wide())
