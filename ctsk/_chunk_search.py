@@ -12,10 +12,11 @@ from ctsk._sparsity import put_back
 
 # In module units: the l1 distance that alternatives keep from each other at least.
 LEAST_APART = 0.1
-# How to look for another way, one after the other, until one is found: which features
-# are held fixed (those that earlier ways have changed by more than this share of the most
-# changed one), and the weight of the push away from earlier ways.
-_ATTEMPTS = ((0.5, 0.0), (None, 2.0), (None, 0.0))
+# Features are held fixed that earlier ways changed by more than this share of what they
+# changed the most.
+_MUCH = 0.5
+# Weight of the push away from earlier ways.
+_PUSH = 2.0
 
 
 @dataclass
@@ -96,15 +97,14 @@ class ChunkSearch:
     def _find_another(self, founds):
         """Search a way unlike those that were found."""
         ways = np.stack([self.space.encode_values(found.values) for found in founds], axis=1)
-        use = self._use(ways)
         rows, other = np.arange(len(self.values)), None
-        for share, push in _ATTEMPTS:
-            held = None if share is None else (use > share * use.max(axis=1, keepdims=True))[rows]
-            found = self._find(rows, ways[rows], held, push)
+        for held, push in self._attempts(ways):
+            found = self._find(rows, ways[rows], None if held is None else held[rows], push)
             if other is None:
                 other = found
             else:
-                worse = (found.reason != None) & self._is_another(other.values[rows], rows, ways)  # noqa: E711
+                worse = self._is_another(other.values[rows], rows, ways)
+                worse &= found.reason != None  # noqa: E711
                 better = np.flatnonzero(~worse)
                 other.replace(rows[better], found.select(better))
             rows = np.flatnonzero(other.reason != None)  # noqa: E711
@@ -112,12 +112,25 @@ class ChunkSearch:
                 break
         return other
 
-    def _use(self, ways):
-        """How much earlier ways have changed each feature; ndarray (n_rows, n_features)."""
-        factual_rows = self.space.encode_values(self.values)
-        moves = np.abs(ways - factual_rows[:, None]).sum(axis=1)
+    def _attempts(self, ways):
+        """Yield how to look for another way: features to hold fixed, and how hard to push.
+
+        A way that is no earlier one with something more leaves alone at least one feature
+        of each: those that all have changed much, or the most changed of each, or
+        the second.
+        """
+        moves = np.abs(ways - self.space.encode_values(self.values)[:, None])
         columns = [self.space.columns_of(feature) for feature in range(len(self.space.names))]
-        return np.stack([moves[:, own].max(axis=1) for own in columns], axis=1)
+        moves = np.stack([moves[..., own].max(axis=-1) for own in columns], axis=-1)
+        use = moves.sum(axis=1)
+        yield use > _MUCH * use.max(axis=1, keepdims=True), 0.0
+        order = np.argsort(-moves, axis=-1)
+        n_moved = (moves > 0).sum(axis=-1, keepdims=True)
+        for rank in (0, 1):
+            chosen = np.take_along_axis(order, np.clip(n_moved - 1, 0, rank), axis=-1)
+            yield (np.arange(len(columns)) == chosen).any(axis=1), 0.0
+        yield None, _PUSH
+        yield None, 0.0
 
     def _find(self, rows, ways=None, held=None, push=0.0):
         """Search one counterfactual for some rows.

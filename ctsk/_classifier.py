@@ -524,9 +524,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         `tau` at least. 4,096 rows are searched at once, which bounds the memory
         that the search takes besides its results.
 
-        An alternative is searched in up to three ways, until one is found: with those
-        features held fixed that earlier ones changed by more than half of what they
-        changed the most; with a push away from earlier ones; with neither.
+        An alternative is searched anew until one is found: with those features held
+        fixed that earlier ones changed by more than half of what they changed the most,
+        then the most changed of each, then the second; with a push away from earlier
+        ones; with none of it.
         """
         return explain_rows(
             self._subject(),
