@@ -11,7 +11,7 @@ from ctsk._reasons import TOO_NEAR, reasons
 from ctsk._sparsity import put_back
 
 # In module units: the l1 distance that alternatives keep from each other at least.
-LEAST_APART = 0.1
+_LEAST_APART = 0.1
 # Features are held fixed that earlier ways changed by more than this share of what they
 # changed the most.
 _MUCH = 0.5
@@ -198,15 +198,12 @@ class ChunkSearch:
             found = self._sparse(found, rows)
         if ways is not None:
             reason[~self._is_apart(found, ways) & self._judged(found, rows)[1]] = TOO_NEAR
-        path = np.empty((len(rows), 0))
+        n_iter, path = result.n_iter.cpu().numpy(), np.empty((len(rows), 0))
         if search.return_path:
-            states, n_iter = result.path.cpu().numpy(), result.n_iter.cpu().numpy()
-            path = np.stack(
-                [hand_over(states[:, t], dtypes=None) for t in range(search.T + 1)], axis=1
-            )
-            ended = np.arange(search.T + 1) >= n_iter[:, None]
-            path = np.where(ended[:, :, None], found[:, None], path)
-        return Found(found, result.n_iter.cpu().numpy(), reason, path)
+            states, steps = result.path.cpu().numpy(), np.arange(search.T + 1)
+            path = np.stack([hand_over(states[:, t], dtypes=None) for t in steps], axis=1)
+            path = np.where((steps >= n_iter[:, None])[:, :, None], found[:, None], path)
+        return Found(found, n_iter, reason, path)
 
     def _box(self, rows, held):
         """Bounds of some rows, in X's units."""
@@ -238,7 +235,7 @@ class ChunkSearch:
         if ways is None:
             return True
         moves = np.abs(self.space.encode_values(values)[:, None] - ways)
-        return (moves @ self.space.column_weights).min(axis=1) >= LEAST_APART
+        return (moves @ self.space.column_weights).min(axis=1) >= _LEAST_APART
 
     def _sparse(self, found, rows):
         """Put features back where a row stays valid, and mature if it was.
