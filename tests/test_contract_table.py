@@ -113,8 +113,8 @@ def test_contract(generator, kind, mode, container, n_classes):
             else spec
             for name, spec in given.items()
         }
-    X = rows(container)[:15]
-    explanation = clf.explain(X, T=15, tau=0.55, **given, **MODES[mode])
+    X = rows(container)[:8]
+    explanation = clf.explain(X, T=12, tau=0.55, **given, **MODES[mode])
     before, after = (
         pd.DataFrame(np.asarray(part, dtype=float), columns=NAMES)
         for part in (explanation.factual, explanation.counterfactual)
@@ -122,7 +122,7 @@ def test_contract(generator, kind, mode, container, n_classes):
     assert is_kept(before, after).all()
     np.testing.assert_array_equal(clf.predict(explanation.counterfactual), explanation.prediction)
     np.testing.assert_array_equal(explanation.valid, explanation.prediction == explanation.target)
-    assert len(explanation) == 15 * MODES[mode].get("n_alternatives", 1)
+    assert len(explanation) == 8 * MODES[mode].get("n_alternatives", 1)
     if kind == "nothing said":
         assert (before != after).to_numpy().any()
         assert explanation.valid.mean() > 0.5
