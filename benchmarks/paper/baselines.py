@@ -1,0 +1,28 @@
+"""Is the gain due to the objective? Other ways to train, on the same protocol.
+
+Accuracy, accuracy under PGD (epsilon 0.1), validity, and the reductions of Table I against
+conventional training (BL), for counterfactual training (CT), adversarial training (PGD),
+TRADES, a joint energy-based model whose negative rows come from Langevin dynamics (JEM), and
+plain augmentation with counterfactuals. They are small estimators of ``rivals.py``, where deep
+ensembles, recourse-aware training (Ross et al., 2021) and CounterNet would find their place::
+
+    python benchmarks/paper/baselines.py
+"""
+
+from functools import partial
+
+from experiment import averages, main
+from portrait import QUANTITIES, reductions
+from protocol import SYNTHETIC, TABULAR
+
+MODELS = ("BL", "CT", "PGD", "TRADES", "JEM", "augmented")
+
+
+def outcome(name, seed, n_rounds, step_size):
+    """Return a record for each model."""
+    return reductions(name, seed, MODELS, n_rounds, step_size)
+
+
+if __name__ == "__main__":
+    table = partial(averages, keys=["model"], quantities=QUANTITIES)
+    main("baselines", __doc__, outcome, table, data=[*SYNTHETIC, *TABULAR], keys=["model"])

@@ -1,0 +1,65 @@
+"""Who bears the burden of recourse?
+
+On Adult, with the constraints that ``fetch_adult`` advises: for each sex and race the share
+that the model refuses, and among the refused the share without recourse (no valid
+counterfactual within 200 steps), the median cost of the others in module units, and the
+median number of changed features::
+
+    python benchmarks/paper/burden.py
+"""
+
+from functools import partial
+
+import numpy as np
+from experiment import averages, main
+from models import train
+from protocol import split
+
+from ctsk import ECCCoGenerator
+from ctsk.datasets import fetch_adult
+from ctsk.metrics import cost
+
+N_STEPS = 200
+
+
+def outcome(name, seed, n_rounds, step_size):
+    """Return the burden by model and group."""
+    advised = fetch_adult()
+    constraints = {"mutability": advised.mutability, "domain": advised.domain}
+    X, _ = split(name, seed).test
+    records = []
+    for model in ("BL", "CT"):
+        clf = train(name, seed, model, step_size=step_size, **constraints)
+        refused = clf.predict(X) != advised.favourable
+        explanation = clf.explain(
+            X[refused],
+            advised.favourable,
+            generator=ECCCoGenerator(step_size=step_size),
+            T=N_STEPS,
+            tau=0.5,
+        )
+        moved, changed = cost(explanation), cost(explanation, norm="n_changed")
+        for attribute in ("sex", "race"):
+            for group in X[attribute].unique():
+                mine = (X[attribute] == group).to_numpy()
+                theirs = mine[refused]
+                valid = theirs & explanation.valid
+                records.append(
+                    {
+                        "model": model,
+                        "group": group,
+                        "rows": mine.sum(),
+                        "refused": refused[mine].mean(),
+                        "without recourse": 1 - explanation.valid[theirs].mean(),
+                        "median cost": np.median(moved[valid]) if valid.any() else np.nan,
+                        "median changes": np.median(changed[valid]) if valid.any() else np.nan,
+                    }
+                )
+    return records
+
+
+if __name__ == "__main__":
+    keys = ["model", "group"]
+    quantities = ["rows", "refused", "without recourse", "median cost", "median changes"]
+    table = partial(averages, keys=keys, quantities=quantities)
+    main("burden", __doc__, outcome, table, data=["adult"], keys=keys)

@@ -1,0 +1,144 @@
+"""Figure 1 and Proposition III.1: what protection does to a linear model.
+
+Loans are granted by debt and age, two Gaussian classes. The four panels of the figure: a
+linear classifier, conventionally (BL) and counterfactually trained (CT), with all features
+mutable and with age immutable. Then, for growing tau, the weight of age relative to that of
+debt: with the exemplars masked, without the masking, and under conventional training; and how
+far short of its exemplar's debt a counterfactual stops::
+
+    python benchmarks/paper/figure1.py
+
+Saves two figures beside its table.
+"""
+
+import numpy as np
+from experiment import RESULTS, averages, main
+from models import train
+from protocol import split
+
+TAUS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+# The proposition is about the divergence.
+WAYS = {
+    "masked": ("CD", {"protected": True}),
+    "not masked": ("unmasked", {"protected": True, "lambda_adv": 0}),
+    "conventional": ("BL", {}),
+}
+PANELS = {
+    "(a) BL, all mutable": ("BL", False),
+    "(b) CT, all mutable": ("CT", False),
+    "(c) BL, age immutable": ("BL", True),
+    "(d) CT, age immutable": ("CT", True),
+}
+N_DRAWN = 150
+
+
+def outcome(name, seed, n_rounds, step_size):
+    """Return the relative sensitivity to age, by tau and way of training."""
+    records = []
+    for tau in TAUS:
+        for way, (variant, parameters) in WAYS.items():
+            settings = {**parameters, **({} if variant == "BL" else {"tau": tau})}
+            clf = train(name, seed, variant, step_size=step_size, **settings)
+            told = {"sensitivity": relative_sensitivity(clf)}
+            if way == "masked":
+                told["short"] = shortfall(clf, *split(name, seed).train)
+            records.append({"tau": tau, "way": way, **told})
+    return records
+
+
+def relative_sensitivity(clf):
+    """Return how much the logits owe to age, relative to debt, in module units."""
+    weights = clf.net_.module_[0].weight.detach().numpy()
+    debt, age = np.abs(weights[1] - weights[0])
+    return age / debt
+
+
+def shortfall(clf, X, y):
+    """Return how far short of the target class's mean debt counterfactuals stop, in module units.
+
+    Negative where they go beyond.
+    """
+    explanation = clf.explain(X)
+    rows = clf.feature_space_.encode(X)[:, 0]
+    means = np.array([rows[y == label].mean() for label in clf.classes_])
+    found, targets = explanation.counterfactual_encoded[:, 0], explanation.target
+    ways = np.sign(means[targets] - means[1 - targets])
+    mature = explanation.mature
+    return (ways * (means[targets] - found))[mature].mean()
+
+
+def draw_panels(seed):
+    """Draw the paper's four panels."""
+    import matplotlib.pyplot as plt
+
+    data = split("loan", seed)
+    X, y = data.test
+    figure, axes = plt.subplots(
+        2, 2, figsize=(9, 7), sharex=True, sharey=True, layout="constrained"
+    )
+    for axis, (title, (variant, protected)) in zip(axes.flat, PANELS.items(), strict=True):
+        clf = train("loan", seed, variant, protected=protected and variant == "CT")
+        for label, name, colour in ((0, "refused", "tab:red"), (1, "granted", "tab:blue")):
+            axis.scatter(
+                X["debt"][y == label], X["age"][y == label], s=5, alpha=0.25, c=colour, label=name
+            )
+        rejected = X[clf.predict(X) == 0].head(N_DRAWN)
+        found = clf.explain(
+            rejected, 1, tau=0.75, T=100, mutability={"age": "none"} if protected else None
+        )
+        ways = found.counterfactual[found.valid]
+        axis.scatter(ways["debt"], ways["age"], s=14, c="k", marker="x", lw=0.8, label="way out")
+        for start, end in zip(
+            rejected[found.valid].to_numpy()[:25], ways.to_numpy()[:25], strict=True
+        ):
+            axis.annotate(
+                "", end, start, arrowprops={"arrowstyle": "->", "color": "0.5", "lw": 0.6}
+            )
+        draw_boundary(axis, clf, X)
+        axis.set_title(f"{title}: weight of age {relative_sensitivity(clf):.2f} of debt's", size=10)
+    axes[0, 0].legend(loc="upper right", fontsize=8)
+    for axis in axes[1]:
+        axis.set_xlabel("debt, thousands")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("age, years")
+    figure.savefig(RESULTS / "figure1.png", dpi=110)
+
+
+def draw_boundary(axis, clf, X):
+    """Draw where the classifier is undecided."""
+    debt, age = np.meshgrid(
+        np.linspace(X["debt"].min(), X["debt"].max(), 50),
+        np.linspace(X["age"].min(), X["age"].max(), 50),
+    )
+    rows = X.iloc[[0] * debt.size].assign(debt=debt.ravel(), age=age.ravel())
+    scores = clf.decision_function(rows).reshape(debt.shape)
+    axis.contour(debt, age, scores, levels=[0], colors="k", linewidths=1.5)
+
+
+def draw_proposition(table):
+    """Draw sensitivity and shortfall by tau."""
+    import matplotlib.pyplot as plt
+
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(7, 6), sharex=True, layout="constrained")
+    sensitivity = table[table["quantity"] == "sensitivity"]
+    for way, runs in sensitivity.groupby("way", sort=False):
+        top.errorbar(runs["tau"], runs["mean"], yerr=runs["sd"], label=way, capsize=2)
+    top.set_ylabel("weight of age,\nrelative to debt's")
+    top.legend()
+    short = table[(table["quantity"] == "short") & (table["way"] == "masked")]
+    bottom.errorbar(short["tau"], short["mean"], yerr=short["sd"], color="k", capsize=2)
+    bottom.axhline(0, color="0.6", lw=0.8)
+    bottom.set(xlabel="tau", ylabel="how far short of its exemplars'\ndebt a counterfactual stops")
+    figure.savefig(RESULTS / "proposition.png", dpi=110)
+
+
+def table(by_seed):
+    """Average over seeds, and draw."""
+    averaged = averages(by_seed, ["tau", "way"], ["sensitivity", "short"]).dropna(subset="mean")
+    draw_panels(int(by_seed["seed"].min()))
+    draw_proposition(averaged)
+    return averaged
+
+
+if __name__ == "__main__":
+    main("figure1", __doc__, outcome, table, data=["loan"], keys=["tau", "way"])

@@ -1,0 +1,40 @@
+"""Figure 6: which part of the objective makes explanations plausible?
+
+Reductions of IP and IP* against conventional training, as in Table I, by the adversarial loss
+alone (AR), the contrastive divergence alone (CD), and both (CT)::
+
+    python benchmarks/paper/figure6.py
+    python benchmarks/paper/figure6.py --dataset mnist --seed 0 1 2
+"""
+
+from experiment import averages, compare, main
+from protocol import SYNTHETIC, TABULAR
+from rounds import judge
+from table1 import PLAUSIBILITY
+
+
+def outcome(name, seed, n_rounds, step_size):
+    """Compare the three with BL on one data set, for one seed."""
+    settings = {"n_rounds": n_rounds, "step_size": step_size}
+    bl = judge(name, seed, "BL", **settings)
+    return [
+        {"model": model, **compare(bl, judge(name, seed, model, **settings), measure)}
+        for model in ("AR", "CD", "CT")
+        for measure in PLAUSIBILITY
+    ]
+
+
+def table(by_seed):
+    """Average over seeds."""
+    return averages(by_seed, ["model", "measure"], ["reduction"])
+
+
+if __name__ == "__main__":
+    main(
+        "figure6",
+        __doc__,
+        outcome,
+        table,
+        data=[*SYNTHETIC, *TABULAR],
+        keys=["model", "measure"],
+    )

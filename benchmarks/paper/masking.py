@@ -1,0 +1,62 @@
+"""What does the masking of exemplars bring?
+
+With a feature protected in training and at test time: the cost of explanations, their
+validity, the share of integrated gradients that the protected feature has, and accuracy, for
+conventional training (BL), counterfactual training (CT), and the same without the masking of
+exemplars (unmasked). Once for the paper's protected feature, once for another one::
+
+    python benchmarks/paper/masking.py
+"""
+
+from functools import partial
+
+from experiment import averages, main
+from models import train
+from protocol import PROTOCOLS, SYNTHETIC, TABULAR, split
+from rounds import judge
+from table2 import sensitivity
+
+MODELS = ("BL", "CT", "unmasked")
+OTHER = {
+    **dict.fromkeys(SYNTHETIC, (1,)),
+    "adult": ("sex",),
+    "california_housing": ("med_inc",),
+    "credit_default": ("limit_bal",),
+    "gmsc": ("monthly_income",),
+}
+
+
+def outcome(name, seed, n_rounds, step_size):
+    """Return a record for each model and each choice of a protected feature."""
+    return [
+        {
+            "model": model,
+            "protected": title,
+            **told(name, seed, model, features, n_rounds, step_size),
+        }
+        for title, features in {"paper's": PROTOCOLS[name].protected, "other": OTHER[name]}.items()
+        for model in MODELS
+    ]
+
+
+def told(name, seed, model, features, n_rounds, step_size):
+    """Return what is measured of one model."""
+    own = features == PROTOCOLS[name].protected
+    settings = {"protected": own or features, "step_size": step_size}
+    # Conventional training has no constraints: one model for all choices.
+    trained = {**settings, "protected": model != "BL" and settings["protected"]}
+    clf = train(name, seed, model, **trained)
+    rounds = judge(name, seed, model, n_rounds=n_rounds, **settings)
+    X, y = split(name, seed).test
+    return {
+        "cost": rounds["cost"].mean(),
+        "validity": rounds["validity"].mean(),
+        "share": sensitivity(name, seed, clf, features, n_rounds)["share"],
+        "accuracy": clf.score(X, y),
+    }
+
+
+if __name__ == "__main__":
+    keys = ["protected", "model"]
+    table = partial(averages, keys=keys, quantities=["cost", "validity", "share", "accuracy"])
+    main("masking", __doc__, outcome, table, data=[*SYNTHETIC, *TABULAR], keys=keys)

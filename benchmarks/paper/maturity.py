@@ -1,0 +1,39 @@
+"""How many counterfactuals mature while a model trains?
+
+The share of each epoch's searches that reached tau, for counterfactual training (CT) and the
+contrastive divergence alone (CD): where it is near zero, the divergence has nothing to work
+with::
+
+    python benchmarks/paper/maturity.py
+"""
+
+from functools import partial
+
+from experiment import averages, main
+from models import train
+from protocol import SYNTHETIC, TABULAR
+
+EPOCHS = (1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+
+
+def outcome(name, seed, n_rounds, step_size):
+    """Return the share and the mean number of steps, epoch by epoch."""
+    records = []
+    for model in ("CT", "CD"):
+        history = train(name, seed, model, step_size=step_size).history_
+        records += [
+            {
+                "model": model,
+                "epoch": epoch,
+                "mature": history[epoch - 1]["mature_share"],
+                "steps": history[epoch - 1]["mean_n_iter"],
+            }
+            for epoch in EPOCHS
+        ]
+    return records
+
+
+if __name__ == "__main__":
+    keys = ["model", "epoch"]
+    table = partial(averages, keys=keys, quantities=["mature", "steps"])
+    main("maturity", __doc__, outcome, table, data=[*SYNTHETIC, *TABULAR], keys=keys)

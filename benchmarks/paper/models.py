@@ -1,0 +1,69 @@
+"""The models that are compared, each trained once per data set and seed and then kept."""
+
+from pathlib import Path
+
+import joblib
+import rivals
+from protocol import PROTOCOLS, split
+
+import ctsk
+from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator
+
+# What was computed is kept here, so that an interrupted command goes on where it stopped.
+MEMORY = joblib.Memory(Path(__file__).parent / ".cache" / ctsk.__version__, verbose=0)
+STEP_SIZE = 0.1
+
+CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
+# Conventional and counterfactual training, and what they are compared with: the estimator,
+# and what differs from the settings of the data set.
+VARIANTS = {
+    "BL": (CounterfactualTrainedClassifier, CONVENTIONAL),
+    "CT": (CounterfactualTrainedClassifier, {}),
+    "AR": (CounterfactualTrainedClassifier, {"lambda_div": 0, "lambda_reg": 0}),
+    "CD": (CounterfactualTrainedClassifier, {"lambda_adv": 0}),
+    "burn-in": (CounterfactualTrainedClassifier, {"burn_in": 0.5}),
+    "fine-tuned": (rivals.FineTunedClassifier, {}),
+    "unmasked": (rivals.UnmaskedClassifier, {}),
+    "augmented": (rivals.AugmentedClassifier, {}),
+    "PGD": (rivals.PGDClassifier, {}),
+    "TRADES": (rivals.TRADESClassifier, {}),
+    "JEM": (rivals.JEMClassifier, {}),
+}
+
+
+def protection(name, protected):
+    """Return the mutability under which protected features stay; see `train`."""
+    features = PROTOCOLS[name].protected if protected is True else protected or ()
+    return dict.fromkeys(features, "none")
+
+
+@MEMORY.cache
+def train(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **parameters):
+    """Return a fitted classifier with the paper's settings for a data set.
+
+    Parameters
+    ----------
+    name : str
+        Of a data set.
+    seed : int
+    variant : str
+        One of `VARIANTS`.
+    protected : bool or tuple
+        Features that are immutable in training; True is those of the data set.
+    step_size : float
+        Of the search in training, by ECCCo.
+    **parameters : dict
+        Override the settings.
+    """
+    estimator, differing = VARIANTS[variant]
+    settings = {
+        "tau": PROTOCOLS[name].tau,
+        "lambda_reg": PROTOCOLS[name].lambda_reg,
+        "generator": ECCCoGenerator(step_size=step_size),
+        "mutability": protection(name, protected),
+        "random_state": seed,
+        **PROTOCOLS[name].training,
+        **differing,
+        **parameters,
+    }
+    return estimator(**settings).fit(*split(name, seed).train)

@@ -1,0 +1,171 @@
+"""The paper's data, splits and settings: what every question of this folder starts from.
+
+A seed makes its own data (the synthetic sets), its own split and its own weights. Test rows
+are touched by evaluation only; validation rows by nothing but a choice of settings.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from ctsk import datasets
+
+N_VALIDATION = 1_000
+N_IMAGES = 10_000
+N_SYNTHETIC = {"train": 3_000, "validation": 600, "test": 900}
+_EDGE = 5 * 28
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a data set is trained on and judged.
+
+    Parameters
+    ----------
+    title : str
+        Its name in the paper's tables.
+    load : callable
+        From a seed to the rows and labels of (train, validation, test).
+    tau, lambda_reg : float
+        Of the training, as the authors tuned them.
+    protected : tuple
+        Features that are immutable where the paper protects some.
+    n_rows : int
+        Test rows that a round draws.
+    training : dict
+        Other parameters of the classifier.
+    """
+
+    title: str
+    load: Callable
+    tau: float
+    lambda_reg: float
+    protected: tuple
+    n_rows: int
+    training: dict
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows and labels by what they are for; each a pair (X, y)."""
+
+    train: tuple
+    validation: tuple
+    test: tuple
+
+    def __str__(self):
+        """Say how many rows there are of each."""
+        return ", ".join(f"{len(y):,} {part}" for part, (_, y) in vars(self).items())
+
+
+def _synthetic(make):
+    def load(seed):
+        X, y = make(sum(N_SYNTHETIC.values()), random_state=seed)
+        ends = np.cumsum([0, *N_SYNTHETIC.values()])
+        return [(X[low:high], np.asarray(y[low:high])) for low, high in pairwise(ends)]
+
+    return load
+
+
+def _loan(n_samples, random_state):
+    return datasets.make_loan(n_samples, random_state=random_state)
+
+
+def _with_gaps_named(column):
+    return column.cat.add_categories("missing").fillna("missing") if column.hasnans else column
+
+
+def _as_numbers(column):
+    return column.cat.codes.astype(int)
+
+
+def _tabular(fetch, words=_with_gaps_named, **options):
+    def load(seed):
+        X, y = fetch(return_X_y=True, random_state=seed, **options)
+        X = X.assign(**{name: words(X[name]) for name in X.select_dtypes("category")})
+        X_rest, X_test, y_rest, y_test = train_test_split(X, y, test_size=0.2, random_state=seed)
+        X_train, X_validation, y_train, y_validation = train_test_split(
+            X_rest, y_rest, test_size=N_VALIDATION, random_state=seed
+        )
+        pairs = (X_train, y_train), (X_validation, y_validation), (X_test, y_test)
+        return [(rows, labels.to_numpy()) for rows, labels in pairs]
+
+    return load
+
+
+def _images(seed):
+    X, y = datasets.fetch_mnist(return_X_y=True)
+    chosen = np.random.default_rng(seed).permutation(len(X))[: N_IMAGES + N_VALIDATION]
+    train, validation = chosen[:N_IMAGES], chosen[N_IMAGES:]
+    test = datasets.fetch_mnist(return_X_y=True, subset="test")
+    return (X[train], y[train]), (X[validation], y[validation]), test
+
+
+_LITTLE = {"batch_size": 30, "n_counterfactuals": 1_000, "standardize": False}
+_MUCH = {"batch_size": 1_000, "n_counterfactuals": 5_000}
+_IMAGE = {**_MUCH, "standardize": False, "domain": [(-1, 1)] * 784}
+_TOP_AND_BOTTOM = (*range(_EDGE), *range(784 - _EDGE, 784))
+
+SYNTHETIC = {
+    "linearly_separable": Protocol(
+        "linearly separable",
+        _synthetic(datasets.make_linearly_separable),
+        0.5,
+        0.01,
+        (0,),
+        250,
+        _LITTLE,
+    ),
+    "circles": Protocol(
+        "circles", _synthetic(datasets.make_circles_like), 0.5, 0.5, (0,), 250, _LITTLE
+    ),
+    "moons": Protocol("moons", _synthetic(datasets.make_moons_like), 0.9, 0.25, (0,), 250, _LITTLE),
+    "overlapping": Protocol(
+        "overlapping", _synthetic(datasets.make_overlapping), 0.5, 0.25, (0,), 250, _LITTLE
+    ),
+}
+TABULAR = {
+    "adult": Protocol("Adult", _tabular(datasets.fetch_adult), 0.75, 0.25, ("age",), 100, _MUCH),
+    "california_housing": Protocol(
+        "California",
+        _tabular(datasets.fetch_california_housing),
+        0.5,
+        0.25,
+        ("house_age",),
+        100,
+        _MUCH,
+    ),
+    "credit_default": Protocol(
+        "credit default",
+        _tabular(datasets.fetch_credit_default, words=_as_numbers, balance=True),
+        0.5,
+        0.25,
+        ("age",),
+        100,
+        _MUCH,
+    ),
+    "gmsc": Protocol(
+        "GMSC",
+        _tabular(datasets.fetch_gmsc, drop_missing=True, balance=True),
+        0.5,
+        0.5,
+        ("age",),
+        100,
+        _MUCH,
+    ),
+}
+IMAGES = {"mnist": Protocol("MNIST", _images, 0.5, 0.01, _TOP_AND_BOTTOM, 25, _IMAGE)}
+LOAN = {
+    "loan": Protocol(
+        "loan", _synthetic(_loan), 0.75, 0.1, ("age",), 250, {"hidden_layer_sizes": ()}
+    )
+}
+PROTOCOLS = {**SYNTHETIC, **TABULAR, **IMAGES, **LOAN}
+
+
+def split(name, seed):
+    """Return the rows and labels of a data set, by what they are for."""
+    return Split(*PROTOCOLS[name].load(seed))

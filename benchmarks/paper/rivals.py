@@ -1,0 +1,191 @@
+"""Other ways to train, on the same protocol: so that a gain can be told from its objective.
+
+Each is a conventional classifier of the same architecture, optimiser, epochs and minibatches
+with another loss. Fitted, it explains and predicts like any `CounterfactualTrainedClassifier`.
+"""
+
+from unittest import mock
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
+
+from ctsk import CounterfactualTrainedClassifier
+from ctsk._constraints import Constraints
+
+# Radius of the attacks that adversarial training withstands: the largest of Figure 5.
+EPSILON = 0.1
+N_ATTACK_STEPS = 10
+
+
+class RivalClassifier(CounterfactualTrainedClassifier):
+    """Trains by its `loss`; the first epoch is conventional."""
+
+    def fit(self, X, y):
+        """Train; see the base class."""
+        epochs, weights = self.max_epochs, (self.lambda_div, self.lambda_adv, self.lambda_reg)
+        conventional = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
+        self.set_params(max_epochs=1, **conventional)
+        super().fit(X, y)
+        self.set_params(
+            max_epochs=epochs,
+            **dict(zip(conventional, weights, strict=True)),
+        )
+        rows = torch.as_tensor(self.feature_space_.encode(X), dtype=torch.float32)
+        labels = torch.as_tensor(np.searchsorted(self.classes_, y))
+        self._random = torch.Generator().manual_seed(self.random_state)
+        module = self.net_.module_
+        adam = torch.optim.Adam(module.parameters(), lr=self.lr)
+        for _ in range(epochs - 1):
+            seen, asked = self.rows_of_epoch(X, rows, labels)
+            order = torch.randperm(len(seen), generator=self._random)
+            for batch in order.split(self.batch_size):
+                adam.zero_grad()
+                self.loss(module, seen[batch], asked[batch]).backward()
+                adam.step()
+        del self._random
+        return self
+
+    def rows_of_epoch(self, X, rows, labels):
+        """Return what an epoch trains on."""
+        return rows, labels
+
+    def attack(self, module, rows, ascend):
+        """Climb a loss within `EPSILON` of each number, from a random start."""
+        reach = torch.full_like(rows, EPSILON)
+        reach[:, self.feature_space_.groups.n_numeric :] = 0
+        found = rows + reach * (2 * torch.rand(rows.shape, generator=self._random) - 1)
+        for _ in range(N_ATTACK_STEPS):
+            found = found.detach().requires_grad_()
+            (slopes,) = torch.autograd.grad(ascend(module(found)), found)
+            found = found.detach() + 2.5 / N_ATTACK_STEPS * reach * slopes.sign()
+            found = found.clamp(rows - reach, rows + reach)
+        return found
+
+
+class PGDClassifier(RivalClassifier):
+    """Adversarial training by projected gradients (Madry et al., ICLR 2018)."""
+
+    def loss(self, module, rows, labels):
+        """Return the cross-entropy of attacked rows."""
+        found = self.attack(module, rows, lambda logits: cross_entropy(logits, labels))
+        return cross_entropy(module(found), labels)
+
+
+class TRADESClassifier(RivalClassifier):
+    """TRADES (Zhang et al., ICML 2019) with their weight of 6."""
+
+    def loss(self, module, rows, labels):
+        """Return cross-entropy plus how far an attack moves the probabilities."""
+        clean = softmax(module(rows), dim=1).detach()
+        found = self.attack(module, rows, lambda logits: self._apart(logits, clean))
+        logits = module(rows)
+        apart = self._apart(module(found), softmax(logits, dim=1))
+        return cross_entropy(logits, labels) + 6 * apart
+
+    def _apart(self, logits, probabilities):
+        return kl_div(log_softmax(logits, dim=1), probabilities, reduction="batchmean")
+
+
+class JEMClassifier(RivalClassifier):
+    """Joint energy-based training (Grathwohl et al., ICLR 2020), conditional on the class.
+
+    Negative rows are drawn by stochastic gradient Langevin dynamics (20 steps, noise 0.01)
+    from a buffer of earlier ones, of which 5 % begin anew at a uniform draw from the range of
+    the data; they stay inside it. Divergence and ridge have the weights of counterfactual
+    training, so that the two differ in where the negative rows come from.
+    """
+
+    N_STEPS, N_KEPT, ANEW, NOISE = 20, 10_000, 0.05, 0.01
+
+    def rows_of_epoch(self, X, rows, labels):
+        """Return the rows, and have a buffer at hand."""
+        if not hasattr(self, "_buffer"):
+            self._low, self._high = rows.amin(dim=0), rows.amax(dim=0)
+            n_classes = len(self.classes_)
+            self._buffer = self._uniform((self.N_KEPT // n_classes) * n_classes)
+            self._classes = torch.arange(len(self._buffer)) % n_classes
+        return rows, labels
+
+    def fit(self, X, y):
+        """Train; see the base class."""
+        super().fit(X, y)
+        del self._buffer, self._classes, self._low, self._high
+        return self
+
+    def loss(self, module, rows, labels):
+        """Return cross-entropy, contrastive divergence and ridge."""
+        logits = module(rows)
+        chosen = torch.randint(len(self._buffer), (len(rows),), generator=self._random)
+        drawn, classes = self._draw(module, chosen), self._classes[chosen]
+        positive = -logits.gather(1, labels[:, None])
+        negative = -module(drawn).gather(1, classes[:, None])
+        divergence = positive.mean() - negative.mean()
+        ridge = positive.square().mean() + negative.square().mean()
+        return (
+            cross_entropy(logits, labels) + self.lambda_div * divergence + self.lambda_reg * ridge
+        )
+
+    def _draw(self, module, chosen):
+        found, classes = self._buffer[chosen], self._classes[chosen]
+        anew = torch.rand(len(found), 1, generator=self._random) < self.ANEW
+        found = torch.where(anew, self._uniform(len(found)), found)
+        for _ in range(self.N_STEPS):
+            found = found.detach().requires_grad_()
+            energies = -module(found).gather(1, classes[:, None])
+            (slopes,) = torch.autograd.grad(energies.sum(), found)
+            noise = self.NOISE * torch.randn(found.shape, generator=self._random)
+            found = (found.detach() - slopes + noise).clamp(self._low, self._high)
+        self._buffer[chosen] = found
+        return found
+
+    def _uniform(self, n_rows):
+        shares = torch.rand(n_rows, len(self._low), generator=self._random)
+        return self._low + shares * (self._high - self._low)
+
+
+class AugmentedClassifier(RivalClassifier):
+    """Plain augmentation: mature counterfactuals join the rows, labelled as their targets.
+
+    Searched anew at each epoch as in counterfactual training.
+    """
+
+    def rows_of_epoch(self, X, rows, labels):
+        """Return the rows and their counterfactuals."""
+        n_drawn = min(self.n_counterfactuals, len(rows))
+        drawn = torch.randperm(len(rows), generator=self._random)[:n_drawn].numpy()
+        explanation = self.explain(X.iloc[drawn] if hasattr(X, "iloc") else X[drawn])
+        found = torch.as_tensor(
+            explanation.counterfactual_encoded[explanation.mature], dtype=torch.float32
+        )
+        targets = np.searchsorted(self.classes_, explanation.target[explanation.mature])
+        return torch.cat([rows, found]), torch.cat([labels, torch.as_tensor(targets)])
+
+    def loss(self, module, rows, labels):
+        """Return the cross-entropy."""
+        return cross_entropy(module(rows), labels)
+
+
+class UnmaskedClassifier(CounterfactualTrainedClassifier):
+    """Counterfactual training whose exemplars keep what the search could not reach."""
+
+    def fit(self, X, y):
+        """Train; see the base class."""
+        with mock.patch.object(Constraints, "protect", lambda self, exemplars, *_: exemplars):
+            return super().fit(X, y)
+
+
+class FineTunedClassifier(CounterfactualTrainedClassifier):
+    """Conventional training, then half as many epochs of counterfactual training."""
+
+    def fit(self, X, y):
+        """Train; see the base class."""
+        epochs, weights = self.max_epochs, (self.lambda_div, self.lambda_adv, self.lambda_reg)
+        names = ("lambda_div", "lambda_adv", "lambda_reg")
+        self.set_params(**dict.fromkeys(names, 0))
+        super().fit(X, y)
+        self.set_params(
+            warm_start=True, max_epochs=epochs // 2, **dict(zip(names, weights, strict=True))
+        )
+        super().fit(X, y)
+        return self.set_params(warm_start=False, max_epochs=epochs)

@@ -1,0 +1,179 @@
+"""The paper's evaluation: rounds of test rows that are drawn, explained and measured."""
+
+import numpy as np
+import pandas as pd
+from models import MEMORY, STEP_SIZE, protection, train
+from protocol import PROTOCOLS, split
+from sklearn.metrics.pairwise import euclidean_distances
+
+from ctsk import ECCCoGenerator, GenericGenerator, REVISEGenerator
+from ctsk.metrics import implausibility, maximum_mean_discrepancy
+
+N_ROUNDS = 100
+ENERGIES = (0.1, 0.5, 1, 5, 10)
+T = 50
+# Probability at which a search stops; with protected features, where cost is measured.
+TAU, TAU_PROTECTED = 0.95, 0.5
+# Target rows that the discrepancy compares with, as in the authors' code.
+N_COMPARED = 100
+_N_FOR_MEDIAN = 1_000
+
+
+@MEMORY.cache
+def judge(
+    name,
+    seed,
+    variant,
+    *,
+    protected=False,
+    n_rounds=N_ROUNDS,
+    step_size=STEP_SIZE,
+    explainer="eccco",
+    part="test",
+    **parameters,
+):
+    """Measure the explanations of a model of `models.train`, round by round.
+
+    Parameters
+    ----------
+    name, seed, variant, step_size, **parameters
+        See `models.train`.
+    protected : bool or tuple
+        Features that are immutable in training and now; see `models.train`.
+    n_rounds : int
+    explainer : {"eccco", "generic", "revise"}
+        The search; ECCCo is five, one for each weight of the energy.
+    part : {"test", "train"}
+        Rows that are drawn, and compared with.
+
+    Returns
+    -------
+    rounds : DataFrame of n_rounds rows
+        "factual" and "target", the classes; "validity"; "IP", "IP* 0.5", "IP* 5.0",
+        "IP* median" and "cost", means over valid counterfactuals, then over searches.
+    """
+    # Constraints are nothing to conventional training: one model for all of them.
+    masked = protected if variant != "BL" else False
+    clf = train(name, seed, variant, protected=masked, step_size=step_size, **parameters)
+    data = split(name, seed)
+    X, y = getattr(data, part)
+    drawn = draw(clf, X, seed, n_rounds, PROTOCOLS[name].n_rows)
+    asked = [np.column_stack([rows, np.full(len(rows), target)]) for _, target, rows in drawn]
+    pairs, places = np.unique(np.concatenate(asked), axis=0, return_inverse=True)
+    places = np.split(places.ravel(), np.cumsum([len(part) for part in asked])[:-1])
+    observed = _Observed(clf.feature_space_.encode(X), y, seed)
+    searches = [
+        observed.measure(
+            clf.explain(
+                take(X, pairs[:, 0]),
+                clf.classes_[pairs[:, 1]],
+                generator=generator,
+                T=T,
+                tau=TAU_PROTECTED if protected else TAU,
+                mutability=protection(name, protected),
+                X_reference=data.train[0] if generator.learns else None,
+            )
+        )
+        for generator in _generators(explainer, step_size)
+    ]
+    return pd.DataFrame(
+        {
+            "factual": clf.classes_[factual],
+            "target": clf.classes_[target],
+            **_mean([search.of_round(place, clf.classes_[target]) for search in searches]),
+        }
+        for (factual, target, _), place in zip(drawn, places, strict=True)
+    )
+
+
+def _generators(explainer, step_size):
+    if explainer == "generic":
+        return [GenericGenerator(step_size=step_size, lambda_cost=0)]
+    if explainer == "revise":
+        return [REVISEGenerator(lambda_cost=0)]
+    return [
+        ECCCoGenerator(step_size=step_size, lambda_cost=0, lambda_energy=weight)
+        for weight in ENERGIES
+    ]
+
+
+def draw(clf, X, seed, n_rounds, n_rows):
+    """Draw, for each round, two classes and rows that the model predicts as the first.
+
+    The same seed draws the same classes, and the same places among the rows that qualify,
+    for every model.
+
+    Returns
+    -------
+    rounds : list of (int, int, ndarray of shape (n_rows,))
+        Factual class and target class, as positions in ``clf.classes_``, and rows of X.
+    """
+    rng = np.random.default_rng([seed, 1])
+    predictions = np.searchsorted(clf.classes_, clf.predict(X))
+    rounds = []
+    for _ in range(n_rounds):
+        factual, target = rng.permutation(len(clf.classes_))[:2]
+        shares = rng.random(n_rows)
+        rows = np.flatnonzero(predictions == factual)
+        drawn = rows[(shares * len(rows)).astype(int)] if len(rows) else rows
+        rounds.append((factual, target, drawn))
+    return rounds
+
+
+def take(X, rows):
+    """Return some rows of a table of either kind."""
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
+class _Observed:
+    """Test rows in module units, to compare counterfactuals with."""
+
+    def __init__(self, rows, y, seed):
+        rng = np.random.default_rng([seed, 2])
+        some = rows[rng.permutation(len(rows))[:_N_FOR_MEDIAN]]
+        distances = euclidean_distances(some)[np.triu_indices(len(some), k=1)]
+        self.length_scales = {"0.5": 0.5, "5.0": 5.0, "median": float(np.median(distances))}
+        self.by_class = {label: rows[y == label] for label in np.unique(y)}
+        self.compared = {
+            label: mine[rng.permutation(len(mine))[:N_COMPARED]]
+            for label, mine in self.by_class.items()
+        }
+
+    def measure(self, explanation):
+        """Return what is known of each counterfactual."""
+        rows = explanation.counterfactual_encoded
+        distances = np.full(len(rows), np.nan)
+        for label, mine in self.by_class.items():
+            found = explanation.valid & (explanation.target == label)
+            if found.any():
+                distances[found] = implausibility(rows[found], mine)
+        moves = np.abs(rows - explanation.factual_encoded).sum(axis=1)
+        return _Search(rows, explanation.valid, distances, moves, self)
+
+
+class _Search:
+    """The outcome of one search for all rows that any round draws."""
+
+    def __init__(self, rows, valid, distances, moves, observed):
+        self.rows, self.valid, self.distances, self.moves = rows, valid, distances, moves
+        self.observed = observed
+
+    def of_round(self, place, target):
+        """Return the measures of one round."""
+        valid = place[self.valid[place]]
+        known = {"validity": self.valid[place].mean() if len(place) else np.nan}
+        if len(valid):
+            known |= {"IP": self.distances[valid].mean(), "cost": self.moves[valid].mean()}
+        if len(valid) > 1:
+            compared = self.observed.compared[target]
+            for title, length_scale in self.observed.length_scales.items():
+                mmd = maximum_mean_discrepancy(
+                    self.rows[valid], compared, length_scale=length_scale
+                )
+                known[f"IP* {title}"] = max(mmd, 0.0)
+        return known
+
+
+def _mean(measures):
+    """Average what several searches measured, over those that found anything."""
+    return pd.DataFrame(measures).mean().to_dict()

@@ -1,0 +1,26 @@
+"""Can counterfactual training come late?
+
+Counterfactual training throughout (CT), after half of the epochs (burn-in), and as half as
+many further epochs for a conventionally trained model (fine-tuned), measured as in
+``baselines.py``::
+
+    python benchmarks/paper/schedule.py
+"""
+
+from functools import partial
+
+from experiment import averages, main
+from portrait import QUANTITIES, reductions
+from protocol import SYNTHETIC, TABULAR
+
+MODELS = ("BL", "CT", "burn-in", "fine-tuned")
+
+
+def outcome(name, seed, n_rounds, step_size):
+    """Return a record for each model."""
+    return reductions(name, seed, MODELS, n_rounds, step_size)
+
+
+if __name__ == "__main__":
+    table = partial(averages, keys=["model"], quantities=QUANTITIES)
+    main("schedule", __doc__, outcome, table, data=[*SYNTHETIC, *TABULAR], keys=["model"])

@@ -1,0 +1,49 @@
+"""Do counterfactuals outlive the model that they were made for?
+
+The share of five refits, each on a bootstrap sample and from other weights, that predict a
+valid counterfactual as its target, too: conventional training (BL), counterfactual training
+(CT), and the counterfactuals of each judged by refits of its own kind::
+
+    python benchmarks/paper/stability.py
+"""
+
+from functools import partial
+
+import numpy as np
+from experiment import averages, main
+from models import train
+from protocol import SYNTHETIC, split
+from rounds import TAU, T, take
+
+from ctsk import ECCCoGenerator
+from ctsk.metrics import cost, stability
+
+N_REFITS, N_EXPLAINED = 5, 300
+DATA = (*SYNTHETIC, "california_housing", "credit_default", "gmsc")
+
+
+def outcome(name, seed, n_rounds, step_size):
+    """Refit both models of one data set."""
+    data = split(name, seed)
+    X, _ = data.test
+    some = take(X, np.random.default_rng([seed, 4]).permutation(len(X))[:N_EXPLAINED])
+    generator = ECCCoGenerator(step_size=step_size, lambda_cost=0)
+    records = []
+    for model in ("BL", "CT"):
+        clf = train(name, seed, model, step_size=step_size)
+        explanation = clf.explain(some, generator=generator, T=T, tau=TAU)
+        shares = stability(clf, explanation, *data.train, n_refits=N_REFITS, random_state=seed)
+        records.append(
+            {
+                "model": model,
+                "stability": np.nanmean(shares),
+                "cost": cost(explanation)[explanation.valid].mean(),
+                "validity": explanation.valid.mean(),
+            }
+        )
+    return records
+
+
+if __name__ == "__main__":
+    table = partial(averages, keys=["model"], quantities=["stability", "cost", "validity"])
+    main("stability", __doc__, outcome, table, data=DATA, keys=["model"])
