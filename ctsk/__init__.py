@@ -4,7 +4,7 @@ Classifiers that are held accountable, while they train, for the counterfactual
 explanations they will give.
 """
 
-from ctsk import exceptions, generators, metrics, model_selection, plotting
+from ctsk import datasets, exceptions, generators, metrics, model_selection, plotting
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._explain import explain
 from ctsk._explanation import Explanation
@@ -19,6 +19,7 @@ __all__ = [
     "Explanation",
     "GenericGenerator",
     "REVISEGenerator",
+    "datasets",
     "exceptions",
     "explain",
     "generators",

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 
 from ctsk import CounterfactualTrainedClassifier
 from ctsk._constraints import Constraints
+from ctsk._threads import one_thread_if_small
 
 # Radius of the attacks that adversarial training withstands: the largest of Figure 5.
 EPSILON = 0.1
@@ -36,13 +37,14 @@ class RivalClassifier(CounterfactualTrainedClassifier):
         self._random = torch.Generator().manual_seed(self.random_state)
         module = self.net_.module_
         adam = torch.optim.Adam(module.parameters(), lr=self.lr)
-        for _ in range(epochs - 1):
-            seen, asked = self.rows_of_epoch(X, rows, labels)
-            order = torch.randperm(len(seen), generator=self._random)
-            for batch in order.split(self.batch_size):
-                adam.zero_grad()
-                self.loss(module, seen[batch], asked[batch]).backward()
-                adam.step()
+        with one_thread_if_small(module, self.batch_size):
+            for _ in range(epochs - 1):
+                seen, asked = self.rows_of_epoch(X, rows, labels)
+                order = torch.randperm(len(seen), generator=self._random)
+                for batch in order.split(self.batch_size):
+                    adam.zero_grad()
+                    self.loss(module, seen[batch], asked[batch]).backward()
+                    adam.step()
         del self._random
         return self
 

@@ -1,0 +1,33 @@
+"""Data sets for counterfactual explanations, real and drawn."""
+
+from ctsk.datasets._adult import fetch_adult
+from ctsk.datasets._california_housing import fetch_california_housing
+from ctsk.datasets._compas import fetch_compas
+from ctsk.datasets._credit_default import fetch_credit_default
+from ctsk.datasets._german_credit import fetch_german_credit
+from ctsk.datasets._gmsc import fetch_gmsc
+from ctsk.datasets._heloc import fetch_heloc
+from ctsk.datasets._mnist import fetch_mnist
+from ctsk.datasets._synthetic import (
+    make_circles_like,
+    make_linearly_separable,
+    make_loan,
+    make_moons_like,
+    make_overlapping,
+)
+
+__all__ = [
+    "fetch_adult",
+    "fetch_california_housing",
+    "fetch_compas",
+    "fetch_credit_default",
+    "fetch_german_credit",
+    "fetch_gmsc",
+    "fetch_heloc",
+    "fetch_mnist",
+    "make_circles_like",
+    "make_linearly_separable",
+    "make_loan",
+    "make_moons_like",
+    "make_overlapping",
+]

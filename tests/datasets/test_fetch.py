@@ -1,0 +1,240 @@
+"""The real data sets, as users get them."""
+
+import functools
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctsk import CounterfactualTrainedClassifier, datasets
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("CTSK_DATA_HOME") is None,
+    reason="CTSK_DATA_HOME names no folder of data sets",
+)
+# Rows of class 0 and 1, and what dropping rows with missing values leaves of them.
+COUNTS = {
+    "adult": ((24_720, 7_841), (22_654, 7_508)),
+    "california_housing": ((10_323, 10_317), (10_323, 10_317)),
+    "compas": ((3_363, 2_809), (3_363, 2_809)),
+    "credit_default": ((23_364, 6_636), (23_364, 6_636)),
+    "german_credit": ((300, 700), (300, 700)),
+    "gmsc": ((139_974, 10_026), (111_912, 8_357)),
+    "heloc": ((5_136, 4_735), (1_560, 942)),
+}
+GOOD = {"adult": 1, "california_housing": 1, "german_credit": 1, "heloc": 1}
+each = pytest.mark.parametrize("name", COUNTS)
+
+
+@functools.cache
+def loaded(name, **options):
+    """Do not change: shared by all tests."""
+    return getattr(datasets, f"fetch_{name}")(download_if_missing=False, **options)
+
+
+def balanced(name, **options):
+    return loaded(name, drop_missing=True, balance=True, random_state=0, **options)
+
+
+@each
+def test_rows_are_counted_as_published(name):
+    whole, complete = COUNTS[name]
+    assert tuple(loaded(name).target.value_counts().sort_index()) == whole
+    data = loaded(name, drop_missing=True)
+    assert tuple(data.target.value_counts().sort_index()) == complete
+    assert not data.data.isna().any(axis=None)
+    assert tuple(balanced(name).target.value_counts()) == (min(complete),) * 2
+
+
+@each
+def test_columns_are_numbers_or_categories(name):
+    data = loaded(name)
+    kinds = data.data.dtypes.astype(str)
+    assert set(kinds[data.categorical_features]) <= {"category"}
+    assert set(kinds.drop(data.categorical_features)) <= {"int64", "float64"}
+    assert list(data.data) == data.feature_names
+    assert data.favourable == GOOD.get(name, 0)
+    gaps = data.data.columns[data.data.isna().any()]
+    assert "int64" not in set(kinds[gaps])
+
+
+@each
+def test_every_value_lies_in_its_domain(name):
+    data = loaded(name)
+    for feature, entry in data.domain.items():
+        column = data.data[feature].dropna()
+        if feature in data.categorical_features:
+            assert set(entry) <= set(column.cat.categories)
+            continue
+        low, high = entry
+        assert low is None or column.min() >= low, feature
+        assert high is None or column.max() <= high, feature
+
+
+@each
+@pytest.mark.parametrize("as_frame", [True, False])
+def test_classifier_takes_the_constraints_as_they_are_and_keeps_them(name, as_frame):
+    data = balanced(name, as_frame=as_frame)
+    rows = np.random.default_rng(0).choice(len(data.data), 300, replace=False)
+    X, y = (part.iloc[rows] if as_frame else part[rows] for part in (data.data, data.target))
+    clf = CounterfactualTrainedClassifier(
+        mutability=data.mutability,
+        domain=data.domain,
+        categorical_features="from_dtype" if as_frame else data.categorical_features,
+        max_epochs=1,
+        n_counterfactuals=100,
+        random_state=0,
+    ).fit(X, y)
+    before = X[:10]
+    after = clf.explain(before, T=20).counterfactual
+    before, after = (positions(table, as_frame) for table in (before, after))
+    names = data.feature_names if as_frame else range(len(data.feature_names))
+    for column, feature in enumerate(names):
+        moves = after[:, column] - before[:, column]
+        word = data.mutability.get(feature, "both")
+        assert word not in ("none", "increase") or (moves >= 0).all()
+        assert word not in ("none", "decrease") or (moves <= 0).all()
+        if feature in data.domain and feature not in data.categorical_features:
+            low, high = data.domain[feature]
+            moved = after[moves != 0, column]
+            assert low is None or (moved >= low).all()
+            assert high is None or (moved <= high).all()
+
+
+def positions(table, as_frame):
+    if not as_frame:
+        return np.asarray(table)
+    return np.column_stack(
+        [column.cat.codes if hasattr(column, "cat") else column for _, column in table.items()]
+    ).astype(float)
+
+
+@each
+def test_arrays_say_the_same_as_frames(name):
+    data, arrays = loaded(name), loaded(name, as_frame=False)
+    frame = pd.DataFrame(arrays.data, columns=data.feature_names)
+    for position, labels in arrays.categories.items():
+        feature = data.feature_names[position]
+        frame[feature] = pd.Categorical.from_codes(
+            frame[feature].fillna(-1).astype(int), labels, ordered=data.data[feature].cat.ordered
+        )
+    pd.testing.assert_frame_equal(frame.astype(data.data.dtypes), data.data)
+    np.testing.assert_array_equal(arrays.target, data.target)
+
+
+def test_education_of_adults_is_ordered_by_its_number():
+    X = loaded("adult").data
+    assert X["education"].cat.ordered
+    np.testing.assert_array_equal(X["education"].cat.codes + 1, X["education_num"])
+
+
+def test_missing_values_of_adults_are_where_they_were():
+    gaps = loaded("adult").data.isna().sum()
+    assert gaps[gaps > 0].to_dict() == {
+        "workclass": 1_836,
+        "occupation": 1_843,
+        "native_country": 583,
+    }
+
+
+def test_classifier_takes_missing_categories_of_adults():
+    data = loaded("adult")
+    X, y = data.data[:400], data.target[:400]
+    clf = CounterfactualTrainedClassifier(
+        mutability=data.mutability, domain=data.domain, max_epochs=1, random_state=0
+    ).fit(X, y)
+    found = clf.explain(X[X.isna().any(axis=1)][:5], T=5).counterfactual
+    assert len(found) == 5
+
+
+def test_unexplained_education_of_credit_card_clients_cannot_be_reached():
+    data = loaded("credit_default")
+    categories = data.data["education"].cat.categories.tolist()
+    assert categories[-3:] == data.domain["education"]
+    assert data.data["education"].value_counts()["unexplained (5)"] == 280
+    assert data.data["sex"].value_counts().to_dict() == {"female": 18_112, "male": 11_888}
+
+
+def test_value_of_houses_is_kept_beside_the_class():
+    data = loaded("california_housing")
+    value = data.median_house_value
+    assert value.median() == 1.797
+    np.testing.assert_array_equal(value > 1.797, data.target)
+    # To the last digit, as scikit-learn computes them.
+    assert data.data["ave_rooms"][0] == 880 / 126
+    arrays = loaded("california_housing", as_frame=False)
+    np.testing.assert_array_equal(arrays.median_house_value, value)
+
+
+def test_codes_of_heloc_are_counted_as_published():
+    data = loaded("heloc")
+    counts = data.codes.apply(lambda column: column.value_counts()).T
+    assert counts.loc["external_risk_estimate", "no bureau record"] == 10
+    assert counts.loc["m_since_most_recent_delq", "condition not met"] == 4_664
+    assert counts.loc["net_fraction_install_burden", "no usable trades or inquiries"] == 3_419
+    numbers = data.data.columns.drop(data.categorical_features)
+    assert (data.data[numbers].isna() == data.codes[numbers].notna()).all(axis=None)
+    assert (data.data[numbers].min() >= 0).all()
+
+
+def test_heloc_with_its_gaps_filled_is_explained():
+    data = loaded("heloc")
+    X, y = data.data[:300], data.target[:300]
+    X = X.fillna(X.median(numeric_only=True))
+    clf = CounterfactualTrainedClassifier(
+        mutability=data.mutability, domain=data.domain, max_epochs=1, random_state=0
+    ).fit(X, y)
+    assert len(clf.explain(X[:5], T=5)) == 5
+
+
+def test_nobody_in_compas_is_given_a_way_out():
+    data = loaded("compas")
+    assert set(data.mutability.values()) == {"none"}
+    assert set(data.mutability) == set(data.feature_names)
+
+
+@pytest.mark.parametrize("name", [*COUNTS, "mnist"])
+@pytest.mark.parametrize("option", ["as_frame", "return_X_y", "download_if_missing"])
+def test_wrong_option_is_refused_by_name(name, option):
+    with pytest.raises(ValueError, match=f"'{option}' parameter of fetch_{name}"):
+        getattr(datasets, f"fetch_{name}")(**{option: "yes"})
+
+
+def test_digits_are_counted_as_published_and_scaled():
+    data = loaded("mnist")
+    assert data.data.shape == (60_000, 784)
+    assert data.data.dtype == np.float32
+    assert (data.data.min(), data.data.max()) == (-1, 1)
+    assert np.bincount(data.target)[:3].tolist() == [5_923, 6_742, 5_958]
+    assert data.images.shape == (60_000, 28, 28)
+    assert np.shares_memory(data.images, data.data)
+    assert data.mutability is None
+
+
+def test_unscaled_digits_are_bytes_and_come_as_frames():
+    data = loaded("mnist", subset="test", scale=False, as_frame=True)
+    assert data.data.shape == (10_000, 784)
+    assert set(data.data.dtypes) == {np.dtype("uint8")}
+    assert list(data.data)[:2] == ["pixel_0", "pixel_1"]
+    assert data.target.value_counts().sort_index().tolist()[:3] == [980, 1_135, 1_032]
+    assert list(data.frame)[-1] == "target"
+    assert data.domain == [(0, 255)] * 784
+    scaled = loaded("mnist", subset="test")
+    np.testing.assert_array_equal(data.images, np.round((scaled.images + 1) * 127.5))
+
+
+def test_classifier_takes_the_domain_of_pixels():
+    data = loaded("mnist", subset="test")
+    X, y = data.data[:200], data.target[:200]
+    clf = CounterfactualTrainedClassifier(
+        domain=data.domain,
+        mutability=data.mutability,
+        standardize=False,
+        max_epochs=1,
+        n_counterfactuals=20,
+        random_state=0,
+    ).fit(X, y)
+    found = clf.explain(X[:3], T=5).counterfactual
+    assert found.min() >= -1
+    assert found.max() <= 1
