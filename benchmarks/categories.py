@@ -1,23 +1,19 @@
 """Does the search flip categories, and how long does Adult take from its raw columns?
 
-Reads ``adult.csv.gz`` from the folder named by ``CTSK_DATA_HOME``, trains on all 32,561
-rows (age, race, sex and native country immutable), explains all of them, and prints the
-time of both. Then, for 5,000 rows and the same model, the share of the valid
-counterfactuals that change a category: as searched here, on the simplex over the
+Trains on all 32,561 rows of Adult (age, race, sex and native country immutable), explains
+all of them, and prints the time of both. Then, for 5,000 rows and the same model, the share
+of the valid counterfactuals that change a category: as searched here, on the simplex over the
 categories, and when every step is hardened to one category::
 
     python benchmarks/categories.py
 """
 
-import os
 import time
-from pathlib import Path
 from unittest import mock
-
-import pandas as pd
 
 from ctsk import CounterfactualTrainedClassifier
 from ctsk._groups import OneHotGroups
+from ctsk.datasets import fetch_adult
 
 IMMUTABLE = ["age", "race", "sex", "native_country"]
 project = OneHotGroups.project
@@ -42,8 +38,7 @@ def report(way, clf, X):
 
 
 def main():
-    X = pd.read_csv(Path(os.environ["CTSK_DATA_HOME"]) / "adult.csv.gz")
-    y = X.pop("target")
+    X, y = fetch_adult(return_X_y=True)
     clf = CounterfactualTrainedClassifier(
         mutability=dict.fromkeys(IMMUTABLE, "none"),
         n_counterfactuals=5_000,

@@ -1,7 +1,6 @@
 """Several ways out, and short ones: what do alternatives and the sparse pass bring?
 
-On California housing and Adult (``california_housing.csv.gz`` and ``adult.csv.gz`` in the
-folder named by ``CTSK_DATA_HOME``), for a conventional and a counterfactually trained
+On California housing and Adult, for a conventional and a counterfactually trained
 model and each generator, explains held-out rows and prints
 
 - one counterfactual per row, dense and sparse: the share of valid and mature rows, the
@@ -18,12 +17,9 @@ model and each generator, explains held-out rows and prints
 
 import argparse
 import itertools
-import os
 import time
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
@@ -34,8 +30,10 @@ from ctsk import (
     GenericGenerator,
     REVISEGenerator,
 )
+from ctsk.datasets import fetch_adult, fetch_california_housing
 from ctsk.metrics import cost
 
+FETCH = {"california_housing": fetch_california_housing, "adult": fetch_adult}
 DATA = {
     "california_housing": {"mutability": {"longitude": "none", "latitude": "none"}},
     "adult": {"mutability": {"age": "none", "sex": "none", "race": "none"}},
@@ -64,9 +62,7 @@ class Restarted(GenericGenerator):
 
 
 def load(name, n_rows):
-    X = pd.read_csv(Path(os.environ["CTSK_DATA_HOME"]) / f"{name}.csv.gz")
-    y = X.pop(X.columns[-1])
-    y = y if name == "adult" else y > y.median()
+    X, y = FETCH[name](return_X_y=True)
     return train_test_split(X, y, test_size=n_rows, stratify=y, random_state=0)
 
 
