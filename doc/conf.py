@@ -1,6 +1,14 @@
 """Configuration of the documentation."""
 
+import sys
+from pathlib import Path
+
 import ctsk
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks" / "paper"))
+import page  # noqa: E402
+
+page.write(Path(__file__).parent)
 
 project = "ctsk"
 author = "The ctsk developers"

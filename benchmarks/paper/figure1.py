@@ -16,7 +16,7 @@ from experiment import RESULTS, averages, main
 from models import train
 from protocol import split
 
-TAUS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+TAUS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 # The proposition is about the divergence.
 WAYS = {
     "masked": ("CD", {"protected": True}),

@@ -1,6 +1,6 @@
 """Do counterfactuals outlive the model that they were made for?
 
-The share of five refits, each on a bootstrap sample and from other weights, that predict a
+The share of three refits, each on a bootstrap sample and from other weights, that predict a
 valid counterfactual as its target, too: conventional training (BL), counterfactual training
 (CT), and the counterfactuals of each judged by refits of its own kind::
 
@@ -18,7 +18,7 @@ from rounds import TAU, T, take
 from ctsk import ECCCoGenerator
 from ctsk.metrics import cost, stability
 
-N_REFITS, N_EXPLAINED = 5, 300
+N_REFITS, N_EXPLAINED = 3, 300
 DATA = (*SYNTHETIC, "california_housing", "credit_default", "gmsc")
 
 

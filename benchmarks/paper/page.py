@@ -1,0 +1,197 @@
+"""The results page of the documentation, from the tables of ``results/``.
+
+The documentation's build calls `write`; every figure of the page is read from a table or
+computed from one::
+
+    python benchmarks/paper/page.py doc
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import page_figures
+import pandas as pd
+import published
+
+RESULTS = Path(__file__).parent / "results"
+TEXT = Path(__file__).parent / "page.rst"
+IMAGES = "results_images"
+# Which of our length scales the authors' code used.
+AUTHORS = {"IP": "IP", "IP* 5.0": "IP*", "cost": "cost"}
+
+
+def write(folder):
+    """Write ``results.rst`` and its images into a folder."""
+    images = Path(folder) / IMAGES
+    images.mkdir(exist_ok=True)
+    for image in RESULTS.glob("*.png"):
+        shutil.copy(image, images)
+    page_figures.draw_all(RESULTS, images)
+    text = TEXT.read_text()
+    for name, part in PARTS.items():
+        if f"|{name}|" not in text:
+            raise ValueError(f"{TEXT.name} has no place for {name}")
+        text = text.replace(f"|{name}|", part())
+    (Path(folder) / "results.rst").write_text(text)
+
+
+def read(name):
+    """Return a table."""
+    return pd.read_csv(RESULTS / f"{name}.csv", keep_default_na=True)
+
+
+def directive(frame):
+    """Return a DataFrame as a table of reStructuredText."""
+    lines = [
+        ", ".join(f'"{cell}"' for cell in line) for line in [frame.columns, *frame.to_numpy()]
+    ]
+    head, *body = lines
+    return "\n".join([".. csv-table::", f"   :header: {head}", "", *(f"   {line}" for line in body)])
+
+
+def number(value, digits=2):
+    """Return a number as text; a dash where there is none."""
+    return "–" if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def spread(line, digits=1):
+    """Return mean and 95 % interval over seeds as text."""
+    mean = number(line["mean"], digits)
+    if pd.isna(line["from"]):
+        return mean
+    return f"{mean} [{number(line['from'], digits)}, {number(line['to'], digits)}]"
+
+
+def wide(frame, rows, columns, quantity=None, digits=1, cell=spread):
+    """Return a table with a column for each value of `columns`."""
+    if quantity is not None:
+        frame = frame[frame["quantity"] == quantity]
+    rows = [rows] if isinstance(rows, str) else rows
+    cells = frame.assign(cell=[cell(line, digits) for _, line in frame.iterrows()])
+    order = list(dict.fromkeys(cells[columns]))
+    index = cells[rows].drop_duplicates()
+    pivoted = cells.set_index([*rows, columns])["cell"].unstack().reindex(columns=order)
+    return index.merge(pivoted.reset_index(), on=rows).fillna("–")
+
+
+def table_1(suffix=""):
+    """Return Table I, published figures beside ours."""
+    told = read(f"table1{suffix}")
+    told["published"] = [
+        f"{line['published']:.2f} ± {line['+-']:.2f}{line['star']}"
+        for _, line in told.fillna({"star": ""}).iterrows()
+    ]
+    told["ours"] = [spread(line) for _, line in told.iterrows()]
+    told["± rounds"] = told["error"].map(lambda value: number(value, 1))
+    told = told[told["measure"].isin(AUTHORS)]
+    columns = ["data", "measure", "published", "ours", "± rounds", "stars", "sign"]
+    return directive(told[columns].fillna(""))
+
+
+def length_scales():
+    """Return IP* by length scale."""
+    told = read("table1")
+    told = told[told["measure"].str.startswith("IP*")]
+    return directive(wide(told, "data", "measure"))
+
+
+def signs(suffix=""):
+    """Say on how many of the starred figures our mean has the published sign."""
+    told = read(f"table1{suffix}")
+    lines = []
+    for measure, name in AUTHORS.items():
+        starred = told[(told["measure"] == measure) & (told["star"] == "*")]
+        agree = np.sign(starred["mean"]) == np.sign(starred["published"])
+        against = [
+            f"{line['data']} ({spread(line)})" for _, line in starred[~agree].iterrows()
+        ]
+        lines.append(
+            f"- {name}: the published sign on {agree.sum()} of the {len(starred)} starred sets"
+            + (f"; not on {', '.join(against)}." if against else ".")
+        )
+    return "\n".join(lines)
+
+
+def table_2():
+    """Return Table II."""
+    told = read("table2")
+    told["difference"] = [
+        f"{line['difference']:+.3f} [{line['from']:+.3f}, {line['to']:+.3f}]"
+        for _, line in told.iterrows()
+    ]
+    told = told.drop(columns=["from", "to"])
+    floats = told.select_dtypes("number").columns
+    return directive(told.assign(**{c: told[c].map(number) for c in floats}))
+
+
+def sensitivity():
+    """Say where protection lowered the share of the protected feature."""
+    told = read("table2")
+    lower = told[told["to"] < 0]["data"].tolist()
+    higher = told[told["from"] > 0]["data"].tolist()
+    other = [data for data in told["data"] if data not in lower + higher]
+    return (
+        f"Its share is lower than under conventional training on {listed(lower)}; higher on "
+        f"{listed(higher)}; the interval over seeds holds zero on {listed(other)}."
+    )
+
+
+def listed(names):
+    """Return names as text."""
+    return ", ".join(names) if names else "none"
+
+
+def table_3():
+    """Return Table III, published figures in parentheses."""
+    told = read("table3")
+    cell = lambda line, digits: f"{line['mean']:.2f} ({line['published']:.2f})"  # noqa: E731
+    return directive(wide(told, "data", "model", cell=cell))
+
+
+def portraits(name):
+    """Return a table of accuracy and reductions by model."""
+    told = read(name)
+    kept = {
+        "accuracy": 3,
+        "robust": 3,
+        "validity": 2,
+        "IP reduction": 1,
+        "IP* 5.0 reduction": 1,
+    }
+    told = told[told["quantity"].isin(kept)]
+    cell = lambda line, _: number(line["mean"], kept[line["quantity"]])  # noqa: E731
+    return directive(wide(told, ["data", "model"], "quantity", cell=cell))
+
+
+def simple(name, rows, columns, quantity=None, digits=1):
+    """Return what makes a table of one quantity."""
+    return lambda: directive(wide(read(name), rows, columns, quantity, digits))
+
+
+PARTS = {
+    "signs": signs,
+    "table 1": table_1,
+    "length scales": length_scales,
+    "signs printed step": lambda: signs("_step_0.25"),
+    "table 1 printed step": lambda: table_1("_step_0.25"),
+    "table 2": table_2,
+    "sensitivity": sensitivity,
+    "table 3": table_3,
+    "figure 3": simple("figure3", ["constraint", "model"], "quantity", digits=2),
+    "overhead": simple("overhead", "data", "model"),
+    "baselines": lambda: portraits("baselines"),
+    "schedule": lambda: portraits("schedule"),
+    "attacks": simple("attacks", ["data", "model"], "quantity", digits=3),
+    "stability": simple("stability", ["data", "model"], "quantity", digits=2),
+    "explainers": simple("explainers", ["data", "explainer"], "measure", "reduction"),
+    "generators": simple("generators", ["data", "model"], "quantity", digits=2),
+    "masking": simple("masking", ["data", "protected", "model"], "quantity", digits=2),
+    "classes": simple("classes", ["data", "class"], "quantity"),
+    "burden": simple("burden", ["model", "group"], "quantity", digits=2),
+}
+
+
+if __name__ == "__main__":
+    write(sys.argv[1])

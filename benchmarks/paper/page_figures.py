@@ -1,0 +1,126 @@
+"""The figures of the results page that are drawn from tables."""
+
+import math
+
+import pandas as pd
+
+COLOURS = {
+    "BL": "0.4",
+    "CT": "tab:blue",
+    "AR": "tab:orange",
+    "CD": "tab:green",
+    "masked": "tab:blue",
+    "not masked": "tab:red",
+    "conventional": "0.4",
+}
+LINES = {"fgsm": "--", "pgd": "-"}
+
+
+def draw_all(results, images):
+    """Draw each figure from its table in one folder into another."""
+    import matplotlib.pyplot as plt
+
+    for name, draw in DRAWN.items():
+        figure = draw(pd.read_csv(results / f"{name}.csv"))
+        figure.savefig(images / f"{name}.png", dpi=90)
+        plt.close(figure)
+
+
+def panels(names, n_columns, height):
+    """Return a figure with a panel for each name, and the panels."""
+    import matplotlib.pyplot as plt
+
+    n_rows = math.ceil(len(names) / n_columns)
+    figure, axes = plt.subplots(
+        n_rows, n_columns, figsize=(10, height * n_rows), layout="constrained", squeeze=False
+    )
+    for axis in axes.flat[len(names) :]:
+        axis.set_visible(False)
+    for axis, name in zip(axes.flat, names, strict=False):
+        axis.set_title(name, size=10)
+    return figure, dict(zip(names, axes.flat, strict=False))
+
+
+def accuracy_under_attack(told):
+    """Draw Figure 5."""
+    figure, axes = panels(list(dict.fromkeys(told["data"])), 3, 2.4)
+    for (data, attack, model), runs in told.groupby(["data", "attack", "model"], sort=False):
+        label = model if attack == "pgd" else None
+        axes[data].plot(
+            runs["epsilon"], runs["mean"], LINES[attack], color=COLOURS[model], label=label
+        )
+    first, *_ = axes.values()
+    first.legend(fontsize=8)
+    for axis in axes.values():
+        axis.set_xlabel("epsilon")
+        axis.set_ylabel("accuracy")
+    return figure
+
+
+def ablation(told):
+    """Draw Figure 6."""
+    measures = [measure for measure in dict.fromkeys(told["measure"]) if measure != "IP* 0.5"]
+    figure, axes = panels(measures, 1, 2.4)
+    order = list(dict.fromkeys(told["data"]))
+    for place, model in enumerate(("AR", "CD", "CT")):
+        for measure in measures:
+            runs = told[(told["model"] == model) & (told["measure"] == measure)]
+            where = [order.index(data) + 0.27 * (place - 1) for data in runs["data"]]
+            axes[measure].bar(
+                where, runs["mean"], 0.25, yerr=runs["sd"], color=COLOURS[model], label=model
+            )
+    for axis in axes.values():
+        axis.axhline(0, color="k", lw=0.6)
+        axis.set_xticks(range(len(order)), order, size=8)
+        axis.set_ylabel("reduction, %")
+        axis.set_ylim(-120, 105)
+    axes[measures[0]].legend(fontsize=8, ncols=3)
+    return figure
+
+
+def maturity(told):
+    """Draw the share of mature counterfactuals by epoch."""
+    told = told[told["quantity"] == "mature"]
+    figure, axes = panels(list(dict.fromkeys(told["data"])), 4, 2.2)
+    for (data, model), runs in told.groupby(["data", "model"], sort=False):
+        axes[data].plot(runs["epoch"], runs["mean"], color=COLOURS[model], label=model)
+        axes[data].fill_between(
+            runs["epoch"],
+            runs["mean"] - runs["sd"],
+            runs["mean"] + runs["sd"],
+            color=COLOURS[model],
+            alpha=0.2,
+        )
+        axes[data].set_ylim(-0.03, 1.03)
+    first, *_ = axes.values()
+    first.legend(fontsize=8)
+    return figure
+
+
+def grids(told):
+    """Draw the reduction of IP by setting, for each generator."""
+    settings = list(dict.fromkeys(told["setting"]))
+    figure, axes = panels(settings, 3, 2.2)
+    colours = {"eccco": "tab:blue", "generic": "tab:orange", "revise": "tab:green"}
+    for (setting, generator), runs in told.groupby(["setting", "generator"], sort=False):
+        means = runs.groupby("value")["mean"].mean()
+        axes[setting].plot(
+            [f"{value:g}" for value in means.index],
+            means,
+            "o-",
+            color=colours[generator],
+            label=generator,
+        )
+        axes[setting].axhline(0, color="k", lw=0.6)
+    first, *_ = axes.values()
+    first.legend(fontsize=8)
+    first.set_ylabel("reduction of IP, %")
+    return figure
+
+
+DRAWN = {
+    "figure5": accuracy_under_attack,
+    "figure6": ablation,
+    "maturity": maturity,
+    "grids": grids,
+}
