@@ -9,20 +9,16 @@ ensembles, recourse-aware training (Ross et al., 2021) and CounterNet would find
     python benchmarks/paper/baselines.py
 """
 
-from functools import partial
-
-from experiment import averages, main
-from portrait import QUANTITIES, reductions
-from protocol import SYNTHETIC, TABULAR
+from experiment import main
+from portrait import QUANTITIES, portraits
 
 MODELS = ("BL", "CT", "PGD", "TRADES", "JEM", "augmented")
 
 
 def outcome(name, seed, n_rounds, step_size):
     """Return a record for each model."""
-    return reductions(name, seed, MODELS, n_rounds, step_size)
+    return portraits(name, seed, MODELS, n_rounds, step_size)
 
 
 if __name__ == "__main__":
-    table = partial(averages, keys=["model"], quantities=QUANTITIES)
-    main("baselines", __doc__, outcome, table, data=[*SYNTHETIC, *TABULAR], keys=["model"])
+    main("baselines", keys=["model"], quantities=QUANTITIES)

@@ -7,12 +7,10 @@ class by both models::
     python benchmarks/paper/classes.py --dataset mnist --seed 0 1 2
 """
 
-from functools import partial
-
-from experiment import averages, compare, main
+from experiment import main
 from models import train
-from protocol import SYNTHETIC, TABULAR, split
-from rounds import judge
+from protocol import split
+from rounds import compare, judge
 from sklearn.metrics import recall_score
 
 
@@ -41,5 +39,4 @@ def outcome(name, seed, n_rounds, step_size):
 
 if __name__ == "__main__":
     quantities = ["IP reduction", "IP* 5.0 reduction", "recall BL", "recall CT"]
-    table = partial(averages, keys=["class"], quantities=quantities)
-    main("classes", __doc__, outcome, table, data=[*SYNTHETIC, *TABULAR], keys=["class"])
+    main("classes", keys=["class"], quantities=quantities)

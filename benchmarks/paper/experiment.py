@@ -1,6 +1,7 @@
 """What every question of this folder shares: its command line, its workers, its tables."""
 
 import argparse
+import importlib
 import sys
 import time
 from itertools import product
@@ -10,40 +11,50 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from models import MEMORY, STEP_SIZE
-from protocol import PROTOCOLS, split
+from protocol import PROTOCOLS, SYNTHETIC, TABULAR, split
 from rounds import N_ROUNDS
 from scipy import stats
 
 RESULTS = Path(__file__).parent / "results"
+_SPREAD = ("sd", "from", "to")
 
 
-def main(question, description, outcome, table, *, data, keys, parts=((),), n_seeds=5, n_jobs=2):
+def main(
+    question,
+    *,
+    data=(*SYNTHETIC, *TABULAR),
+    others=("mnist",),
+    keys,
+    quantities=None,
+    parts=((),),
+    n_seeds=5,
+    n_jobs=2,
+):
     """Run a question's command.
 
     Parameters
     ----------
     question : str
-        The name of its files.
-    description : str
-        The docstring of its module.
-    outcome : callable
-        From a data set's name, a seed, the number of rounds, the search step and a part to a
-        list of dicts: what was found, by `keys`.
-    table : callable
-        From what was found for all data sets and seeds, a DataFrame, to the final table.
-    data : iterable of str
-        Data sets if the command names none.
+        The name of its module. Its function `outcome` leads from a data set's name, a seed,
+        the number of rounds, the search step and a part to a list of dicts: what was found.
+    data, others : iterable of str
+        Data sets if the command names none, and others that it may name.
     keys : list of str
-        Columns that, with data, seed and step, tell the outcomes apart.
+        Columns that, with data, seed, step and rounds, tell the outcomes apart.
+    quantities : list of str, default=None
+        Columns that the final table averages over seeds; None leaves it to the module's
+        function `table`, from what was found, a DataFrame, and a suffix for the names of
+        files, to a DataFrame.
     parts : iterable of tuple
         Further arguments of `outcome`; a task for each.
     n_seeds, n_jobs : int
         Seeds and jobs if the command names none.
     """
+    module = importlib.import_module(question)
     parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--dataset", nargs="+", choices=list(PROTOCOLS), default=list(data))
+    parser.add_argument("--dataset", nargs="+", choices=[*data, *others], default=list(data))
     parser.add_argument("--seed", nargs="+", type=int, default=list(range(n_seeds)))
     parser.add_argument("--rounds", type=int, default=N_ROUNDS)
     parser.add_argument("--step-size", type=float, default=STEP_SIZE)
@@ -52,31 +63,33 @@ def main(question, description, outcome, table, *, data, keys, parts=((),), n_se
     args = parser.parse_args()
     if args.fresh:
         MEMORY.clear(warn=False)
-    tasks = list(product(args.dataset, args.seed, parts))
     for name in args.dataset:
         print(f"{PROTOCOLS[name].title}: {split(name, args.seed[0])} rows", file=sys.stderr)
-    found = run(outcome, tasks, args)
-    by_seed = keep(question, found, ["data", "seed", "step", *keys])
-    final = table(by_seed[by_seed["step"] == args.step_size])
-    final.to_csv(RESULTS / f"{question}{suffix(args.step_size)}.csv", index=False)
+    tasks = list(product(args.dataset, args.seed, parts))
+    for found in run(module.outcome, tasks, args):
+        by_seed = keep(question, found, ["data", "seed", "step", "rounds", *keys])
+    suffix = "" if args.step_size == STEP_SIZE else f"_step_{args.step_size}"
+    suffix += "" if args.rounds == N_ROUNDS else f"_rounds_{args.rounds}"
+    same = (by_seed["step"] == args.step_size) & (by_seed["rounds"] == args.rounds)
+    if quantities is None:
+        final = module.table(by_seed[same], suffix)
+    else:
+        final = averages(by_seed[same], keys, quantities)
+    final.to_csv(RESULTS / f"{question}{suffix}.csv", index=False, float_format="%.6g")
     told = final[final["data"].isin([PROTOCOLS[name].title for name in args.dataset])]
     print(f"seeds {args.seed}, {args.rounds} rounds, search step {args.step_size}")
     print(told.to_string(index=False, float_format="{:.2f}".format))
 
 
-def suffix(step_size):
-    """Return what the files of another search step than the usual have in their name."""
-    return "" if step_size == STEP_SIZE else f"_step_{step_size}"
-
-
 def run(outcome, tasks, args):
-    """Find the outcomes of all tasks, and tell how far it is."""
+    """Yield what is found for each task, and tell how far it is."""
     start = time.monotonic()
+    # Outcomes are kept, too: asked again, a command answers at once.
+    outcome = MEMORY.cache(outcome)
     waiting = Parallel(args.jobs, return_as="generator_unordered")(
         delayed(_timed)(outcome, name, seed, (args.rounds, args.step_size, *part))
         for name, seed, part in tasks
     )
-    found = []
     for n_done, (name, seed, records, seconds) in enumerate(waiting, 1):
         left = (time.monotonic() - start) / n_done * (len(tasks) - n_done)
         print(
@@ -84,10 +97,10 @@ def run(outcome, tasks, args):
             f"about {left:.0f} s left",
             file=sys.stderr,
         )
-        known = {"data": PROTOCOLS[name].title, "seed": seed, "step": args.step_size}
-        found += [{**known, **record} for record in records]
+        known = {"data": PROTOCOLS[name].title, "seed": seed}
+        known |= {"step": args.step_size, "rounds": args.rounds}
+        yield [{**known, **record} for record in records]
     print(f"{time.monotonic() - start:.0f} s in all", file=sys.stderr)
-    return found
 
 
 def _timed(outcome, name, seed, settings):
@@ -105,49 +118,23 @@ def keep(question, found, keys):
     known = known.drop_duplicates(keys, keep="last")
     order = {protocol.title: place for place, protocol in enumerate(PROTOCOLS.values())}
     known = known.sort_values(
-        ["step", "data", "seed"],
-        key=lambda c: c.map(order) if c.name == "data" else c,
+        ["step", "rounds", "data", "seed"],
+        key=lambda column: column.map(order) if column.name == "data" else column,
         kind="stable",
     )
     known.to_csv(path, index=False, float_format="%.6g")
     return known
 
 
-def compare(conventional, counterfactual, measure):
-    """Compare what the rounds of two models measure.
-
-    Returns
-    -------
-    comparison : dict
-        "BL" and "CT", means over rounds; "reduction", of CT's against BL's in per cent; "error",
-        the standard deviation over rounds of the ratio, in per cent; "low" and "high", the 99 %
-        interval over rounds of the difference CT - BL; "star", whether it leaves out zero.
-    """
-    bl, ct = conventional[measure].to_numpy(), counterfactual[measure].to_numpy()
-    both = ~np.isnan(bl) & ~np.isnan(ct)
-    if not both.any():
-        return {"measure": measure}
-    bl, ct = bl[both], ct[both]
-    low, high = np.quantile(ct - bl, [0.005, 0.995])
-    return {
-        "measure": measure,
-        "BL": bl.mean(),
-        "CT": ct.mean(),
-        "reduction": 100 * (1 - ct.mean() / bl.mean()) if bl.any() else np.nan,
-        "error": 100 * (ct[bl > 0] / bl[bl > 0]).std(),
-        "low": low,
-        "high": high,
-        "star": not low <= 0 <= high,
-    }
-
-
 def over_seeds(values):
     """Return mean, standard deviation and 95 % t interval over the seeds, as a dict."""
     values = np.asarray(values, dtype=float)
     values = values[~np.isnan(values)]
-    mean, spread = values.mean(), values.std(ddof=1) if len(values) > 1 else np.nan
+    if len(values) < 2:
+        return {"mean": values.mean() if len(values) else np.nan, **dict.fromkeys(_SPREAD, np.nan)}
+    mean, spread = values.mean(), values.std(ddof=1)
     reach = stats.t.ppf(0.975, len(values) - 1) * spread / np.sqrt(len(values))
-    return {"mean": mean, "sd": spread, "from": mean - reach, "to": mean + reach}
+    return {"mean": mean, **dict(zip(_SPREAD, (spread, mean - reach, mean + reach), strict=True))}
 
 
 def averages(by_seed, keys, quantities):
@@ -161,11 +148,9 @@ def averages(by_seed, keys, quantities):
 
 
 def sign(published, ours):
-    """Say whether our interval over seeds agrees with the sign of a published figure."""
-    if ours["from"] <= 0 <= ours["to"]:
-        agrees = "undecided"
-    else:
-        agrees = "opposite"
-    if np.sign(ours["mean"]) == np.sign(published):
-        agrees = "agrees" if agrees == "opposite" else "agrees, undecided"
-    return agrees
+    """Say whether our mean has the sign of a published figure, and whether seeds decide it."""
+    if np.isnan(ours["mean"]):
+        return ""
+    agrees = "agrees" if np.sign(ours["mean"]) == np.sign(published) else "opposite"
+    undecided = not (ours["from"] > 0 or ours["to"] < 0)
+    return f"{agrees}, undecided" if undecided else agrees

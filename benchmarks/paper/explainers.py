@@ -6,12 +6,8 @@ counterfactually trained by ECCCo (CT), against a conventional one (BL)::
     python benchmarks/paper/explainers.py
 """
 
-from functools import partial
-
-from experiment import averages, compare, main
-from protocol import SYNTHETIC, TABULAR
-from rounds import judge
-from table1 import PLAUSIBILITY
+from experiment import main
+from rounds import PLAUSIBILITY, compare, judge
 
 
 def outcome(name, seed, n_rounds, step_size):
@@ -29,7 +25,5 @@ def outcome(name, seed, n_rounds, step_size):
 
 
 if __name__ == "__main__":
-    keys = ["explainer", "measure"]
     quantities = ["reduction", "validity BL", "validity CT"]
-    table = partial(averages, keys=keys, quantities=quantities)
-    main("explainers", __doc__, outcome, table, data=[*SYNTHETIC, *TABULAR], keys=keys)
+    main("explainers", keys=["explainer", "measure"], quantities=quantities)

@@ -67,7 +67,7 @@ def shortfall(clf, X, y):
     return (ways * (means[targets] - found))[mature].mean()
 
 
-def draw_panels(seed):
+def draw_panels(seed, step_size):
     """Draw the paper's four panels."""
     import matplotlib.pyplot as plt
 
@@ -77,7 +77,9 @@ def draw_panels(seed):
         2, 2, figsize=(9, 7), sharex=True, sharey=True, layout="constrained"
     )
     for axis, (title, (variant, protected)) in zip(axes.flat, PANELS.items(), strict=True):
-        clf = train("loan", seed, variant, protected=protected and variant == "CT")
+        clf = train(
+            "loan", seed, variant, protected=protected and variant == "CT", step_size=step_size
+        )
         for label, name, colour in ((0, "refused", "tab:red"), (1, "granted", "tab:blue")):
             axis.scatter(
                 X["debt"][y == label], X["age"][y == label], s=5, alpha=0.25, c=colour, label=name
@@ -96,12 +98,12 @@ def draw_panels(seed):
             )
         draw_boundary(axis, clf, X)
         axis.set_title(f"{title}: weight of age {relative_sensitivity(clf):.2f} of debt's", size=10)
-    axes[0, 0].legend(loc="upper right", fontsize=8)
+    axes[0, 0].legend(loc="upper right", fontsize=8, markerscale=2)
     for axis in axes[1]:
         axis.set_xlabel("debt, thousands")
     for axis in axes[:, 0]:
         axis.set_ylabel("age, years")
-    figure.savefig(RESULTS / "figure1.png", dpi=110)
+    return figure
 
 
 def draw_boundary(axis, clf, X):
@@ -129,16 +131,17 @@ def draw_proposition(table):
     bottom.errorbar(short["tau"], short["mean"], yerr=short["sd"], color="k", capsize=2)
     bottom.axhline(0, color="0.6", lw=0.8)
     bottom.set(xlabel="tau", ylabel="how far short of its exemplars'\ndebt a counterfactual stops")
-    figure.savefig(RESULTS / "proposition.png", dpi=110)
+    return figure
 
 
-def table(by_seed):
+def table(by_seed, suffix):
     """Average over seeds, and draw."""
     averaged = averages(by_seed, ["tau", "way"], ["sensitivity", "short"]).dropna(subset="mean")
-    draw_panels(int(by_seed["seed"].min()))
-    draw_proposition(averaged)
+    figure = draw_panels(int(by_seed["seed"].min()), by_seed["step"].iloc[0])
+    figure.savefig(RESULTS / f"figure1{suffix}.png", dpi=110)
+    draw_proposition(averaged).savefig(RESULTS / f"proposition{suffix}.png", dpi=110)
     return averaged
 
 
 if __name__ == "__main__":
-    main("figure1", __doc__, outcome, table, data=["loan"], keys=["tau", "way"])
+    main("figure1", data=["loan"], others=(), keys=["tau", "way"])

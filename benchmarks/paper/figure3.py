@@ -88,12 +88,13 @@ def draw(seed, step_size):
     X, y = split("mnist", seed).test
     rows = X[[np.flatnonzero(y == digit)[1] for digit, _ in SHOWN]]
     targets = np.array([target for _, target in SHOWN])
-    lines = {"factual": rows}
+    lines, valid = {"factual": rows}, {}
     for constraint in CONSTRAINTS:
         for model in ("BL", "CT"):
             clf = model_of(seed, model, constraint, step_size)
             found = explained(clf, rows, targets, constraint, step_size)
             lines[f"{model}\n{constraint}"] = found.counterfactual
+            valid[f"{model}\n{constraint}"] = found.valid
     figure, axes = plt.subplots(
         len(lines),
         len(SHOWN),
@@ -102,20 +103,22 @@ def draw(seed, step_size):
     )
     for line, (title, images) in zip(axes, lines.items(), strict=True):
         line[0].set_ylabel(title, rotation=0, ha="right", va="center", size=9)
-        for axis, image in zip(line, images, strict=True):
+        for place, (axis, image) in enumerate(zip(line, images, strict=True)):
             axis.imshow(image.reshape(28, 28), cmap="gray", vmin=-1, vmax=1)
             axis.set(xticks=[], yticks=[])
+            if title in valid and not valid[title][place]:
+                axis.set_xlabel("not valid", size=7, color="tab:red", labelpad=1)
     for axis, (digit, target) in zip(axes[0], SHOWN, strict=True):
         axis.set_title(f"{digit} to {target}", size=10)
-    figure.savefig(RESULTS / "figure3.png", dpi=90)
+    return figure
 
 
-def table(by_seed):
+def table(by_seed, suffix):
     """Average over seeds, and draw."""
-    draw(int(by_seed["seed"].min()), by_seed["step"].iloc[0])
+    figure = draw(int(by_seed["seed"].min()), by_seed["step"].iloc[0])
+    figure.savefig(RESULTS / f"figure3{suffix}.png", dpi=90)
     return averages(by_seed, ["constraint", "model"], ["IP", "validity", "accuracy"])
 
 
 if __name__ == "__main__":
-    keys = ["constraint", "model"]
-    main("figure3", __doc__, outcome, table, data=["mnist"], keys=keys, n_seeds=3)
+    main("figure3", data=["mnist"], others=(), keys=["constraint", "model"], n_seeds=3)

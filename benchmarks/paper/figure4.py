@@ -56,15 +56,15 @@ def draw(seed, step_size):
                 axis.axhline(row, color="k", lw=0.6, ls=":")
             if model == "BL":
                 axis.set_title(label)
-    figure.savefig(RESULTS / "figure4.png", dpi=90)
+    return figure
 
 
-def table(by_seed):
+def table(by_seed, suffix):
     """Average over seeds, and draw."""
-    draw(int(by_seed["seed"].min()), by_seed["step"].iloc[0])
+    figure = draw(int(by_seed["seed"].min()), by_seed["step"].iloc[0])
+    figure.savefig(RESULTS / f"figure4{suffix}.png", dpi=90)
     return averages(by_seed, ["model", "class"], ["share"])
 
 
 if __name__ == "__main__":
-    keys = ["model", "class"]
-    main("figure4", __doc__, outcome, table, data=["mnist"], keys=keys, n_seeds=3)
+    main("figure4", data=["mnist"], others=(), keys=["model", "class"], n_seeds=3)

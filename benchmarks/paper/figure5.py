@@ -11,9 +11,9 @@ A PGD step is 2.5 epsilon / 40, where the paper takes 0.01. There is nothing to 
 all test rows are attacked.
 """
 
-from experiment import averages, main
+from experiment import main
 from models import train
-from protocol import SYNTHETIC, TABULAR, split
+from protocol import split
 
 from ctsk.metrics import robust_accuracy
 
@@ -38,17 +38,5 @@ def outcome(name, seed, n_rounds, step_size):
     ]
 
 
-def table(by_seed):
-    """Average over seeds."""
-    return averages(by_seed, ["attack", "model", "epsilon"], ["accuracy"])
-
-
 if __name__ == "__main__":
-    main(
-        "figure5",
-        __doc__,
-        outcome,
-        table,
-        data=[*SYNTHETIC, *TABULAR],
-        keys=["model", "attack", "epsilon"],
-    )
+    main("figure5", keys=["attack", "model", "epsilon"], quantities=["accuracy"])

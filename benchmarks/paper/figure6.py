@@ -7,10 +7,8 @@ alone (AR), the contrastive divergence alone (CD), and both (CT)::
     python benchmarks/paper/figure6.py --dataset mnist --seed 0 1 2
 """
 
-from experiment import averages, compare, main
-from protocol import SYNTHETIC, TABULAR
-from rounds import judge
-from table1 import PLAUSIBILITY
+from experiment import main
+from rounds import PLAUSIBILITY, compare, judge
 
 
 def outcome(name, seed, n_rounds, step_size):
@@ -24,17 +22,5 @@ def outcome(name, seed, n_rounds, step_size):
     ]
 
 
-def table(by_seed):
-    """Average over seeds."""
-    return averages(by_seed, ["model", "measure"], ["reduction"])
-
-
 if __name__ == "__main__":
-    main(
-        "figure6",
-        __doc__,
-        outcome,
-        table,
-        data=[*SYNTHETIC, *TABULAR],
-        keys=["model", "measure"],
-    )
+    main("figure6", keys=["model", "measure"], quantities=["reduction"])

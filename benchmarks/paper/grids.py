@@ -12,9 +12,9 @@ the paper, unless ``--seed`` names more.
 """
 
 import pandas as pd
-from experiment import averages, compare, main
+from experiment import main
 from protocol import SYNTHETIC
-from rounds import judge
+from rounds import compare, judge
 from sklearn.model_selection import ParameterGrid
 
 from ctsk import ECCCoGenerator, GenericGenerator, REVISEGenerator
@@ -56,14 +56,15 @@ def outcome(name, seed, n_rounds, step_size, grid, explainer, place):
     return [{"grid": grid, "generator": explainer, **settings, **compare(bl, ct, "IP")}]
 
 
-def table(by_seed):
-    """Average over seeds, for each setting of each grid over all others."""
+def table(by_seed, suffix):
+    """Return, for each setting of each grid, the mean over all others and over seeds."""
     parts = []
     for grid, settings in GRIDS.items():
         runs = by_seed[by_seed["grid"] == grid]
         for setting in settings:
-            some = averages(runs, ["grid", "generator", setting], ["reduction"])
-            parts.append(some.rename(columns={setting: "value"}).assign(setting=setting))
+            keys = ["data", "grid", "generator", setting]
+            means = runs.groupby(keys, sort=False)["reduction"].mean().reset_index()
+            parts.append(means.rename(columns={setting: "value"}).assign(setting=setting))
     return pd.concat(parts)
 
 
@@ -75,4 +76,4 @@ if __name__ == "__main__":
         for place in range(len(ParameterGrid(settings)))
     ]
     keys = ["grid", "generator", *SETTINGS]
-    main("grids", __doc__, outcome, table, data=SYNTHETIC, keys=keys, parts=parts, n_seeds=1)
+    main("grids", data=SYNTHETIC, keys=keys, parts=parts, n_seeds=1)

@@ -8,11 +8,9 @@ exemplars (unmasked). Once for the paper's protected feature, once for another o
     python benchmarks/paper/masking.py
 """
 
-from functools import partial
-
-from experiment import averages, main
+from experiment import main
 from models import train
-from protocol import PROTOCOLS, SYNTHETIC, TABULAR, split
+from protocol import PROTOCOLS, SYNTHETIC, split
 from rounds import judge
 from table2 import sensitivity
 
@@ -57,6 +55,5 @@ def told(name, seed, model, features, n_rounds, step_size):
 
 
 if __name__ == "__main__":
-    keys = ["protected", "model"]
-    table = partial(averages, keys=keys, quantities=["cost", "validity", "share", "accuracy"])
-    main("masking", __doc__, outcome, table, data=[*SYNTHETIC, *TABULAR], keys=keys)
+    quantities = ["cost", "validity", "share", "accuracy"]
+    main("masking", others=(), keys=["protected", "model"], quantities=quantities)

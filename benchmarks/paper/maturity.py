@@ -7,11 +7,8 @@ with::
     python benchmarks/paper/maturity.py
 """
 
-from functools import partial
-
-from experiment import averages, main
+from experiment import main
 from models import train
-from protocol import SYNTHETIC, TABULAR
 
 EPOCHS = (1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 
@@ -34,6 +31,4 @@ def outcome(name, seed, n_rounds, step_size):
 
 
 if __name__ == "__main__":
-    keys = ["model", "epoch"]
-    table = partial(averages, keys=keys, quantities=["mature", "steps"])
-    main("maturity", __doc__, outcome, table, data=[*SYNTHETIC, *TABULAR], keys=keys)
+    main("maturity", keys=["model", "epoch"], quantities=["mature", "steps"])

@@ -1,5 +1,6 @@
 """The models that are compared, each trained once per data set and seed and then kept."""
 
+import hashlib
 from pathlib import Path
 
 import joblib
@@ -9,15 +10,25 @@ from protocol import PROTOCOLS, split
 import ctsk
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator
 
-# What was computed is kept here, so that an interrupted command goes on where it stopped.
-MEMORY = joblib.Memory(Path(__file__).parent / ".cache" / ctsk.__version__, verbose=0)
 STEP_SIZE = 0.1
 
-CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
+
+def _digest():
+    """Return a word that changes with the package and with this folder, save for its page."""
+    here, package = Path(__file__).parent.glob("*.py"), Path(ctsk.__file__).parent.rglob("*.py")
+    digest = hashlib.sha256()
+    for path in sorted(path for path in [*here, *package] if not path.name.startswith("page")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+# What was computed is kept, so that an interrupted command goes on where it stopped.
+MEMORY = joblib.Memory(Path(__file__).parent / ".cache" / _digest(), verbose=0)
+
 # Conventional and counterfactual training, and what they are compared with: the estimator,
 # and what differs from the settings of the data set.
 VARIANTS = {
-    "BL": (CounterfactualTrainedClassifier, CONVENTIONAL),
+    "BL": (CounterfactualTrainedClassifier, rivals.CONVENTIONAL),
     "CT": (CounterfactualTrainedClassifier, {}),
     "AR": (CounterfactualTrainedClassifier, {"lambda_div": 0, "lambda_reg": 0}),
     "CD": (CounterfactualTrainedClassifier, {"lambda_adv": 0}),
@@ -35,6 +46,22 @@ def protection(name, protected):
     """Return the mutability under which protected features stay; see `train`."""
     features = PROTOCOLS[name].protected if protected is True else protected or ()
     return dict.fromkeys(features, "none")
+
+
+def untrained(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **parameters):
+    """Return a classifier with the paper's settings for a data set; see `train`."""
+    estimator, differing = VARIANTS[variant]
+    settings = {
+        "tau": PROTOCOLS[name].tau,
+        "lambda_reg": PROTOCOLS[name].lambda_reg,
+        "generator": ECCCoGenerator(step_size=step_size),
+        "mutability": protection(name, protected),
+        "random_state": seed,
+        **PROTOCOLS[name].training,
+        **differing,
+        **parameters,
+    }
+    return estimator(**settings)
 
 
 @MEMORY.cache
@@ -55,15 +82,5 @@ def train(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **parame
     **parameters : dict
         Override the settings.
     """
-    estimator, differing = VARIANTS[variant]
-    settings = {
-        "tau": PROTOCOLS[name].tau,
-        "lambda_reg": PROTOCOLS[name].lambda_reg,
-        "generator": ECCCoGenerator(step_size=step_size),
-        "mutability": protection(name, protected),
-        "random_state": seed,
-        **PROTOCOLS[name].training,
-        **differing,
-        **parameters,
-    }
-    return estimator(**settings).fit(*split(name, seed).train)
+    how = {"protected": protected, "step_size": step_size, **parameters}
+    return untrained(name, seed, variant, **how).fit(*split(name, seed).train)

@@ -6,6 +6,7 @@ computed from one::
     python benchmarks/paper/page.py doc
 """
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -13,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import page_figures
 import pandas as pd
-import published
 
 RESULTS = Path(__file__).parent / "results"
 TEXT = Path(__file__).parent / "page.rst"
@@ -30,25 +30,23 @@ def write(folder):
         shutil.copy(image, images)
     page_figures.draw_all(RESULTS, images)
     text = TEXT.read_text()
-    for name, part in PARTS.items():
-        if f"|{name}|" not in text:
-            raise ValueError(f"{TEXT.name} has no place for {name}")
-        text = text.replace(f"|{name}|", part())
+    for name in re.findall(r"^\|(.+)\|$", text, re.MULTILINE):
+        text = text.replace(f"|{name}|", PARTS[name]())
     (Path(folder) / "results.rst").write_text(text)
 
 
 def read(name):
     """Return a table."""
-    return pd.read_csv(RESULTS / f"{name}.csv", keep_default_na=True)
+    return pd.read_csv(RESULTS / f"{name}.csv")
 
 
 def directive(frame):
     """Return a DataFrame as a table of reStructuredText."""
-    lines = [
-        ", ".join(f'"{cell}"' for cell in line) for line in [frame.columns, *frame.to_numpy()]
-    ]
+    lines = [", ".join(f'"{cell}"' for cell in line) for line in [frame.columns, *frame.to_numpy()]]
     head, *body = lines
-    return "\n".join([".. csv-table::", f"   :header: {head}", "", *(f"   {line}" for line in body)])
+    return "\n".join(
+        [".. csv-table::", f"   :header: {head}", "", *(f"   {line}" for line in body)]
+    )
 
 
 def number(value, digits=2):
@@ -104,9 +102,7 @@ def signs(suffix=""):
     for measure, name in AUTHORS.items():
         starred = told[(told["measure"] == measure) & (told["star"] == "*")]
         agree = np.sign(starred["mean"]) == np.sign(starred["published"])
-        against = [
-            f"{line['data']} ({spread(line)})" for _, line in starred[~agree].iterrows()
-        ]
+        against = [f"{line['data']} ({spread(line)})" for _, line in starred[~agree].iterrows()]
         lines.append(
             f"- {name}: the published sign on {agree.sum()} of the {len(starred)} starred sets"
             + (f"; not on {', '.join(against)}." if against else ".")

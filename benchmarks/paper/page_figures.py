@@ -9,9 +9,6 @@ COLOURS = {
     "CT": "tab:blue",
     "AR": "tab:orange",
     "CD": "tab:green",
-    "masked": "tab:blue",
-    "not masked": "tab:red",
-    "conventional": "0.4",
 }
 LINES = {"fgsm": "--", "pgd": "-"}
 
@@ -103,7 +100,7 @@ def grids(told):
     figure, axes = panels(settings, 3, 2.2)
     colours = {"eccco": "tab:blue", "generic": "tab:orange", "revise": "tab:green"}
     for (setting, generator), runs in told.groupby(["setting", "generator"], sort=False):
-        means = runs.groupby("value")["mean"].mean()
+        means = runs.groupby("value")["reduction"].mean()
         axes[setting].plot(
             [f"{value:g}" for value in means.index],
             means,

@@ -159,9 +159,7 @@ TABULAR = {
 }
 IMAGES = {"mnist": Protocol("MNIST", _images, 0.5, 0.01, _TOP_AND_BOTTOM, 25, _IMAGE)}
 LOAN = {
-    "loan": Protocol(
-        "loan", _synthetic(_loan), 0.5, 0.1, ("age",), 250, {"hidden_layer_sizes": ()}
-    )
+    "loan": Protocol("loan", _synthetic(_loan), 0.5, 0.1, ("age",), 250, {"hidden_layer_sizes": ()})
 }
 PROTOCOLS = {**SYNTHETIC, **TABULAR, **IMAGES, **LOAN}
 

@@ -4,6 +4,7 @@ Each is a conventional classifier of the same architecture, optimiser, epochs an
 with another loss. Fitted, it explains and predicts like any `CounterfactualTrainedClassifier`.
 """
 
+import contextlib
 from unittest import mock
 
 import numpy as np
@@ -14,9 +15,21 @@ from ctsk import CounterfactualTrainedClassifier
 from ctsk._constraints import Constraints
 from ctsk._threads import one_thread_if_small
 
+CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
 # Radius of the attacks that adversarial training withstands: the largest of Figure 5.
 EPSILON = 0.1
 N_ATTACK_STEPS = 10
+
+
+@contextlib.contextmanager
+def setting(estimator, **parameters):
+    """Give an estimator other parameters for a while."""
+    before = {name: getattr(estimator, name) for name in parameters}
+    estimator.set_params(**parameters)
+    try:
+        yield
+    finally:
+        estimator.set_params(**before)
 
 
 class RivalClassifier(CounterfactualTrainedClassifier):
@@ -24,21 +37,15 @@ class RivalClassifier(CounterfactualTrainedClassifier):
 
     def fit(self, X, y):
         """Train; see the base class."""
-        epochs, weights = self.max_epochs, (self.lambda_div, self.lambda_adv, self.lambda_reg)
-        conventional = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
-        self.set_params(max_epochs=1, **conventional)
-        super().fit(X, y)
-        self.set_params(
-            max_epochs=epochs,
-            **dict(zip(conventional, weights, strict=True)),
-        )
+        with setting(self, max_epochs=1, **CONVENTIONAL):
+            super().fit(X, y)
         rows = torch.as_tensor(self.feature_space_.encode(X), dtype=torch.float32)
         labels = torch.as_tensor(np.searchsorted(self.classes_, y))
         self._random = torch.Generator().manual_seed(self.random_state)
         module = self.net_.module_
         adam = torch.optim.Adam(module.parameters(), lr=self.lr)
         with one_thread_if_small(module, self.batch_size):
-            for _ in range(epochs - 1):
+            for _ in range(self.max_epochs - 1):
                 seen, asked = self.rows_of_epoch(X, rows, labels)
                 order = torch.randperm(len(seen), generator=self._random)
                 for batch in order.split(self.batch_size):
@@ -93,26 +100,28 @@ class JEMClassifier(RivalClassifier):
     """Joint energy-based training (Grathwohl et al., ICLR 2020), conditional on the class.
 
     Negative rows are drawn by stochastic gradient Langevin dynamics (20 steps, noise 0.01)
-    from a buffer of earlier ones, of which 5 % begin anew at a uniform draw from the range of
-    the data; they stay inside it. Divergence and ridge have the weights of counterfactual
-    training, so that the two differ in where the negative rows come from.
+    from a buffer of earlier ones, of which 5 % begin anew at training rows with normal noise
+    of a tenth of each column's deviation: a uniform draw would be far from all rows where
+    columns have long tails. They stay in the range of the data, categories on their
+    simplex. Divergence and ridge have the weights of counterfactual training, so that the two
+    differ in where the negative rows come from.
     """
 
-    N_STEPS, N_KEPT, ANEW, NOISE = 20, 10_000, 0.05, 0.01
+    N_STEPS, N_KEPT, ANEW, NOISE, START_NOISE = 20, 10_000, 0.05, 0.01, 0.1
 
     def rows_of_epoch(self, X, rows, labels):
         """Return the rows, and have a buffer at hand."""
         if not hasattr(self, "_buffer"):
+            self._rows = rows
             self._low, self._high = rows.amin(dim=0), rows.amax(dim=0)
-            n_classes = len(self.classes_)
-            self._buffer = self._uniform((self.N_KEPT // n_classes) * n_classes)
-            self._classes = torch.arange(len(self._buffer)) % n_classes
+            self._buffer = self._start(self.N_KEPT)
+            self._classes = torch.arange(self.N_KEPT) % len(self.classes_)
         return rows, labels
 
     def fit(self, X, y):
         """Train; see the base class."""
         super().fit(X, y)
-        del self._buffer, self._classes, self._low, self._high
+        del self._rows, self._buffer, self._classes, self._low, self._high
         return self
 
     def loss(self, module, rows, labels):
@@ -131,19 +140,24 @@ class JEMClassifier(RivalClassifier):
     def _draw(self, module, chosen):
         found, classes = self._buffer[chosen], self._classes[chosen]
         anew = torch.rand(len(found), 1, generator=self._random) < self.ANEW
-        found = torch.where(anew, self._uniform(len(found)), found)
+        found = torch.where(anew, self._start(len(found)), found)
         for _ in range(self.N_STEPS):
             found = found.detach().requires_grad_()
             energies = -module(found).gather(1, classes[:, None])
             (slopes,) = torch.autograd.grad(energies.sum(), found)
             noise = self.NOISE * torch.randn(found.shape, generator=self._random)
-            found = (found.detach() - slopes + noise).clamp(self._low, self._high)
+            found = self._confined(found.detach() - slopes + noise)
         self._buffer[chosen] = found
         return found
 
-    def _uniform(self, n_rows):
-        shares = torch.rand(n_rows, len(self._low), generator=self._random)
-        return self._low + shares * (self._high - self._low)
+    def _start(self, n_rows):
+        chosen = torch.randint(len(self._rows), (n_rows,), generator=self._random)
+        noise = torch.randn(n_rows, self._rows.shape[1], generator=self._random)
+        return self._confined(self._rows[chosen] + self.START_NOISE * self._rows.std(dim=0) * noise)
+
+    def _confined(self, rows):
+        rows = self.feature_space_.groups.project(rows, torch.ones_like(rows))
+        return rows.clamp(self._low, self._high)
 
 
 class AugmentedClassifier(RivalClassifier):
@@ -182,12 +196,7 @@ class FineTunedClassifier(CounterfactualTrainedClassifier):
 
     def fit(self, X, y):
         """Train; see the base class."""
-        epochs, weights = self.max_epochs, (self.lambda_div, self.lambda_adv, self.lambda_reg)
-        names = ("lambda_div", "lambda_adv", "lambda_reg")
-        self.set_params(**dict.fromkeys(names, 0))
-        super().fit(X, y)
-        self.set_params(
-            warm_start=True, max_epochs=epochs // 2, **dict(zip(names, weights, strict=True))
-        )
-        super().fit(X, y)
-        return self.set_params(warm_start=False, max_epochs=epochs)
+        with setting(self, **CONVENTIONAL):
+            super().fit(X, y)
+        with setting(self, warm_start=True, max_epochs=self.max_epochs // 2):
+            return super().fit(X, y)

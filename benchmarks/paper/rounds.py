@@ -17,6 +17,8 @@ TAU, TAU_PROTECTED = 0.95, 0.5
 # Target rows that the discrepancy compares with, as in the authors' code.
 N_COMPARED = 100
 _N_FOR_MEDIAN = 1_000
+PLAUSIBILITY = ("IP", "IP* 0.5", "IP* 5.0", "IP* median")
+MEASURES = (*PLAUSIBILITY, "cost", "validity")
 
 
 @MEMORY.cache
@@ -42,7 +44,8 @@ def judge(
         Features that are immutable in training and now; see `models.train`.
     n_rounds : int
     explainer : {"eccco", "generic", "revise"}
-        The search; ECCCo is five, one for each weight of the energy.
+        The search; ECCCo is five, one for each weight of the energy. A step of REVISE is one
+        of the code.
     part : {"test", "train"}
         Rows that are drawn, and compared with.
 
@@ -90,11 +93,40 @@ def _generators(explainer, step_size):
     if explainer == "generic":
         return [GenericGenerator(step_size=step_size, lambda_cost=0)]
     if explainer == "revise":
-        return [REVISEGenerator(lambda_cost=0)]
+        return [REVISEGenerator(step_size=step_size, lambda_cost=0)]
     return [
         ECCCoGenerator(step_size=step_size, lambda_cost=0, lambda_energy=weight)
         for weight in ENERGIES
     ]
+
+
+def compare(conventional, other, measure):
+    """Compare what the rounds of a model measure with those of the conventional one.
+
+    Returns
+    -------
+    comparison : dict
+        "BL" and "other", means over rounds; "reduction", of the other against BL in per cent;
+        "error", the standard deviation over rounds of the ratio, in per cent; "low" and "high",
+        the 99 % interval over rounds of the difference to BL; "star", whether it leaves out
+        zero.
+    """
+    bl, mine = conventional[measure].to_numpy(), other[measure].to_numpy()
+    both = ~np.isnan(bl) & ~np.isnan(mine)
+    if not both.any():
+        return {"measure": measure}
+    bl, mine = bl[both], mine[both]
+    low, high = np.quantile(mine - bl, [0.005, 0.995])
+    return {
+        "measure": measure,
+        "BL": bl.mean(),
+        "other": mine.mean(),
+        "reduction": 100 * (1 - mine.mean() / bl.mean()) if bl.any() else np.nan,
+        "error": 100 * (mine[bl > 0] / bl[bl > 0]).std(),
+        "low": low,
+        "high": high,
+        "star": not low <= 0 <= high,
+    }
 
 
 def draw(clf, X, seed, n_rounds, n_rows):
@@ -161,7 +193,8 @@ class _Search:
     def of_round(self, place, target):
         """Return the measures of one round."""
         valid = place[self.valid[place]]
-        known = {"validity": self.valid[place].mean() if len(place) else np.nan}
+        known = dict.fromkeys(MEASURES, np.nan)
+        known |= {"validity": self.valid[place].mean() if len(place) else np.nan}
         if len(valid):
             known |= {"IP": self.distances[valid].mean(), "cost": self.moves[valid].mean()}
         if len(valid) > 1:

@@ -7,20 +7,16 @@ many further epochs for a conventionally trained model (fine-tuned), measured as
     python benchmarks/paper/schedule.py
 """
 
-from functools import partial
-
-from experiment import averages, main
-from portrait import QUANTITIES, reductions
-from protocol import SYNTHETIC, TABULAR
+from experiment import main
+from portrait import QUANTITIES, portraits
 
 MODELS = ("BL", "CT", "burn-in", "fine-tuned")
 
 
 def outcome(name, seed, n_rounds, step_size):
     """Return a record for each model."""
-    return reductions(name, seed, MODELS, n_rounds, step_size)
+    return portraits(name, seed, MODELS, n_rounds, step_size)
 
 
 if __name__ == "__main__":
-    table = partial(averages, keys=["model"], quantities=QUANTITIES)
-    main("schedule", __doc__, outcome, table, data=[*SYNTHETIC, *TABULAR], keys=["model"])
+    main("schedule", keys=["model"], quantities=QUANTITIES)

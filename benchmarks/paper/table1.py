@@ -10,11 +10,8 @@ the distance to test rows of the target class (IP), of the discrepancy between t
 
 import pandas as pd
 import published
-from experiment import compare, main, over_seeds, sign
-from protocol import SYNTHETIC, TABULAR
-from rounds import judge
-
-PLAUSIBILITY = ("IP", "IP* 0.5", "IP* 5.0", "IP* median")
+from experiment import main, over_seeds, sign
+from rounds import PLAUSIBILITY, compare, judge
 
 
 def outcome(name, seed, n_rounds, step_size):
@@ -28,7 +25,7 @@ def outcome(name, seed, n_rounds, step_size):
     ]
 
 
-def table(by_seed):
+def table(by_seed, suffix):
     """Put means over seeds beside the published figures."""
     lines = []
     for (data, measure), runs in by_seed.groupby(["data", "measure"], sort=False):
@@ -53,11 +50,4 @@ def table(by_seed):
 
 
 if __name__ == "__main__":
-    main(
-        "table1",
-        __doc__,
-        outcome,
-        table,
-        data=[*SYNTHETIC, *TABULAR],
-        keys=["measure"],
-    )
+    main("table1", keys=["measure"])

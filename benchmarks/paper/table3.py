@@ -10,7 +10,6 @@ protected ones immutable (in training, for CT, and at test time, for both)::
 import pandas as pd
 import published
 from experiment import main, over_seeds
-from protocol import SYNTHETIC, TABULAR
 from rounds import judge
 
 WAYS = {
@@ -35,7 +34,7 @@ def outcome(name, seed, n_rounds, step_size):
     ]
 
 
-def table(by_seed):
+def table(by_seed, suffix):
     """Put means over seeds beside the published figures."""
     lines = []
     for data, runs in by_seed.groupby("data", sort=False):
@@ -46,4 +45,4 @@ def table(by_seed):
 
 
 if __name__ == "__main__":
-    main("table3", __doc__, outcome, table, data=[*SYNTHETIC, *TABULAR], keys=["model"])
+    main("table3", keys=["model"])

@@ -4,6 +4,7 @@ import experiment
 import numpy as np
 import pandas as pd
 import pytest
+import rounds
 
 
 def rounds_of(values):
@@ -12,18 +13,18 @@ def rounds_of(values):
 
 def test_reduction_is_that_of_the_means_and_the_star_leaves_out_zero():
     bl, ct = np.array([2.0, 4.0, 3.0]), np.array([1.0, 1.5, 2.0])
-    found = experiment.compare(rounds_of(bl), rounds_of(ct), "IP")
+    found = rounds.compare(rounds_of(bl), rounds_of(ct), "IP")
     assert found["reduction"] == pytest.approx(100 * (1 - 1.5 / 3))
     assert found["error"] == pytest.approx(100 * np.std(ct / bl))
     assert found["low"], found["high"] == pytest.approx(np.quantile(ct - bl, [0.005, 0.995]))
     assert found["star"]
-    assert not experiment.compare(rounds_of(bl), rounds_of(bl[::-1]), "IP")["star"]
+    assert not rounds.compare(rounds_of(bl), rounds_of(bl[::-1]), "IP")["star"]
 
 
 def test_rounds_without_an_explanation_are_left_out_of_both_models():
     bl, ct = rounds_of([2.0, np.nan, 6.0]), rounds_of([1.0, 5.0, np.nan])
-    assert experiment.compare(bl, ct, "IP")["reduction"] == pytest.approx(50)
-    assert "reduction" not in experiment.compare(bl, rounds_of([np.nan] * 3), "IP")
+    assert rounds.compare(bl, ct, "IP")["reduction"] == pytest.approx(50)
+    assert "reduction" not in rounds.compare(bl, rounds_of([np.nan] * 3), "IP")
 
 
 def test_interval_over_seeds_is_students():
@@ -39,7 +40,9 @@ def test_interval_over_seeds_is_students():
         ([1, 1.1, 1.2], "agrees"),
         ([-1, -1.1, -1.2], "opposite"),
         ([-1, 1, 2], "agrees, undecided"),
-        ([-2, 1, -1], "undecided"),
+        ([-2, 1, -1], "opposite, undecided"),
+        ([0.5], "agrees, undecided"),
+        ([np.nan, np.nan], ""),
     ],
 )
 def test_verdict_looks_at_sign_and_interval(values, verdict):
@@ -48,10 +51,11 @@ def test_verdict_looks_at_sign_and_interval(values, verdict):
 
 def test_new_outcomes_replace_those_of_the_same_keys_and_no_others(tmp_path, monkeypatch):
     monkeypatch.setattr(experiment, "RESULTS", tmp_path)
-    keys = ["data", "seed", "step", "model"]
+    keys = ["data", "seed", "step", "rounds", "model"]
 
     def outcome(data, value):
-        return {"data": data, "seed": 0, "step": 0.1, "model": "CT", "value": value}
+        known = {"data": data, "seed": 0, "step": 0.1, "rounds": 100, "model": "CT"}
+        return {**known, "value": value}
 
     experiment.keep("question", [outcome("moons", 1.0), outcome("Adult", 2.0)], keys)
     known = experiment.keep("question", [outcome("moons", 3.0), outcome("circles", 4.0)], keys)
