@@ -137,7 +137,8 @@ def fetch_credit_default(
     mix months of delay with codes. Nothing is missing.
 
     Nobody is told to change age, sex or marital status. Education may rise, delays of payment
-    may become shorter; bills, payments and the limit may move both ways.
+    may become shorter; bills, payments and the limit may move both ways. All these tell of
+    the last six months, so that a way out is one for the months to come.
 
     Examples
     --------

@@ -5,12 +5,14 @@ import hashlib
 import io
 import os
 import secrets
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError, URLError
 
 import numpy as np
 from sklearn.datasets import get_data_home
@@ -120,7 +122,15 @@ def load(file, data_home=None, download_if_missing=True):
             f"{folder}. {_REMEDY}"
         )
     content = _obtain(file, folder)
-    _keep(path, file.format.write(content))
+    try:
+        _keep(path, file.format.write(content))
+    except OSError as error:
+        warnings.warn(
+            f"{file.name} was obtained but cannot be kept in {folder} ({error}), so it will be "
+            "obtained again. Name a folder that can be written to by data_home= or by the "
+            f"environment variable {_VARIABLE}.",
+            stacklevel=4,
+        )
     return content
 
 
@@ -151,9 +161,10 @@ def _obtain(file, folder):
             f"environment variable {_VARIABLE}."
         ) from error
     except (OSError, HTTPException) as error:
+        guess = ": this machine seems to be offline" if _is_unconnected(error) else ""
         raise OSError(
-            f"Data not found: there is no {file.name} in {folder}, and the download failed "
-            f"({error}): this machine seems to be offline. {_REMEDY} {file.origin}"
+            f"Data not found: there is no {file.name} in {folder}, and getting it failed "
+            f"({error}){guess}. {_REMEDY} {file.origin}"
         ) from error
     except _UNEXPECTED as error:
         raise ValueError(
@@ -166,6 +177,12 @@ def _obtain(file, folder):
             f"SHA-256 of its content is {found}, expected {file.sha256}. {remedy}"
         )
     return content
+
+
+def _is_unconnected(error):
+    """Whether an error is one of the connection, not one that the other side answered with."""
+    connection = (URLError, TimeoutError, ConnectionError)
+    return isinstance(error, connection) and not isinstance(error, HTTPError)
 
 
 class NotDownloadable(Exception):

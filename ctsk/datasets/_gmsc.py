@@ -127,7 +127,7 @@ def fetch_gmsc(
 
     Notes
     -----
-    The data cannot be downloaded: Kaggle wants its rules accepted.
+    This function does not download the data: Kaggle wants its rules accepted.
 
     `drop_missing` leaves 120,269 rows, 8,357 of them of class 1; with `balance` 16,714. The
     classifier refuses missing numbers: drop such rows, or fill the gaps first, as in

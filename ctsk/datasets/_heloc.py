@@ -183,7 +183,7 @@ def fetch_heloc(
 
     Notes
     -----
-    The data cannot be downloaded: FICO wants its terms accepted.
+    This function does not download the data: FICO wants its terms accepted.
 
     Only 2,502 of the 9,871 rows have no code at all, 942 of them of class 1; these are what
     `drop_missing` leaves, and they are no fair sample: somebody who was never delinquent
