@@ -1,0 +1,76 @@
+"""The results page says what its tables say."""
+
+import re
+
+import page
+import pandas as pd
+import pytest
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "RESULTS", tmp_path)
+
+    def put(name, **columns):
+        pd.DataFrame(columns).to_csv(tmp_path / f"{name}.csv", index=False)
+
+    return put
+
+
+def test_every_place_of_the_text_has_a_part_and_every_part_a_place():
+    places = re.findall(r"^\|(.+)\|$", page.TEXT.read_text(), re.MULTILINE)
+    assert sorted(places) == sorted(page.PARTS)
+
+
+def test_signs_count_starred_figures_and_name_the_others(results):
+    results(
+        "table1",
+        data=["moons", "circles", "Adult"],
+        measure=["cost", "cost", "cost"],
+        published=[2.9, 45.6, -2.8],
+        star=["*", "*", None],
+        mean=[24.0, -12.25, 3.0],
+        **{"from": [20.0, -57.0, 1.0], "to": [28.0, 32.5, 5.0]},
+    )
+    told = page.signs()
+    assert "cost: the published sign on 1 of the 2 starred sets" in told
+    assert "not on circles (-12.2 [-57.0, 32.5])." in told
+
+
+def test_proposition_tells_the_values_of_tau_apart(results):
+    lines = [
+        (0.5, "masked", "sensitivity", 0.3),
+        (0.5, "not masked", "sensitivity", 2.0),
+        (0.5, "conventional", "sensitivity", 0.6),
+        (0.5, "masked", "short", 0.4),
+        (0.8, "masked", "sensitivity", 0.7),
+        (0.8, "not masked", "sensitivity", 1.0),
+        (0.8, "conventional", "sensitivity", 0.6),
+        (0.8, "masked", "short", -0.4),
+    ]
+    tau, way, quantity, mean = zip(*lines, strict=True)
+    results("figure1", tau=tau, way=way, quantity=quantity, mean=mean)
+    told = page.proposition()
+    assert "without it at 2 of 2 values" in told
+    assert "conventional training at tau = 0.5, and more at 0.8" in told
+    assert "stopped short at 0.5, and went beyond at 0.8" in told
+
+
+def test_wide_table_keeps_the_order_and_marks_what_is_missing():
+    frame = pd.DataFrame(
+        {
+            "data": ["moons", "moons", "circles"],
+            "model": ["CT", "BL", "CT"],
+            "mean": [1.0, 2.0, 3.0],
+            "from": [0.5, None, 2.5],
+            "to": [1.5, None, 3.5],
+        }
+    )
+    told = page.wide(frame, "data", "model")
+    assert told.columns.tolist() == ["data", "CT", "BL"]
+    assert told.to_numpy().tolist() == [
+        ["moons", "1.0 [0.5, 1.5]", "2.0"],
+        ["circles", "3.0 [2.5, 3.5]", "–"],
+    ]
+    assert page.directive(told).splitlines()[0] == ".. csv-table::"
+    assert '   "circles", "3.0 [2.5, 3.5]", "–"' in page.directive(told)
