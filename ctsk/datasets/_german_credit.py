@@ -14,7 +14,7 @@ _FEATURES = {
     "credit_history": _FIXED,
     "purpose": _FIXED,
     "credit_amount": Feature(domain=(0, None)),
-    "savings": _CHOICE,
+    "savings": Feature(domain=["A61", "A62", "A63", "A64"], categories=...),
     "employment_since": Feature(
         "increase", categories=("A71", "A72", "A73", "A74", "A75"), ordered=True
     ),
@@ -22,7 +22,7 @@ _FEATURES = {
     "personal_status_sex": _FIXED,
     "other_debtors": _CHOICE,
     "residence_since": Feature("increase", _GRADE),
-    "property": _CHOICE,
+    "property": Feature(domain=["A121", "A122", "A123"], categories=...),
     "age": Feature("none", (0, 120)),
     "other_installment_plans": _CHOICE,
     "housing": _CHOICE,
@@ -194,8 +194,9 @@ def fetch_german_credit(
     Categories are UCI's codes, which the repository explains, partly wrongly: take them as
     labels. `employment_since` and `job` are ordered by their codes. `savings` is not, for
     "A65" says that they are unknown; `status` is not, for "A14" says that there is no
-    account. `installment_rate`, `residence_since`, `number_credits` and `people_liable` are
-    integers that stand for ranges. Nothing is missing.
+    account. By `domain` unknown savings and property ("A65", "A124") cannot be reached.
+    `installment_rate`, `residence_since`, `number_credits` and `people_liable` are integers
+    that stand for ranges. Nothing is missing.
 
     Nobody is told to change age, personal status, sex, dependants, nationality, history or
     what the credit is for. `employment_since` and `residence_since` may rise.
