@@ -20,21 +20,37 @@ from rounds import N_ROUNDS
 RESULTS = Path(__file__).parent / "results"
 TEXT = Path(__file__).parent / "page.rst"
 IMAGES = "results_images"
+PENDING = "*Not computed yet.*"
 # Which of our length scales the authors' code used.
 AUTHORS = {"IP": "IP", "IP* 5.0": "IP*", "cost": "cost"}
 
 
 def write(folder):
-    """Write ``results.rst`` and its images into a folder."""
+    """Write ``results.rst`` and its images into a folder.
+
+    What has no table yet says so.
+    """
     images = Path(folder) / IMAGES
     images.mkdir(exist_ok=True)
     for image in RESULTS.glob("*.png"):
         shutil.copy(image, images)
     page_figures.draw_all(RESULTS, images)
-    text = TEXT.read_text()
-    for name in re.findall(r"^\|(.+)\|$", text, re.MULTILINE):
-        text = text.replace(f"|{name}|", PARTS[name]())
+    text = re.sub(r"^\|(.+)\|$", lambda place: told(place[1]), TEXT.read_text(), flags=re.M)
+    text = re.sub(
+        rf"^\.\. image:: {IMAGES}/(.+)\n(   .*\n)+",
+        lambda image: image[0] if (images / image[1]).exists() else f"{PENDING}\n",
+        text,
+        flags=re.M,
+    )
     (Path(folder) / "results.rst").write_text(text)
+
+
+def told(name):
+    """Return a part of the page."""
+    try:
+        return PARTS[name]()
+    except FileNotFoundError:
+        return PENDING
 
 
 def read(name):

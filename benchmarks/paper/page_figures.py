@@ -14,13 +14,15 @@ LINES = {"fgsm": "--", "pgd": "-"}
 
 
 def draw_all(results, images):
-    """Draw each figure from its table in one folder into another."""
+    """Draw each figure whose table there is in one folder into another."""
     import matplotlib.pyplot as plt
 
     for name, draw in DRAWN.items():
-        figure = draw(pd.read_csv(results / f"{name}.csv"))
-        figure.savefig(images / f"{name}.png", dpi=90)
-        plt.close(figure)
+        table = results / f"{name}.csv"
+        if table.exists():
+            figure = draw(pd.read_csv(table))
+            figure.savefig(images / f"{name}.png", dpi=90)
+            plt.close(figure)
 
 
 def panels(names, n_columns, height):
