@@ -10,6 +10,8 @@ COLOURS = {
     "AR": "tab:orange",
     "CD": "tab:green",
 }
+# Of an axis of accuracies, so that small differences look small.
+LEAST_HEIGHT = 0.1
 LINES = {"fgsm": "--", "pgd": "-"}
 
 
@@ -53,6 +55,8 @@ def accuracy_under_attack(told):
     for axis in axes.values():
         axis.set_xlabel("epsilon")
         axis.set_ylabel("accuracy")
+        bottom, top = axis.get_ylim()
+        axis.set_ylim(min(bottom, top - LEAST_HEIGHT), top)
     return figure
 
 
@@ -72,7 +76,7 @@ def ablation(told):
         axis.axhline(0, color="k", lw=0.6)
         axis.set_xticks(range(len(order)), order, size=8)
         axis.set_ylabel("reduction, %")
-        axis.set_ylim(-120, 105)
+        axis.set_ylim(-60, 105)
     axes[measures[0]].legend(fontsize=8, ncols=3)
     return figure
 
