@@ -29,7 +29,7 @@ def model(kind, number):
     number=st.integers(0, N_MODELS - 1),
     chance=st.randoms(use_true_random=False),
 )
-@settings(max_examples=250)
+@settings(max_examples=150)
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.OtherConstraintsWarning")
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")
 def test_promise_holds_on_the_rows_returned_whatever_the_columns_and_constraints(

@@ -27,10 +27,10 @@ def frame():
 @pytest.mark.parametrize("estimator", CLASSES)
 def test_each_learns_predicts_and_explains_and_repeats_itself(estimator, frame):
     X, y = frame
-    settings = {"max_epochs": 15, "lr": 0.02, "batch_size": 30, "random_state": 0}
+    settings = {"max_epochs": 10, "lr": 0.03, "batch_size": 30, "random_state": 0}
     clf = estimator(**settings).fit(X, y)
     assert clf.score(X, y) > 0.85
-    assert clf.max_epochs == 15
+    assert clf.max_epochs == 10
     assert clf.explain(X.head(20), T=100).valid.mean() > 0.5
     again = estimator(**settings).fit(X, y)
     assert (clf.predict_proba(X) == again.predict_proba(X)).all()
