@@ -247,6 +247,18 @@ def rivals_as_good():
     return "\n".join(as_good("baselines", quantity, models) for quantity in quantities)
 
 
+def without_recourse():
+    """Say how many of the refused women and men have no recourse."""
+    told = read("burden")
+    told = told[told["quantity"] == "without recourse"].set_index(["model", "group"])["mean"]
+    lines = [
+        f"{model}: {told[model, 'Female']:.0%} of the refused women and "
+        f"{told[model, 'Male']:.0%} of the refused men"
+        for model in ("BL", "CT")
+    ]
+    return f"Without recourse, means over seeds: {'; '.join(lines)}."
+
+
 def portraits(name):
     """Return a table of accuracy and reductions by model."""
     told = read(name)
@@ -277,6 +289,7 @@ PARTS = {
     "attacked": attacked,
     "parts of the gain": parts_of_the_gain,
     "rivals as good": rivals_as_good,
+    "without recourse": without_recourse,
     "table 1": table_1,
     "length scales": length_scales,
     "signs printed step": lambda: signs("_step_0.25"),
