@@ -63,21 +63,32 @@ def main(
     args = parser.parse_args()
     if args.fresh:
         MEMORY.clear(warn=False)
-    for name in args.dataset:
-        print(f"{PROTOCOLS[name].title}: {split(name, args.seed[0])} rows", file=sys.stderr)
     tasks = list(product(args.dataset, args.seed, parts))
     for found in run(module.outcome, tasks, args):
         by_seed = keep(question, found, ["data", "seed", "step", "rounds", *keys])
     suffix = "" if args.step_size == STEP_SIZE else f"_step_{args.step_size}"
     suffix += "" if args.rounds == N_ROUNDS else f"_rounds_{args.rounds}"
     same = (by_seed["step"] == args.step_size) & (by_seed["rounds"] == args.rounds)
+    by_seed = by_seed[same]
     if quantities is None:
-        final = module.table(by_seed[same], suffix)
+        final = module.table(by_seed, suffix)
     else:
-        final = averages(by_seed[same], keys, quantities)
+        final = averages(by_seed, keys, quantities)
     final.to_csv(RESULTS / f"{question}{suffix}.csv", index=False, float_format="%.6g")
-    told = final[final["data"].isin([PROTOCOLS[name].title for name in args.dataset])]
-    print(f"seeds {args.seed}, {args.rounds} rounds, search step {args.step_size}")
+    show(final, by_seed, args)
+
+
+def show(final, by_seed, args):
+    """Print the lines of a table that were asked for, with the splits and seeds behind them.
+
+    The table is of all seeds on file, those of earlier commands among them.
+    """
+    titles = {PROTOCOLS[name].title: name for name in args.dataset}
+    for title, name in titles.items():
+        seeds = sorted(by_seed.loc[by_seed["data"] == title, "seed"].unique().tolist())
+        print(f"{title}: seeds {seeds}, {split(name, args.seed[0])} rows")
+    print(f"{args.rounds} rounds, search step {args.step_size}")
+    told = final[final["data"].isin(titles)]
     print(told.to_string(index=False, float_format="{:.2f}".format))
 
 

@@ -35,7 +35,7 @@ def write(folder):
     for image in RESULTS.glob("*.png"):
         shutil.copy(image, images)
     page_figures.draw_all(RESULTS, images)
-    text = re.sub(r"^\|(.+)\|$", lambda place: told(place[1]), TEXT.read_text(), flags=re.M)
+    text = re.sub(r"^\|(.+)\|$", lambda place: part(place[1]), TEXT.read_text(), flags=re.M)
     text = re.sub(
         rf"^\.\. image:: {IMAGES}/(.+)\n(   .*\n)+",
         lambda image: image[0] if (images / image[1]).exists() else f"{PENDING}\n",
@@ -45,7 +45,7 @@ def write(folder):
     (Path(folder) / "results.rst").write_text(text)
 
 
-def told(name):
+def part(name):
     """Return a part of the page."""
     try:
         return PARTS[name]()

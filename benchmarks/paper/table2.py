@@ -39,7 +39,7 @@ def sensitivity(name, seed, clf, protected, n_rounds):
     X, _ = split(name, seed).test
     rng = np.random.default_rng([seed, 3])
     names = clf.feature_space_.names
-    features = [name if isinstance(name, int) else names.index(name) for name in protected]
+    features = [f if isinstance(f, int) else names.index(f) for f in protected]
     printed, shares = [], []
     for _ in range(n_rounds):
         rows, chance = take(X, rng.integers(len(X), size=N_ROWS)), int(rng.integers(2**31))
