@@ -137,7 +137,7 @@ def draw_proposition(table):
 def table(by_seed, suffix):
     """Average over seeds, and draw."""
     averaged = averages(by_seed, ["tau", "way"], ["sensitivity", "short"]).dropna(subset="mean")
-    figure = draw_panels(int(by_seed["seed"].min()), by_seed["step"].iloc[0])
+    figure = draw_panels(int(by_seed["seed"].min()), float(by_seed["step"].iloc[0]))
     figure.savefig(RESULTS / f"figure1{suffix}.png", dpi=110)
     draw_proposition(averaged).savefig(RESULTS / f"proposition{suffix}.png", dpi=110)
     return averaged

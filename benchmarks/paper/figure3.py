@@ -115,7 +115,7 @@ def draw(seed, step_size):
 
 def table(by_seed, suffix):
     """Average over seeds, and draw."""
-    figure = draw(int(by_seed["seed"].min()), by_seed["step"].iloc[0])
+    figure = draw(int(by_seed["seed"].min()), float(by_seed["step"].iloc[0]))
     figure.savefig(RESULTS / f"figure3{suffix}.png", dpi=90)
     return averages(by_seed, ["constraint", "model"], ["IP", "validity", "accuracy"])
 

@@ -61,7 +61,7 @@ def draw(seed, step_size):
 
 def table(by_seed, suffix):
     """Average over seeds, and draw."""
-    figure = draw(int(by_seed["seed"].min()), by_seed["step"].iloc[0])
+    figure = draw(int(by_seed["seed"].min()), float(by_seed["step"].iloc[0]))
     figure.savefig(RESULTS / f"figure4{suffix}.png", dpi=90)
     return averages(by_seed, ["model", "class"], ["share"])
 
