@@ -7,10 +7,11 @@ import time
 from itertools import product
 from pathlib import Path
 
+import kept
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from models import MEMORY, STEP_SIZE
+from models import STEP_SIZE
 from protocol import PROTOCOLS, SYNTHETIC, TABULAR, split
 from rounds import N_ROUNDS
 from scipy import stats
@@ -62,7 +63,8 @@ def main(
     parser.add_argument("--fresh", action="store_true", help="forget what was computed before")
     args = parser.parse_args()
     if args.fresh:
-        MEMORY.clear(warn=False)
+        kept.MODELS.clear(warn=False)
+        kept.OUTCOMES.clear(warn=False)
     tasks = list(product(args.dataset, args.seed, parts))
     for found in run(module.outcome, tasks, args):
         by_seed = keep(question, found, ["data", "seed", "step", "rounds", *keys])
@@ -95,8 +97,7 @@ def show(final, by_seed, args):
 def run(outcome, tasks, args):
     """Yield what is found for each task, and tell how far it is."""
     start = time.monotonic()
-    # Outcomes are kept, too: asked again, a command answers at once.
-    outcome = MEMORY.cache(outcome)
+    outcome = kept.OUTCOMES.cache(outcome)
     waiting = Parallel(args.jobs, return_as="generator_unordered")(
         delayed(_timed)(outcome, name, seed, (args.rounds, args.step_size, *part))
         for name, seed, part in tasks

@@ -14,10 +14,9 @@ import numpy as np
 from experiment import RESULTS, averages, main
 from models import protection, train
 from protocol import split
-from rounds import TAU, T
+from rounds import TAU, Observed, T
 
 from ctsk import ECCCoGenerator
-from ctsk.metrics import implausibility
 
 N_EXPLAINED = 500
 CONSTRAINTS = {
@@ -57,23 +56,17 @@ def outcome(name, seed, n_rounds, step_size):
     rng = np.random.default_rng([seed, 5])
     some = rng.permutation(len(X))[:N_EXPLAINED]
     targets = (y[some] + rng.integers(1, 10, size=len(some))) % 10
+    observed = Observed(X, y, seed)
     records = []
     for constraint in CONSTRAINTS:
         for model in ("BL", "CT"):
             clf = model_of(seed, model, constraint, step_size)
             found = explained(clf, X[some], targets, constraint, step_size)
-            distances = [
-                implausibility(
-                    found.counterfactual[found.valid & (targets == label)], X[y == label]
-                )
-                for label in range(10)
-                if (found.valid & (targets == label)).any()
-            ]
             records.append(
                 {
                     "constraint": constraint,
                     "model": model,
-                    "IP": np.concatenate(distances).mean() if distances else np.nan,
+                    "IP": np.nanmean(observed.measure(found).distances),
                     "validity": found.valid.mean(),
                     "accuracy": clf.score(X, y),
                 }

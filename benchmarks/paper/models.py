@@ -1,29 +1,13 @@
 """The models that are compared, each trained once per data set and seed and then kept."""
 
-import hashlib
-from pathlib import Path
-
-import joblib
+import kept
 import rivals
 from protocol import PROTOCOLS, split
 
-import ctsk
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator
 
 STEP_SIZE = 0.1
 
-
-def _digest():
-    """Return a word that changes with the package and with this folder, save for its page."""
-    here, package = Path(__file__).parent.glob("*.py"), Path(ctsk.__file__).parent.rglob("*.py")
-    digest = hashlib.sha256()
-    for path in sorted(path for path in [*here, *package] if not path.name.startswith("page")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-# What was computed is kept, so that an interrupted command goes on where it stopped.
-MEMORY = joblib.Memory(Path(__file__).parent / ".cache" / _digest(), verbose=0)
 
 # Conventional and counterfactual training, and what they are compared with: the estimator,
 # and what differs from the settings of the data set.
@@ -64,7 +48,7 @@ def untrained(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **pa
     return estimator(**settings)
 
 
-@MEMORY.cache
+@kept.MODELS.cache
 def train(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **parameters):
     """Return a fitted classifier with the paper's settings for a data set.
 

@@ -1,8 +1,9 @@
 """The paper's evaluation: rounds of test rows that are drawn, explained and measured."""
 
+import kept
 import numpy as np
 import pandas as pd
-from models import MEMORY, STEP_SIZE, protection, train
+from models import STEP_SIZE, protection, train
 from protocol import PROTOCOLS, split
 from sklearn.metrics.pairwise import euclidean_distances
 
@@ -21,7 +22,7 @@ PLAUSIBILITY = ("IP", "IP* 0.5", "IP* 5.0", "IP* median")
 MEASURES = (*PLAUSIBILITY, "cost", "validity")
 
 
-@MEMORY.cache
+@kept.MODELS.cache
 def judge(
     name,
     seed,
@@ -64,7 +65,7 @@ def judge(
     asked = [np.column_stack([rows, np.full(len(rows), target)]) for _, target, rows in drawn]
     pairs, places = np.unique(np.concatenate(asked), axis=0, return_inverse=True)
     places = np.split(places.ravel(), np.cumsum([len(part) for part in asked])[:-1])
-    observed = _Observed(clf.feature_space_.encode(X), y, seed)
+    observed = Observed(clf.feature_space_.encode(X), y, seed)
     searches = [
         observed.measure(
             clf.explain(
@@ -157,8 +158,8 @@ def take(X, rows):
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
-class _Observed:
-    """Test rows in module units, to compare counterfactuals with."""
+class Observed:
+    """Rows in module units, to compare counterfactuals with."""
 
     def __init__(self, rows, y, seed):
         rng = np.random.default_rng([seed, 2])

@@ -40,7 +40,7 @@ def test_a_round_measures_what_the_paper_defines(judged):
     factual, target, rows = rounds.draw(clf, X, 0, 3, PROTOCOLS["moons"].n_rows)[1]
     tau = 0.5 if protected else 0.95
     distances, costs, shares, mmds = [], [], [], []
-    observed = rounds._Observed(X, y, 0)
+    observed = rounds.Observed(X, y, 0)
     for generator in rounds._generators("eccco", 0.1):
         told = clf.explain(
             X[rows],
