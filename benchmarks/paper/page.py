@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import page_figures
 import pandas as pd
+from experiment import over_seeds
 from models import STEP_SIZE
 from rounds import N_ROUNDS
 
@@ -56,6 +57,12 @@ def part(name):
 def read(name):
     """Return a table."""
     return pd.read_csv(RESULTS / f"{name}.csv")
+
+
+def read_by_seed(name):
+    """Return what a table was made of, at the usual search step and number of rounds."""
+    told = read(f"{name}_by_seed")
+    return told[(told["step"] == STEP_SIZE) & (told["rounds"] == N_ROUNDS)]
 
 
 def directive(frame):
@@ -130,8 +137,7 @@ def signs(suffix=""):
 
 def exceptions():
     """Say what seeds say where our mean has not the published sign."""
-    told, by_seed = read("table1"), read("table1_by_seed")
-    usual = by_seed[(by_seed["step"] == STEP_SIZE) & (by_seed["rounds"] == N_ROUNDS)]
+    told, usual = read("table1"), read_by_seed("table1")
     lines = []
     for _, line in told[told["measure"].isin(AUTHORS) & (told["star"] == "*")].iterrows():
         if np.sign(line["mean"]) == np.sign(line["published"]):
@@ -186,6 +192,22 @@ def sensitivity():
     return (
         f"Its share is lower than under conventional training on {listed(lower)}; higher on "
         f"{listed(higher)}; the interval over seeds holds zero on {listed(other)}."
+    )
+
+
+def masking_brings():
+    """Say where the masking of exemplars lowers and raises the protected feature's share."""
+    sets = {"lower": [], "higher": [], "undecided": []}
+    told = read_by_seed("masking").groupby(["data", "protected"], sort=False)
+    for (data, protected), runs in told:
+        shares = runs.pivot(index="seed", columns="model", values="share")
+        gain = over_seeds(shares["CT"] - shares["unmasked"])
+        answer = "lower" if gain["to"] < 0 else "higher" if gain["from"] > 0 else "undecided"
+        sets[answer].append(f"{data} ({protected} feature)")
+    return (
+        "With the masking, the share of the protected feature is lower than without it on "
+        f"{listed(sets['lower'])}; higher on {listed(sets['higher'])}; the interval over seeds "
+        f"of the difference holds zero on {listed(sets['undecided'])}."
     )
 
 
@@ -289,6 +311,7 @@ PARTS = {
     "attacked": attacked,
     "parts of the gain": parts_of_the_gain,
     "rivals as good": rivals_as_good,
+    "masking brings": masking_brings,
     "without recourse": without_recourse,
     "table 1": table_1,
     "length scales": length_scales,

@@ -38,8 +38,7 @@ def sensitivity(name, seed, clf, protected, n_rounds):
     """Return how sensitive a model is to protected features."""
     X, _ = split(name, seed).test
     rng = np.random.default_rng([seed, 3])
-    names = clf.feature_space_.names
-    features = [f if isinstance(f, int) else names.index(f) for f in protected]
+    features = positions(clf, protected)
     printed, shares = [], []
     for _ in range(n_rounds):
         rows, chance = take(X, rng.integers(len(X), size=N_ROWS)), int(rng.integers(2**31))
@@ -50,6 +49,12 @@ def sensitivity(name, seed, clf, protected, n_rounds):
         printed.append(heights[features].mean())
         shares.append(parts[features].sum())
     return {"printed": np.mean(printed), "share": np.mean(shares)}
+
+
+def positions(clf, features):
+    """Return the positions of features that are told by name or position."""
+    names = clf.feature_space_.names
+    return [f if isinstance(f, int) else names.index(f) for f in features]
 
 
 def table(by_seed, suffix):

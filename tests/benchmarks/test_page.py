@@ -56,6 +56,28 @@ def test_proposition_tells_the_values_of_tau_apart(results):
     assert "stopped short at 0.5, and went beyond at 0.8" in told
 
 
+def test_masking_is_told_where_seeds_decide_it(results):
+    shares = {
+        ("moons", "CT"): (0.2, 0.21, 0.2),
+        ("moons", "unmasked"): (0.4, 0.4, 0.41),
+        ("Adult", "CT"): (0.5, 0.51, 0.5),
+        ("Adult", "unmasked"): (0.1, 0.1, 0.11),
+        ("GMSC", "CT"): (0.2, 0.4, 0.3),
+        ("GMSC", "unmasked"): (0.3, 0.3, 0.3),
+    }
+    lines = [
+        {"data": data, "model": model, "seed": seed, "share": share}
+        for (data, model), values in shares.items()
+        for seed, share in enumerate(values)
+    ]
+    told = pd.DataFrame(lines).assign(protected="other", step=0.1, rounds=100)
+    results("masking_by_seed", **pd.concat([told, told.assign(step=0.25, share=0.0)]))
+    told = page.masking_brings()
+    assert "lower than without it on moons (other feature)" in told
+    assert "higher on Adult (other feature)" in told
+    assert "holds zero on GMSC (other feature)" in told
+
+
 def test_wide_table_keeps_the_order_and_marks_what_is_missing():
     frame = pd.DataFrame(
         {
