@@ -11,6 +11,7 @@ That is 222 models for each data set (of a search, only ECCCo pays for the energ
 the paper, unless ``--seed`` names more.
 """
 
+import numpy as np
 import pandas as pd
 from experiment import main
 from protocol import SYNTHETIC
@@ -38,6 +39,13 @@ GRIDS = {
     },
 }
 SETTINGS = sorted({setting for grid in GRIDS.values() for setting in grid})
+KEYS = ["grid", "generator", *SETTINGS]
+PARTS = [
+    (grid, explainer, place)
+    for grid, settings in GRIDS.items()
+    for explainer in GENERATORS
+    for place in range(len(ParameterGrid(settings)))
+]
 
 
 def outcome(name, seed, n_rounds, step_size, grid, explainer, place):
@@ -53,7 +61,8 @@ def outcome(name, seed, n_rounds, step_size, grid, explainer, place):
     epochs = {"max_epochs": parameters["max_epochs"]} if "max_epochs" in parameters else {}
     bl = judge(name, seed, "BL", **how, **epochs)
     ct = judge(name, seed, "CT", **how, **parameters)
-    return [{"grid": grid, "generator": explainer, **settings, **compare(bl, ct, "IP")}]
+    told = {**dict.fromkeys(SETTINGS, np.nan), **settings}
+    return [{"grid": grid, "generator": explainer, **told, **compare(bl, ct, "IP")}]
 
 
 def table(by_seed, suffix):
@@ -69,11 +78,4 @@ def table(by_seed, suffix):
 
 
 if __name__ == "__main__":
-    parts = [
-        (grid, explainer, place)
-        for grid, settings in GRIDS.items()
-        for explainer in GENERATORS
-        for place in range(len(ParameterGrid(settings)))
-    ]
-    keys = ["grid", "generator", *SETTINGS]
-    main("grids", data=SYNTHETIC, keys=keys, parts=parts, n_seeds=1)
+    main("grids", data=SYNTHETIC, keys=KEYS, parts=PARTS, n_seeds=1)
