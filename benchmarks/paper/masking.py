@@ -7,19 +7,14 @@ Once for the paper's protected feature, once for another one::
 
     python benchmarks/paper/masking.py
 
-"share" is that of Table II. "attribution" is the mean absolute integrated gradient of the
-protected feature, and "total" the sum of all features': a share rises, too, where the total
-falls.
+"share", "attribution" and "total" are those of ``table2.py``.
 """
 
-import numpy as np
 from experiment import main
 from models import train
 from protocol import PROTOCOLS, SYNTHETIC, split
 from rounds import judge
-from table2 import positions, sensitivity
-
-from ctsk.metrics import integrated_gradients
+from table2 import sensitivity
 
 MODELS = ("BL", "CT", "unmasked")
 OTHER = {
@@ -53,14 +48,10 @@ def told(name, seed, model, features, n_rounds, step_size):
     clf = train(name, seed, model, **trained)
     rounds = judge(name, seed, model, n_rounds=n_rounds, **settings)
     X, y = split(name, seed).test
-    parts = integrated_gradients(clf, X, baseline="uniform", random_state=seed)
-    heights = np.abs(parts).mean(axis=0)
     return {
         "cost": rounds["cost"].mean(),
         "validity": rounds["validity"].mean(),
-        "share": sensitivity(name, seed, clf, features, n_rounds)["share"],
-        "attribution": heights[positions(clf, features)].sum(),
-        "total": heights.sum(),
+        **sensitivity(name, seed, clf, features, n_rounds),
         "accuracy": clf.score(X, y),
     }
 

@@ -172,15 +172,27 @@ def proposition():
 
 
 def table_2():
-    """Return Table II."""
+    """Return Table II, published figures beside ours."""
     told = read("table2")
     told["difference"] = [
         f"{line['difference']:+.3f} [{line['from']:+.3f}, {line['to']:+.3f}]"
         for _, line in told.iterrows()
     ]
-    told = told.drop(columns=["from", "to"])
+    sizes = told.columns[told.columns.str.contains("attribution|total")]
+    told = told.drop(columns=["from", "to", *sizes])
     floats = told.select_dtypes("number").columns
     return directive(told.assign(**{c: told[c].map(number) for c in floats}))
+
+
+def attributions():
+    """Return what Table II's shares are made of, by set."""
+    told = read("table2")
+
+    def change(part):
+        return [f"{number(b)} to {number(c)}" for b, c in told[[f"{part} BL", f"{part} CT"]].values]
+
+    parts = {part: change(part) for part in ("share", "attribution", "total")}
+    return directive(pd.DataFrame({"data": told["data"], **parts}))
 
 
 def sensitivity():
@@ -318,6 +330,7 @@ PARTS = {
     "signs printed step": lambda: signs("_step_0.25"),
     "table 1 printed step": lambda: table_1("_step_0.25"),
     "table 2": table_2,
+    "attributions": attributions,
     "sensitivity": sensitivity,
     "table 3": table_3,
     "figure 3": simple("figure3", ["constraint", "model"], "quantity", digits=2),

@@ -5,7 +5,9 @@ mean over 2,500 test rows drawn with replacement in each round: of CT, trained w
 protected features immutable, and of BL. "printed" is the paper's measure: with two features
 |g_d| / (max g - min g), with more (g_d - min g) / (max g - min g), so that 0 is the most
 negative feature, not one without influence. "share" is |g_d| / sum |g|. Of several protected
-features (MNIST's pixels) the first is their mean, the second their sum::
+features (MNIST's pixels) the first is their mean, the second their sum. "attribution" is the
+mean over test rows of |g_d|, before it is averaged over rows, and "total" the sum of all
+features': a share rises, too, where the total falls::
 
     python benchmarks/paper/table2.py
     python benchmarks/paper/table2.py --dataset mnist --seed 0 1 2
@@ -19,7 +21,7 @@ from models import train
 from protocol import PROTOCOLS, split
 from rounds import take
 
-from ctsk.metrics import feature_sensitivity
+from ctsk.metrics import feature_sensitivity, integrated_gradients
 
 N_ROWS = 2_500
 
@@ -38,7 +40,8 @@ def sensitivity(name, seed, clf, protected, n_rounds):
     """Return how sensitive a model is to protected features."""
     X, _ = split(name, seed).test
     rng = np.random.default_rng([seed, 3])
-    features = positions(clf, protected)
+    names = clf.feature_space_.names
+    features = [f if isinstance(f, int) else names.index(f) for f in protected]
     printed, shares = [], []
     for _ in range(n_rounds):
         rows, chance = take(X, rng.integers(len(X), size=N_ROWS)), int(rng.integers(2**31))
@@ -48,13 +51,13 @@ def sensitivity(name, seed, clf, protected, n_rounds):
         )
         printed.append(heights[features].mean())
         shares.append(parts[features].sum())
-    return {"printed": np.mean(printed), "share": np.mean(shares)}
-
-
-def positions(clf, features):
-    """Return the positions of features that are told by name or position."""
-    names = clf.feature_space_.names
-    return [f if isinstance(f, int) else names.index(f) for f in features]
+    sizes = np.abs(integrated_gradients(clf, X, baseline="uniform", random_state=seed)).mean(axis=0)
+    return {
+        "printed": np.mean(printed),
+        "share": np.mean(shares),
+        "attribution": sizes[features].sum(),
+        "total": sizes.sum(),
+    }
 
 
 def table(by_seed, suffix):
@@ -73,6 +76,10 @@ def table(by_seed, suffix):
                 "printed BL": bl["printed"].mean(),
                 "share CT": ct["share"].mean(),
                 "share BL": bl["share"].mean(),
+                "attribution CT": ct["attribution"].mean(),
+                "attribution BL": bl["attribution"].mean(),
+                "total CT": ct["total"].mean(),
+                "total BL": bl["total"].mean(),
                 "difference": difference["mean"],
                 "from": difference["from"],
                 "to": difference["to"],
