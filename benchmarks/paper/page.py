@@ -178,20 +178,24 @@ def table_2():
         f"{line['difference']:+.3f} [{line['from']:+.3f}, {line['to']:+.3f}]"
         for _, line in told.iterrows()
     ]
-    sizes = told.columns[told.columns.str.contains("attribution|total")]
-    told = told.drop(columns=["from", "to", *sizes])
+    unneeded = told.columns.str.contains("attribution|total|mutable") | told.columns.isin(
+        ["from", "to"]
+    )
+    told = told.loc[:, ~unneeded]
     floats = told.select_dtypes("number").columns
     return directive(told.assign(**{c: told[c].map(number) for c in floats}))
 
 
 def attributions():
-    """Return what Table II's shares are made of, by set."""
+    """Return what Table II's shares are made of."""
     told = read("table2")
-
-    def change(part):
-        return [f"{number(b)} to {number(c)}" for b, c in told[[f"{part} BL", f"{part} CT"]].values]
-
-    parts = {part: change(part) for part in ("share", "attribution", "total")}
+    parts = {
+        part: [
+            ", ".join(number(line[f"{part} {model}"]) for model in ("BL", "mutable", "CT"))
+            for _, line in told.iterrows()
+        ]
+        for part in ("share", "attribution", "total")
+    }
     return directive(pd.DataFrame({"data": told["data"], **parts}))
 
 
