@@ -199,6 +199,18 @@ def attributions():
     return directive(pd.DataFrame({"data": told["data"], **parts}))
 
 
+def attributed():
+    """Say where the total falls, and where protection lowers a feature's own attribution."""
+    told = read("table2").set_index("data")
+    lower = told["attribution CT"] < told["attribution mutable"]
+    return (
+        "Counterfactual training lowers the total on "
+        f"{listed(told.index[told['total CT'] < told['total BL']])}. Against the same training "
+        f"with all features mutable, protection lowers the attribution of the protected feature "
+        f"on {listed(told.index[lower])}, and raises it on {listed(told.index[~lower])}."
+    )
+
+
 def sensitivity():
     """Say where protection lowered the share of the protected feature."""
     told = read("table2")
@@ -335,6 +347,7 @@ PARTS = {
     "table 1 printed step": lambda: table_1("_step_0.25"),
     "table 2": table_2,
     "attributions": attributions,
+    "attributed": attributed,
     "sensitivity": sensitivity,
     "table 3": table_3,
     "figure 3": simple("figure3", ["constraint", "model"], "quantity", digits=2),

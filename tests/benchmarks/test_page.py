@@ -78,6 +78,18 @@ def test_masking_is_told_where_seeds_decide_it(results):
     assert "holds zero on GMSC (other feature)" in told
 
 
+def test_protection_is_told_by_the_feature_itself_and_by_the_total(results):
+    results(
+        "table2",
+        data=["moons", "Adult"],
+        **{"total BL": [4.0, 4.0], "total CT": [2.0, 5.0]},
+        **{"attribution mutable": [1.0, 1.0], "attribution CT": [1.5, 0.5]},
+    )
+    told = page.attributed()
+    assert "lowers the total on moons." in told
+    assert "on Adult, and raises it on moons." in told
+
+
 def test_wide_table_keeps_the_order_and_marks_what_is_missing():
     frame = pd.DataFrame(
         {
