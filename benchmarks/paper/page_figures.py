@@ -118,6 +118,7 @@ def grids(told):
     first, *_ = axes.values()
     first.legend(fontsize=8)
     first.set_ylabel("reduction of IP, %")
+    figure.suptitle(f"mean over {', '.join(dict.fromkeys(told['data']))}", size=10)
     return figure
 
 
