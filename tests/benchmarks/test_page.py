@@ -90,6 +90,22 @@ def test_protection_is_told_by_the_feature_itself_and_by_the_total(results):
     assert "on Adult, and raises it on moons." in told
 
 
+def test_rivals_are_told_by_the_sets_on_which_they_are_as_good(results):
+    models = ["CT", "PGD", "TRADES", "JEM", "augmented"]
+    means = {"moons": [30.0, 31.0, 30.0, -5.0, 2.0], "Adult": [10.0, 2.0, 11.0, 1.0, 0.0]}
+    lines = [
+        {"data": data, "model": model, "quantity": quantity, "mean": mean}
+        for quantity in ("IP reduction", "IP* 5.0 reduction", "robust")
+        for data, values in means.items()
+        for model, mean in zip(models, values, strict=True)
+    ]
+    results("baselines", **pd.DataFrame(lines))
+    told = page.rivals_as_good().splitlines()
+    assert len(told) == 3
+    as_good = "PGD on moons; TRADES on moons, Adult; JEM on none; augmented on none."
+    assert told[0] == f"- Reduction of IP: {as_good}"
+
+
 def test_wide_table_keeps_the_order_and_marks_what_is_missing():
     frame = pd.DataFrame(
         {
