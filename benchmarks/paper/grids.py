@@ -68,13 +68,12 @@ def outcome(name, seed, n_rounds, step_size, grid, explainer, place):
 def table(by_seed, suffix):
     """Return, for each setting of each grid, the mean over all others and over seeds."""
     parts = []
-    for grid, settings in GRIDS.items():
-        runs = by_seed[by_seed["grid"] == grid]
-        for setting in settings:
-            keys = ["data", "grid", "generator", setting]
-            means = runs.groupby(keys, sort=False)["reduction"].mean().reset_index()
-            parts.append(means.rename(columns={setting: "value"}).assign(setting=setting))
-    return pd.concat(parts)
+    for (data, grid), runs in by_seed.groupby(["data", "grid"], sort=False):
+        for setting in GRIDS[grid]:
+            means = runs.groupby(["generator", setting])["reduction"].mean().reset_index()
+            known = {"data": data, "grid": grid, "setting": setting}
+            parts.append(means.rename(columns={setting: "value"}).assign(**known))
+    return pd.concat(parts)[["data", "grid", "generator", "setting", "value", "reduction"]]
 
 
 if __name__ == "__main__":
