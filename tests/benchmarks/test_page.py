@@ -106,6 +106,13 @@ def test_rivals_are_told_by_the_sets_on_which_they_are_as_good(results):
     assert told[0] == f"- Reduction of IP: {as_good}"
 
 
+def test_stronger_attacks_are_told_by_the_most_that_they_take(results):
+    known = {"data": ["moons", "moons"], "model": ["CT", "BL"]}
+    results("figure5", **known, attack=["pgd"] * 2, epsilon=[0.1] * 2, mean=[0.9, 0.8])
+    results("attacks", **known, quantity=["worst"] * 2, mean=[0.85, 0.79])
+    assert "takes 0.050 of the accuracy at most" in page.stronger()
+
+
 def test_wide_table_keeps_the_order_and_marks_what_is_missing():
     frame = pd.DataFrame(
         {
