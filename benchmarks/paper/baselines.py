@@ -10,14 +10,16 @@ ensembles, recourse-aware training (Ross et al., 2021) and CounterNet would find
 """
 
 from experiment import main
-from portrait import QUANTITIES, portraits
+from portrait import QUANTITIES, portrait
 
 MODELS = ("BL", "CT", "PGD", "TRADES", "JEM", "augmented")
 
 
 def outcome(name, seed, n_rounds, step_size):
     """Return a record for each model."""
-    return portraits(name, seed, MODELS, n_rounds, step_size)
+    return [
+        {"model": model, **portrait(name, seed, n_rounds, step_size, model)} for model in MODELS
+    ]
 
 
 if __name__ == "__main__":

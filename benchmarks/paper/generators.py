@@ -12,7 +12,7 @@ The paper finds ECCCo best, Generic close behind, REVISE last.
 import numpy as np
 from experiment import main
 from models import train
-from portrait import portraits
+from portrait import portrait
 from protocol import SYNTHETIC
 
 from ctsk import GenericGenerator, REVISEGenerator
@@ -25,9 +25,9 @@ def outcome(name, seed, n_rounds, step_size):
     records = []
     for title, generator in GENERATORS.items():
         given = {} if generator is None else {"generator": generator(step_size=step_size)}
-        (told,) = portraits(name, seed, ["CT"], n_rounds, step_size, **given)
+        told = {"model": title, **portrait(name, seed, n_rounds, step_size, "CT", **given)}
         history = train(name, seed, "CT", step_size=step_size, **given).history_
-        told |= {"model": title, "mature": np.mean([epoch["mature_share"] for epoch in history])}
+        told["mature"] = np.mean([epoch["mature_share"] for epoch in history])
         records.append(told)
     for told in records:
         told["IP less ECCCo's"] = told["IP"] - records[0]["IP"]

@@ -7,32 +7,24 @@ from rounds import compare, judge
 from ctsk.metrics import robust_accuracy
 
 EPSILON = 0.1
-# What `portraits` returns.
+# What `portrait` returns.
 REDUCED = ("IP", "IP* 5.0", "IP* median")
 QUANTITIES = ["accuracy", "robust", "validity", *(f"{measure} reduction" for measure in REDUCED)]
 
 
-def portraits(name, seed, variants, n_rounds, step_size, **parameters):
-    """Return a record for each model: accuracies, validity and reductions against BL."""
+def portrait(name, seed, n_rounds, step_size, variant, **parameters):
+    """Return accuracies, validity and reductions against BL of a model of `models.train`."""
     settings = {"n_rounds": n_rounds, "step_size": step_size}
     bl = judge(name, seed, "BL", **settings)
+    rounds = judge(name, seed, variant, **settings, **parameters)
+    clf = train(name, seed, variant, step_size=step_size, **parameters)
     X, y = split(name, seed).test
-    records = []
-    for variant in variants:
-        how = {} if variant == "BL" else parameters
-        clf = train(name, seed, variant, step_size=step_size, **how)
-        rounds = judge(name, seed, variant, **settings, **how)
-        attack = {"epsilon": EPSILON, "attack": "pgd", "n_restarts": 1}
-        records.append(
-            {
-                "model": variant,
-                "accuracy": clf.score(X, y),
-                "robust": robust_accuracy(clf, X, y, **attack),
-                **rounds[["IP", "cost", "validity"]].mean(),
-                **{
-                    f"{measure} reduction": compare(bl, rounds, measure).get("reduction")
-                    for measure in REDUCED
-                },
-            }
-        )
-    return records
+    return {
+        "accuracy": clf.score(X, y),
+        "robust": robust_accuracy(clf, X, y, epsilon=EPSILON, attack="pgd", n_restarts=1),
+        **rounds[["IP", "cost", "validity"]].mean(),
+        **{
+            f"{measure} reduction": compare(bl, rounds, measure).get("reduction")
+            for measure in REDUCED
+        },
+    }

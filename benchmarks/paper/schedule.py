@@ -8,14 +8,16 @@ many further epochs for a conventionally trained model (fine-tuned), measured as
 """
 
 from experiment import main
-from portrait import QUANTITIES, portraits
+from portrait import QUANTITIES, portrait
 
 MODELS = ("BL", "CT", "burn-in", "fine-tuned")
 
 
 def outcome(name, seed, n_rounds, step_size):
     """Return a record for each model."""
-    return portraits(name, seed, MODELS, n_rounds, step_size)
+    return [
+        {"model": model, **portrait(name, seed, n_rounds, step_size, model)} for model in MODELS
+    ]
 
 
 if __name__ == "__main__":

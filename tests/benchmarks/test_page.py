@@ -106,6 +106,25 @@ def test_rivals_are_told_by_the_sets_on_which_they_are_as_good(results):
     assert told[0] == f"- Reduction of IP: {as_good}"
 
 
+def test_ridge_and_divergence_are_told_by_half_of_the_gain(results):
+    means = {
+        "moons": {"CT": 10, "CD": 9, "ridge": 5, "divergence": 4},
+        "circles": {"CT": 10, "CD": 4, "ridge": -5, "divergence": 6},
+        "Adult": {"CT": 1, "CD": 4, "ridge": 5, "divergence": 6},
+    }
+    lines = [
+        {"data": data, "model": model, "quantity": quantity, "mean": mean, "from": mean - 2}
+        for data, models in means.items()
+        for model, mean in models.items()
+        for quantity in ("IP reduction", "IP* 5.0 reduction")
+    ]
+    results("ridge", **pd.DataFrame(lines))
+    told = page.ridge_and_divergence()
+    assert "IP, which CT surely reduces on 2 sets" in told
+    assert "with the ridge alone on moons; with the divergence alone on circles;" in told
+    assert told.count("without the adversarial loss, on moons.") == 2
+
+
 def test_stronger_attacks_are_told_by_the_most_that_they_take(results):
     known = {"data": ["moons", "moons"], "model": ["CT", "BL"]}
     results("figure5", **known, attack=["pgd"] * 2, epsilon=[0.1] * 2, mean=[0.9, 0.8])
