@@ -101,24 +101,32 @@ def maturity(told):
 
 
 def grids(told):
-    """Draw the reduction of IP by setting, for each generator."""
-    settings = list(dict.fromkeys(told["setting"]))
-    figure, axes = panels(settings, 3, 2.2)
+    """Draw the reduction of IP by setting and data set, for each generator."""
+    import matplotlib.pyplot as plt
+
+    settings, names = (list(dict.fromkeys(told[column])) for column in ("setting", "data"))
+    figure, axes = plt.subplots(
+        len(settings),
+        len(names),
+        figsize=(10, 1.5 * len(settings)),
+        sharey="col",
+        layout="constrained",
+        squeeze=False,
+    )
     colours = {"eccco": "tab:blue", "generic": "tab:orange", "revise": "tab:green"}
-    for (setting, generator), runs in told.groupby(["setting", "generator"], sort=False):
-        means = runs.groupby("value")["reduction"].mean()
-        axes[setting].plot(
-            [f"{value:g}" for value in means.index],
-            means,
-            "o-",
-            color=colours[generator],
-            label=generator,
-        )
-        axes[setting].axhline(0, color="k", lw=0.6)
-    first, *_ = axes.values()
-    first.legend(fontsize=8)
-    first.set_ylabel("reduction of IP, %")
-    figure.suptitle(f"mean over {', '.join(dict.fromkeys(told['data']))}", size=10)
+    for (data, setting, generator), runs in told.groupby(
+        ["data", "setting", "generator"], sort=False
+    ):
+        axis = axes[settings.index(setting), names.index(data)]
+        values = [f"{value:g}" for value in runs["value"]]
+        axis.plot(values, runs["reduction"], "o-", ms=4, color=colours[generator], label=generator)
+        axis.axhline(0, color="k", lw=0.6)
+    for axis, name in zip(axes[0], names, strict=True):
+        axis.set_title(name, size=10)
+    for axis, setting in zip(axes[:, 0], settings, strict=True):
+        axis.set_ylabel(setting, size=9)
+    lines = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*lines, loc="outside upper center", ncols=3, fontsize=8)
     return figure
 
 
