@@ -2,6 +2,8 @@ import os
 
 # Before SciPy is imported: without it scikit-learn skips one of its checks.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+# Before torch is imported: nets are small, and pytest has processes of its own.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
