@@ -2,7 +2,7 @@
 
 Accuracy on the test rows under FGSM and PGD (40 steps, random start) for growing attacks, in
 module units: conventional training (BL), counterfactual training (CT), the adversarial loss
-alone (AR), the contrastive divergence alone (CD)::
+alone (AR), the contrastive divergence with its ridge (CD)::
 
     python benchmarks/paper/figure5.py
     python benchmarks/paper/figure5.py --dataset mnist --seed 0 1 2

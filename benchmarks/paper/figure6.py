@@ -1,7 +1,8 @@
 """Figure 6: which part of the objective makes explanations plausible?
 
 Reductions of IP and IP* against conventional training, as in Table I, by the adversarial loss
-alone (AR), the contrastive divergence alone (CD), and both (CT)::
+alone (AR), the contrastive divergence with its ridge (CD; ``ridge.py`` has the two apart), and
+all (CT)::
 
     python benchmarks/paper/figure6.py
     python benchmarks/paper/figure6.py --dataset mnist --seed 0 1 2
