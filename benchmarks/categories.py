@@ -12,7 +12,7 @@ import time
 from unittest import mock
 
 from ctsk import CounterfactualTrainedClassifier
-from ctsk._groups import OneHotGroups
+from ctsk._columns.one_hot import OneHotGroups
 from ctsk.datasets import fetch_adult
 
 IMMUTABLE = ["age", "race", "sex", "native_country"]

@@ -7,7 +7,7 @@ explanations they will give.
 from ctsk import datasets, exceptions, generators, metrics, model_selection, plotting
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._explain import explain
-from ctsk._explanation import Explanation
+from ctsk._explaining.explanation import Explanation
 from ctsk.generators import BaseGenerator, ECCCoGenerator, GenericGenerator, REVISEGenerator
 
 __version__ = "0.1.0"

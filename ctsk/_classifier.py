@@ -11,15 +11,15 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from ctsk import _validation as validation
-from ctsk._constraints import Constraints
-from ctsk._explaining import SHARED_SETTINGS, explain_rows
-from ctsk._feature_space import FeatureSpace
-from ctsk._inference import logit_function
-from ctsk._modules import ACTIVATIONS
-from ctsk._row_search import Subject
-from ctsk._specification import check_constraints, check_costs
-from ctsk._training import OPTIMIZERS, train
+from ctsk._columns import validation
+from ctsk._columns.constraints import Constraints
+from ctsk._columns.encoder import FeatureSpace
+from ctsk._columns.user_constraints import check_constraints, check_costs
+from ctsk._explaining.logits import logit_function
+from ctsk._explaining.models import Subject
+from ctsk._explaining.request import SHARED_SETTINGS, explain_rows
+from ctsk._torch.networks import ACTIVATIONS
+from ctsk._training.fit import OPTIMIZERS, train
 from ctsk.generators import SHORTCUTS, ECCCoGenerator
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from sklearn.pipeline import Pipeline
 
-from ctsk import _pipeline, _torch_model
 from ctsk._classifier import CounterfactualTrainedClassifier
-from ctsk._explaining import explain_rows
-from ctsk._specification import check_constraints
-from ctsk._validation import check_rows, naming_reference
+from ctsk._columns.user_constraints import check_constraints
+from ctsk._columns.validation import check_rows, naming_reference
+from ctsk._explaining import foreign_models, pipelines
+from ctsk._explaining.request import explain_rows
 from ctsk.exceptions import OtherConstraintsWarning
-from ctsk.generators._resolve import new_generator
+from ctsk.generators.shortcuts import new_generator
 
 
 def explain(
@@ -148,9 +148,9 @@ def explain(
 def _subject(model, X_reference):
     if isinstance(model, CounterfactualTrainedClassifier):
         return model._subject()
-    if _torch_model.is_known(model):
+    if foreign_models.is_known(model):
         defaults = CounterfactualTrainedClassifier()
-        return _torch_model.subject_of(
+        return foreign_models.subject_of(
             model,
             X_reference,
             generator=new_generator(defaults.generator),
@@ -167,10 +167,10 @@ def _subject(model, X_reference):
 def _subject_of_pipeline(pipeline, X, X_reference):
     if X_reference is not None:
         with naming_reference():
-            _pipeline.check_names(pipeline, check_rows(X_reference, "X_reference"))
+            pipelines.check_names(pipeline, check_rows(X_reference, "X_reference"))
             if len(pipeline.steps) > 1:
                 X_reference = pipeline[:-1].transform(X_reference)
-    return _pipeline.subject_of(pipeline, _subject(pipeline.steps[-1][1], X_reference), X)
+    return pipelines.subject_of(pipeline, _subject(pipeline.steps[-1][1], X_reference), X)
 
 
 def _warn_where_different(subject, now):

@@ -310,7 +310,7 @@ def test_constraints_are_fitted_in_x_units(fitted, diabetes):
 
 
 def test_small_fits_run_on_one_thread_and_restore_the_setting(iris, monkeypatch):
-    from ctsk import _threads
+    from ctsk._torch import threads as _threads
 
     class Watching(Callback):
         seen = set()

@@ -20,7 +20,7 @@ from models import train
 from protocol import SYNTHETIC, split
 from rounds import take
 
-from ctsk._threads import one_thread_if_small
+from ctsk._torch.threads import one_thread_if_small
 from ctsk.metrics import robust_accuracy
 
 MODELS = ("BL", "CT", "AR", "CD", "PGD", "TRADES")

@@ -12,8 +12,8 @@ import torch
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 
 from ctsk import CounterfactualTrainedClassifier
-from ctsk._constraints import Constraints
-from ctsk._threads import one_thread_if_small
+from ctsk._columns.constraints import Constraints
+from ctsk._torch.threads import one_thread_if_small
 
 CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
 # Radius of the attacks that adversarial training withstands: the largest of Figure 5.

@@ -1,14 +1,14 @@
 """Data sets for counterfactual explanations, real and drawn."""
 
-from ctsk.datasets._adult import fetch_adult
-from ctsk.datasets._california_housing import fetch_california_housing
-from ctsk.datasets._compas import fetch_compas
-from ctsk.datasets._credit_default import fetch_credit_default
-from ctsk.datasets._german_credit import fetch_german_credit
-from ctsk.datasets._gmsc import fetch_gmsc
-from ctsk.datasets._heloc import fetch_heloc
-from ctsk.datasets._mnist import fetch_mnist
-from ctsk.datasets._synthetic import (
+from ctsk.datasets.adult import fetch_adult
+from ctsk.datasets.california_housing import fetch_california_housing
+from ctsk.datasets.compas import fetch_compas
+from ctsk.datasets.credit_default import fetch_credit_default
+from ctsk.datasets.german_credit import fetch_german_credit
+from ctsk.datasets.gmsc import fetch_gmsc
+from ctsk.datasets.heloc import fetch_heloc
+from ctsk.datasets.mnist import fetch_mnist
+from ctsk.datasets.synthetic import (
     make_circles_like,
     make_linearly_separable,
     make_loan,

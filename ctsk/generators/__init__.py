@@ -1,11 +1,11 @@
 """Generators: how counterfactuals are searched."""
 
-from ctsk.generators._base import BaseGenerator, Reference, Step
-from ctsk.generators._contract import check_generator
-from ctsk.generators._eccco import ECCCoGenerator
-from ctsk.generators._generic import GenericGenerator
-from ctsk.generators._resolve import SHORTCUTS
-from ctsk.generators._revise import REVISEGenerator
+from ctsk.generators.base import BaseGenerator, Reference, Step
+from ctsk.generators.check import check_generator
+from ctsk.generators.eccco import ECCCoGenerator
+from ctsk.generators.generic import GenericGenerator
+from ctsk.generators.revise import REVISEGenerator
+from ctsk.generators.shortcuts import SHORTCUTS
 
 __all__ = [
     "SHORTCUTS",

@@ -1,10 +1,11 @@
 """Metrics of explanations and of robustness, in module units, and scorers that use them."""
 
-from ctsk.metrics._counterfactual import cost, diversity, redundancy, validity
-from ctsk.metrics._faithfulness import energy_gap, unfaithfulness
-from ctsk.metrics._plausibility import implausibility, maximum_mean_discrepancy
-from ctsk.metrics._robustness import robust_accuracy
-from ctsk.metrics._scorer import (
+from ctsk.metrics.counterfactual import cost, diversity, redundancy, validity
+from ctsk.metrics.faithfulness import energy_gap, unfaithfulness
+from ctsk.metrics.plausibility import implausibility, maximum_mean_discrepancy
+from ctsk.metrics.refits import stability
+from ctsk.metrics.robustness import robust_accuracy
+from ctsk.metrics.scorers import (
     make_counterfactual_scorer,
     neg_cost_scorer,
     neg_implausibility_scorer,
@@ -12,8 +13,7 @@ from ctsk.metrics._scorer import (
     robust_accuracy_scorer,
     validity_scorer,
 )
-from ctsk.metrics._sensitivity import feature_sensitivity, integrated_gradients
-from ctsk.metrics._stability import stability
+from ctsk.metrics.sensitivity import feature_sensitivity, integrated_gradients
 
 __all__ = [
     "cost",

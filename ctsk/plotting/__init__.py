@@ -1,5 +1,5 @@
 """Displays: what there is to see, for matplotlib."""
 
-from ctsk.plotting._pareto import ParetoFrontDisplay
+from ctsk.plotting.pareto import ParetoFrontDisplay
 
 __all__ = ["ParetoFrontDisplay"]

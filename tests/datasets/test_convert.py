@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from ctsk import datasets
-from ctsk.datasets import _california_housing, _convert, _german_credit, _mnist
+from ctsk.datasets import california_housing, convert, german_credit, mnist
 
 HOME = os.environ.get("CTSK_DATA_HOME")
 with_files = pytest.mark.skipif(HOME is None, reason="CTSK_DATA_HOME names no folder of data sets")
@@ -45,10 +45,10 @@ def openml_credit_default():
 
 def openml_german_credit():
     frame = words("german_credit").copy()
-    for name, (_, labels) in _german_credit._OPENML.items():
+    for name, (_, labels) in german_credit._OPENML.items():
         codes = sorted(set(frame[name]))
         frame[name] = frame[name].map(dict(zip(codes, labels, strict=True)))
-    frame["purpose"] = frame["purpose"].map({v: k for k, v in _german_credit._PURPOSES.items()})
+    frame["purpose"] = frame["purpose"].map({v: k for k, v in german_credit._PURPOSES.items()})
     frame["target"] = frame["target"].map({"0": "bad", "1": "good"})
     numeric = [name for name in frame if frame[name].str.fullmatch(r"\d+").all()]
     return as_openml(frame.rename(columns={"target": "class"}), numeric)
@@ -71,7 +71,7 @@ def test_openmls_layout_becomes_exactly_the_file(name, tmp_path, monkeypatch):
         assert options["cache"] is False
         return SimpleNamespace(frame=layout())
 
-    monkeypatch.setattr(_convert, "fetch_openml", fetch_openml)
+    monkeypatch.setattr(convert, "fetch_openml", fetch_openml)
     fetch = getattr(datasets, f"fetch_{name}")
     downloaded = fetch(data_home=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [f"{name}.csv.gz"]
@@ -82,7 +82,7 @@ def test_openmls_layout_becomes_exactly_the_file(name, tmp_path, monkeypatch):
 def test_scikit_learns_california_housing_becomes_exactly_the_file(tmp_path, monkeypatch):
     frame = words("california_housing").astype("float64")
     monkeypatch.setattr(
-        _california_housing, "fetch_original", lambda **_: SimpleNamespace(frame=frame)
+        california_housing, "fetch_original", lambda **_: SimpleNamespace(frame=frame)
     )
     fetch = datasets.fetch_california_housing
     downloaded = fetch(data_home=tmp_path)
@@ -94,11 +94,11 @@ def test_openmls_mnist_becomes_four_arrays(monkeypatch):
     pixels = rng.integers(0, 256, (5, 784))
     frame = pd.DataFrame(pixels, columns=[f"pixel{i}" for i in range(1, 785)])
     frame["class"] = pd.Categorical(["5", "0", "4", "7", "2"])
-    monkeypatch.setattr(_mnist, "_N_TRAIN", 3)
+    monkeypatch.setattr(mnist, "_N_TRAIN", 3)
     monkeypatch.setattr(
-        _convert, "fetch_openml", lambda data_id, **_: SimpleNamespace(frame=frame.copy())
+        convert, "fetch_openml", lambda data_id, **_: SimpleNamespace(frame=frame.copy())
     )
-    arrays = _mnist._obtain(None)
+    arrays = mnist._obtain(None)
     assert {array.dtype for array in arrays.values()} == {np.dtype("uint8")}
     assert arrays["X_train"].shape == (3, 28, 28)
     np.testing.assert_array_equal(arrays["X_test"].reshape(2, -1), pixels[3:])
@@ -168,7 +168,7 @@ def test_without_a_network_the_error_says_what_to_do(name, tmp_path, monkeypatch
     def fetch_openml(**options):
         raise URLError("no route to host")
 
-    monkeypatch.setattr(_convert, "fetch_openml", fetch_openml)
+    monkeypatch.setattr(convert, "fetch_openml", fetch_openml)
     with pytest.raises(OSError, match="seems to be offline"):
         getattr(datasets, f"fetch_{name}")(data_home=tmp_path)
 
@@ -176,7 +176,7 @@ def test_without_a_network_the_error_says_what_to_do(name, tmp_path, monkeypatch
 @pytest.mark.parametrize("name", [*OPENML, "mnist"])
 def test_another_table_of_openml_is_refused_and_not_kept(name, tmp_path, monkeypatch):
     other = pd.DataFrame({"x": [1.0], "y": [0]})
-    monkeypatch.setattr(_convert, "fetch_openml", lambda **_: SimpleNamespace(frame=other))
+    monkeypatch.setattr(convert, "fetch_openml", lambda **_: SimpleNamespace(frame=other))
     with pytest.raises(ValueError, match="is not laid out as expected"):
         getattr(datasets, f"fetch_{name}")(data_home=tmp_path)
     assert list(tmp_path.iterdir()) == []

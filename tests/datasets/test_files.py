@@ -6,7 +6,7 @@ from urllib.error import HTTPError, URLError
 import numpy as np
 import pytest
 
-from ctsk.datasets._files import ARRAYS, CSV, NotDownloadable, StoredFile, load
+from ctsk.datasets.files import ARRAYS, CSV, NotDownloadable, StoredFile, load
 
 TEXT = b"age,target\n30,0\n40,1\n"
 SHA256 = hashlib.sha256(TEXT).hexdigest()

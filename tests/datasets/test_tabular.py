@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctsk.datasets._tabular import Feature, Tabular, csv_file, fetch
+from ctsk.datasets.tabular import Feature, Tabular, csv_file, fetch
 
 TEXT = b"""age,income,share,grade,colour,months,target
 30,1000,0.5,2,red,-7,0

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctsk import ECCCoGenerator, GenericGenerator
-from ctsk._constraints import Box
-from ctsk._groups import OneHotGroups
-from ctsk.generators._resolve import are_alike
+from ctsk._columns.constraints import Box
+from ctsk._columns.one_hot import OneHotGroups
+from ctsk.generators.shortcuts import are_alike
 
 GENERATORS = [
     pytest.param(GenericGenerator(), id="generic"),

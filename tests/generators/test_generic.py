@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator, GenericGenerator
-from ctsk._groups import OneHotGroups
+from ctsk._columns.one_hot import OneHotGroups
 from ctsk.generators import Reference, Step
-from ctsk.generators._penalties import energy_schedule
+from ctsk.generators.penalties import energy_schedule
 
 
 def reference(rows, labels, groups, n_classes=2):

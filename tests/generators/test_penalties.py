@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from ctsk.generators._base import Step
-from ctsk.generators._penalties import energy_schedule, l1_distance, ridged_energy
+from ctsk.generators.base import Step
+from ctsk.generators.penalties import energy_schedule, l1_distance, ridged_energy
 
 
 def test_l1_distance_sums_over_features_by_their_costs():

@@ -9,8 +9,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import ctsk
 from ctsk import CounterfactualTrainedClassifier, REVISEGenerator
-from ctsk._constraints import Box
-from ctsk._groups import OneHotGroups
+from ctsk._columns.constraints import Box
+from ctsk._columns.one_hot import OneHotGroups
 from ctsk.exceptions import PoorReconstructionWarning
 from ctsk.generators import Reference
 

@@ -3,9 +3,9 @@ import pytest
 from sklearn.base import clone
 
 from ctsk import CounterfactualTrainedClassifier
-from ctsk._sampling import make_generator
+from ctsk._training.sampling import make_generator
 from ctsk.metrics import energy_gap, unfaithfulness
-from ctsk.metrics._faithfulness import _module, _sample
+from ctsk.metrics.faithfulness import _module, _sample
 
 
 def test_energy_gap_is_the_difference_to_the_mean_energy_of_the_class(fitted_iris, iris):

@@ -96,7 +96,7 @@ def test_features_out_of_reach_and_domains_bind_the_attacker(fitted, diabetes):
 
 
 def test_masked_features_never_move(fitted, diabetes):
-    from ctsk.metrics._robustness import _reach
+    from ctsk.metrics.robustness import _reach
 
     X, _ = diabetes
     space = fitted.feature_space_

@@ -4,7 +4,7 @@ import torch
 from sklearn.datasets import load_iris
 
 from ctsk import CounterfactualTrainedClassifier
-from ctsk._sampling import make_rng
+from ctsk._training.sampling import make_rng
 from ctsk.metrics import feature_sensitivity, integrated_gradients
 
 

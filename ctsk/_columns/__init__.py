@@ -1,0 +1,1 @@
+"""What X's columns hold, and what may happen to them."""

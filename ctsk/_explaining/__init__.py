@@ -1,0 +1,1 @@
+"""Explaining rows: from a request to an Explanation."""

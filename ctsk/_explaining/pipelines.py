@@ -1,0 +1,413 @@
+"""A fitted pipeline as the search sees it: one map from the rows that go in to the module."""
+
+from dataclasses import replace
+from functools import cached_property, partial
+
+import numpy as np
+import torch
+
+from ctsk._columns.constraints import Box, Constraints
+from ctsk._columns.encoder import FeatureSpace, inferred_domain
+from ctsk._columns.schema import Categories, Schema, check_columns, dtypes_of, is_frame
+from ctsk._columns.validation import refuse_values
+from ctsk._explaining.pipeline_steps import Trace, split
+from ctsk._torch.networks import device_of
+
+_NOT_WHAT_IT_SEEMS = (
+    "The pipeline treats a feature by others, or by its value: it is not what its steps seem to be "
+    "(a FunctionTransformer that looks at several columns, say), so that no counterfactual can be "
+    "mapped back through it. Derive such features before the pipeline, or leave the step to "
+    "CounterfactualTrainedClassifier."
+)
+
+
+def subject_of(pipeline, inner, X):
+    """Return a fitted pipeline as a subject.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    inner : Subject
+        Its last step.
+    X : DataFrame or ndarray of shape (n_rows, n_features)
+        Rows that go into the pipeline.
+
+    Returns
+    -------
+    subject : Subject
+        With the constraints and costs of the last step. Its judge answers NaN for
+        rows that the pipeline does not take.
+
+    Raises
+    ------
+    ValueError
+        If a step cannot be inverted, or X is not what the pipeline was fitted with.
+    """
+    names = check_names(pipeline, X)
+    trace = Trace(pipeline, names, inner.space.schema)
+    schema = _schema(trace, X, inner.space.schema)
+
+    def read(X):
+        check_names(pipeline, X)
+        return _values(schema, X)
+
+    values = read(X)
+    space = _space(trace, schema, inner.space)
+    to_module = _linear_map(trace, space, inner, pipeline, X, values)
+
+    def predict_proba(found, positions):
+        rows = X.iloc[positions] if is_frame(X) else X[positions]
+        return _judged(pipeline, schema.write(rows, values[positions], found))
+
+    return replace(
+        inner,
+        module=torch.nn.Sequential(to_module, inner.module),
+        read=read,
+        predict_proba=predict_proba,
+        space=space,
+        constraints=_trained_constraints(trace, space, inner, to_module),
+        feature_costs=_trained_costs(trace, space, inner),
+        has_learnt=inner.has_learnt and to_module.is_identity(space.groups),
+    )
+
+
+def _values(schema, X):
+    """Read rows that go into a pipeline as values."""
+    values = schema.read(X)
+    gaps = np.argwhere(np.isnan(values))
+    if len(gaps):
+        row, feature = gaps[0]
+        raise ValueError(
+            f"X has no number in feature {schema.names[feature]!r} (first in row {row}). Whatever "
+            "the pipeline puts there, a change has to start somewhere: fill gaps among numbers "
+            "before rows are explained."
+        )
+    refuse_values(values, schema.names, "explain")
+    return values
+
+
+def _judged(pipeline, X):
+    try:
+        with np.errstate(all="ignore"):
+            return pipeline.predict_proba(X)
+    except ValueError:
+        # One row that a step or the classifier refuses speaks for itself only.
+        if len(X) == 1:
+            return np.full((1, len(pipeline.classes_)), np.nan)
+        middle = len(X) // 2
+        return np.concatenate([_judged(pipeline, X[:middle]), _judged(pipeline, X[middle:])])
+
+
+class PipelineSpace(FeatureSpace):
+    """A feature space whose numbers may pass curves before they are scaled.
+
+    Parameters
+    ----------
+    schema : Schema
+    curves : dict of int to tuple
+        Stages with `forward` and `inverse`, by numeric column.
+    **kwargs : dict
+        See `FeatureSpace`. A scale may be negative.
+    """
+
+    def __init__(self, schema, *, curves, **kwargs):
+        super().__init__(schema, **kwargs)
+        self.curves = curves
+
+    @cached_property
+    def falls(self):
+        """Columns that fall in module units while they rise in X's; bool ndarray."""
+        n_columns = self.groups.n_columns
+        at_0, at_1 = self.unscaled(np.stack([np.zeros(n_columns), np.ones(n_columns)]))
+        told = np.isfinite(at_0) & np.isfinite(at_1) & (at_0 != at_1)
+        return np.where(told, at_1 < at_0, self.scale < 0)
+
+    def scaled(self, columns):
+        """Map columns to module units; NaN where a curve is not defined."""
+        columns = np.array(columns, dtype=np.float64)
+        for column, stages in self.curves.items():
+            for stage in stages:
+                columns[..., column] = stage.forward(columns[..., column])
+        return super().scaled(columns)
+
+    def unscaled(self, rows):
+        """Map module rows to columns; NaN where a curve cannot be undone."""
+        columns = super().unscaled(rows)
+        for column, stages in self.curves.items():
+            for stage in reversed(stages):
+                columns[..., column] = stage.inverse(columns[..., column])
+        return columns
+
+    def scaled_box(self, box):
+        """Map bounds in X's units to module units; open where a curve is not defined."""
+        return Box(*self.mapped_ends(self.scaled, box.lower, box.upper), box.groups)
+
+    def mapped_ends(self, mapping, low, high):
+        """Map lower and upper bounds, either way; open ones, and what is lost, are open."""
+        starts, ends = np.where(self.falls, high, low), np.where(self.falls, low, high)
+        mapped_starts, mapped_ends = mapping(starts), mapping(ends)
+        is_start = np.isfinite(starts) & np.isfinite(mapped_starts)
+        is_end = np.isfinite(ends) & np.isfinite(mapped_ends)
+        return np.where(is_start, mapped_starts, -np.inf), np.where(is_end, mapped_ends, np.inf)
+
+
+def check_names(pipeline, X):
+    """Return names of the features that go into a pipeline; a ValueError if X has others."""
+    fitted = getattr(pipeline, "feature_names_in_", None)
+    if is_frame(X):
+        names = list(X.columns)
+        check_columns(names)
+        if fitted is not None and names != list(fitted):
+            raise ValueError(
+                f"The columns of X are {names}; the pipeline was fitted with {list(fitted)}. Give "
+                "these, in this order."
+            )
+        return names
+    if fitted is not None:
+        raise ValueError(
+            "X has no column names, but the pipeline was fitted with a DataFrame; its columns "
+            f"are {list(fitted)}."
+        )
+    if X.dtype.kind not in "biuf":
+        raise ValueError(
+            f"X is an array of {X.dtype}. Give a pipeline that takes words a DataFrame: columns "
+            "have names and kinds of their own there."
+        )
+    n_fitted = getattr(pipeline, "n_features_in_", X.shape[1])
+    if X.shape[1] != n_fitted:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but the pipeline was fitted with {n_fitted}."
+        )
+    return [f"x{i}" for i in range(n_fitted)]
+
+
+def _schema(trace, X, inner):
+    """Names and kinds of the pipeline's columns."""
+    dtypes, categories = dtypes_of(X), {}
+    for feature, coding in trace.codings.items():
+        values, ordered = coding.values, coding.ordered
+        declared = getattr(dtypes[feature], "categories", None)
+        # Where the classifier knows the category itself, its order is the one that counts.
+        if feature not in trace.alone and getattr(dtypes[feature], "ordered", False):
+            order = [*declared, None]
+            if set(values) <= set(order):
+                values, ordered = [value for value in order if value in values], True
+        observed = np.array([value is not None and value not in coding.unseen for value in values])
+        categories[feature] = Categories(tuple(values), observed, ordered)
+    integral = np.array([dtype.kind in "iu" for dtype in dtypes])
+    for feature, own in trace.alone.items():
+        if feature in trace.stages and not trace.stages[feature]:
+            integral[feature] |= inner.integral[own]
+    unread = frozenset(range(len(dtypes))) - set(trace.codings) - set(trace.stages)
+    return Schema(trace.names, categories, integral & ~_in(categories, len(dtypes)), unread)
+
+
+def _in(positions, length):
+    return np.isin(np.arange(length), list(positions))
+
+
+def _space(trace, schema, inner):
+    """Return the space between the pipeline's units and the classifier's module units."""
+    numeric = np.flatnonzero(~_in(schema.categories, len(schema.names)))
+    n_words = sum(len(known) for known in schema.categories.values())
+    center, scale = np.zeros(len(numeric) + n_words), np.ones(len(numeric) + n_words)
+    curves = {}
+    for column, feature in enumerate(numeric):
+        stages, line = split(trace.stages.get(feature, ()))
+        if feature in trace.alone:
+            own = inner.columns_of(trace.alone[feature]).start
+            line = line.then(type(line)(inner.center[own], inner.scale[own]))
+        center[column], scale[column] = line.origin, line.unit
+        if stages:
+            curves[column] = stages
+    make = partial(PipelineSpace, schema, curves=curves, center=center, scale=scale)
+    space = make(domain=None, observed=None)
+    reachable = [schema.categories[feature].reachable for feature in space.categorical]
+    reachable = np.concatenate([np.empty(0), *reachable])
+    # There and back, a zero is no zero any more; whether numbers are negative hangs on it.
+    tiny = 1e-9 * np.abs(scale[: len(numeric)])
+    observed = _in_x_units(trace, space, inner, *inner.observed)
+    observed = [np.where(np.abs(ends) <= tiny, 0.0, ends) for ends in observed]
+    low, high = _in_x_units(trace, space, inner, *inner.domain)
+    low, high = inferred_domain(low, high, *observed)
+    return make(
+        domain=(np.append(low, np.zeros_like(reachable)), np.append(high, reachable)),
+        observed=observed,
+    )
+
+
+def _in_x_units(trace, space, inner, low, high):
+    """Map bounds of the classifier's numbers to X's units; open where it sees none alone."""
+    ends = np.repeat([[-np.inf], [np.inf]], space.groups.n_columns, axis=1)
+    for feature in set(trace.alone) & set(trace.stages):
+        own = inner.columns_of(trace.alone[feature]).start
+        bounds = np.array([low[own], high[own]])
+        ends[:, space.columns_of(feature).start] = (bounds - inner.center[own]) / inner.scale[own]
+    return [end[: len(space.numeric)] for end in space.mapped_ends(space.unscaled, *ends)]
+
+
+class _Affine(torch.nn.Module):
+    """An affine map that is not trained."""
+
+    def __init__(self, weight, bias):
+        super().__init__()
+        self.register_buffer("weight", torch.as_tensor(weight))
+        self.register_buffer("bias", torch.as_tensor(bias))
+
+    def is_identity(self, groups):
+        """Whether rows, of which `groups` are categories, come out as they go in."""
+        n_in, n_out = self.weight.shape
+        if n_in != n_out:
+            return False
+        rows = np.tile(np.zeros(n_in), (n_in + 1, 1))
+        rows[1:] += np.eye(n_in)
+        for columns in groups.slices:
+            rows[rows[:, columns].sum(axis=1) == 0, columns.start] = 1
+        return np.allclose(
+            rows @ self.weight.cpu().numpy() + self.bias.cpu().numpy(), rows, atol=1e-6
+        )
+
+    def forward(self, rows):
+        return torch.addmm(self.bias, rows, self.weight)
+
+
+def _linear_map(trace, space, inner, pipeline, X, values):
+    """Return the map from the space to module rows, learnt by transforming made-up rows.
+
+    The first row has all numbers at one place and all categories at their first;
+    each other row differs from it in one column of the space.
+    """
+    n_numeric = len(space.numeric)
+    first, other = _places(space, values)
+    rows = _module_rows(pipeline, inner, _made_up(trace, space, X, first, other))
+    weight = rows[1:] - rows[0]
+    lengths = (space.scaled(other) - space.scaled(first))[:n_numeric]
+    weight[:n_numeric] /= np.where(lengths == 0, 1, lengths)[:, None]
+    for feature in set(trace.alone) & set(trace.stages):
+        column = space.columns_of(feature).start
+        unit = np.eye(weight.shape[1])[inner.space.columns_of(trace.alone[feature]).start]
+        if lengths[column] != 0 and not np.allclose(weight[column], unit, atol=1e-4):
+            raise ValueError(_NOT_WHAT_IT_SEEMS)
+        weight[column] = unit
+    bias = rows[0] - space.scaled(first)[:n_numeric] @ weight[:n_numeric]
+    said = _module_rows(pipeline, inner, _in_double(X))
+    if not np.allclose(space.encode_values(values) @ weight + bias, said, rtol=1e-4, atol=1e-4):
+        raise ValueError(_NOT_WHAT_IT_SEEMS)
+    return _Affine(weight, bias).to(device_of(inner.module))
+
+
+def _places(space, values):
+    """Two places of each number, as far apart as can be, at which the pipeline is defined."""
+    n_columns = space.groups.n_columns
+    seen = space.expand(values)
+    places = np.stack(
+        [
+            *space.unscaled(np.stack([np.zeros(n_columns), np.ones(n_columns)])),
+            seen.min(axis=0),
+            seen.max(axis=0),
+        ]
+    )
+    scaled = space.scaled(places)
+    defined = np.isfinite(places) & np.isfinite(scaled)
+    columns, first = np.arange(n_columns), defined.argmax(axis=0)
+    distances = np.where(defined, np.abs(scaled - scaled[first, columns]), -1)
+    return places[first, columns], places[distances.argmax(axis=0), columns]
+
+
+def _made_up(trace, space, X, first, other):
+    """Return rows like X's that differ from the first in one column of the space."""
+    n_rows, made_up = space.groups.n_columns + 1, {}
+    for feature, name in enumerate(space.names):
+        columns = space.columns_of(feature)
+        if feature in trace.codings:
+            coding = trace.codings[feature]
+            known = dict(zip(coding.values, coding.cells, strict=True))
+            cells = [known[value] for value in space.schema.categories[feature].values]
+            made_up[name] = np.full(n_rows, cells[0], dtype=coding.cells.dtype)
+            made_up[name][1:][columns] = cells
+        elif feature in space.schema.unread:
+            made_up[name] = np.empty(n_rows, dtype=object)
+            made_up[name].fill(X.iloc[0, feature] if is_frame(X) else X[0, feature])
+        else:
+            made_up[name] = np.full(n_rows, first[columns])
+            made_up[name][1:][columns] = other[columns]
+    if not is_frame(X):
+        return np.column_stack(list(made_up.values())).astype(np.float64)
+    import pandas as pd
+
+    return pd.DataFrame(made_up)
+
+
+def _in_double(X):
+    """Return X with numbers in double precision, as the made-up rows are."""
+    if not is_frame(X):
+        return X.astype(np.float64)
+    floats = [name for name, dtype in X.dtypes.items() if dtype.kind == "f"]
+    return X.astype({name: np.float64 for name in floats if X[name].notna().all()})
+
+
+def _module_rows(pipeline, inner, X):
+    """Rows that the module of the last step sees."""
+    with np.errstate(all="ignore"):
+        rows = pipeline[:-1].transform(X) if len(pipeline.steps) > 1 else X
+    return inner.space.encode(rows)
+
+
+def _trained_constraints(trace, space, subject, to_module):
+    """Return what the classifier was trained with, in the pipeline's units."""
+    inner, trained = subject.space, subject.constraints
+    n_columns = space.groups.n_columns
+    may_rise, may_fall = np.ones(n_columns, dtype=bool), np.ones(n_columns, dtype=bool)
+    low, high = (bound.copy() for bound in space.domain)
+    told = _in_x_units(trace, space, inner, trained.low, trained.high)
+    # What was inferred is inferred again, from the same rows, in X's units.
+    inferred = trained.low == inner.domain[0], trained.high == inner.domain[1]
+    for feature in set(range(len(space.names))) - space.schema.unread:
+        here = space.columns_of(feature)
+        if feature not in trace.alone:
+            fixed = _is_fixed(trained, inner, to_module.weight[here], trace.uses[feature])
+            may_rise[here] = may_fall[here] = not fixed
+            continue
+        own = inner.columns_of(trace.alone[feature])
+        if feature in trace.codings:
+            own = _same_categories(own, inner, space, trace.alone[feature], feature)
+            known = own >= 0
+            low[here], high[here] = known * trained.low[own], known * trained.high[own]
+            may_rise[here], may_fall[here] = trained.may_rise[own[0]], trained.may_fall[own[0]]
+            continue
+        column, step = here.start, -1 if space.falls[here.start] else 1
+        may_rise[here], may_fall[here] = (trained.may_rise[own], trained.may_fall[own])[::step]
+        is_low_inferred, is_high_inferred = [ends[own].item() for ends in inferred][::step]
+        if not is_low_inferred:
+            low[column] = told[0][column]
+        if not is_high_inferred:
+            high[column] = told[1][column]
+    return Constraints(low, high, may_rise, may_fall, space.groups)
+
+
+def _is_fixed(trained, inner, weight, uses):
+    """Whether the classifier was told that what becomes of a feature does not move."""
+    free = trained.may_rise | trained.may_fall
+    moved = (weight != 0).any(dim=0).cpu().numpy()
+    owns = [inner.columns_of(own) for own in uses if own is not None]
+    return (moved.any() and not free[moved].any()) or not all(free[own].any() for own in owns)
+
+
+def _same_categories(columns, inner, space, own, feature):
+    """Columns of the classifier, by the pipeline's categories; -1 where it knows none."""
+    known = list(inner.schema.categories[own].values)
+    values = space.schema.categories[feature].values
+    positions = [known.index(value) if value in known else None for value in values]
+    return np.array([-1 if i is None else columns.start + i for i in positions])
+
+
+def _trained_costs(trace, space, subject):
+    """Return the classifier's costs, per unit of X; 1 per module unit where it has none."""
+    inner = subject.space
+    costs = np.ones(len(space.names))
+    for feature, own in trace.alone.items():
+        costs[feature] = subject.feature_costs[own]
+        if feature in trace.stages:
+            costs[feature] *= inner.scale[inner.columns_of(own)].item()
+    costs[space.numeric] /= np.abs(space.scale[: len(space.numeric)])
+    return costs

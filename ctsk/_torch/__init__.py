@@ -1,0 +1,1 @@
+"""Torch without training: networks, energies, devices and threads."""

@@ -1,0 +1,1 @@
+"""Counterfactual training: from parameters to a trained net."""

@@ -1,0 +1,129 @@
+"""The objective of counterfactual training: four named terms and their weighted sum."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from ctsk._torch.energy import energy
+
+TERMS = ("classification", "divergence", "adversarial", "ridge")
+
+
+def divergence(exemplar_energies, counterfactual_energies):
+    r"""Contrastive divergence, :math:`E(x^+, y^+) - E(x'_{CE}, y^+)`, mean over rows."""
+    return (exemplar_energies - counterfactual_energies).mean()
+
+
+def ridge(exemplar_energies, counterfactual_energies):
+    r"""Ridge on the energies, :math:`E(x^+, y^+)^2 + E(x'_{CE}, y^+)^2`, mean over rows."""
+    return (exemplar_energies.square() + counterfactual_energies.square()).mean()
+
+
+@dataclass(frozen=True)
+class Objective:
+    r"""Loss of a minibatch under counterfactual training.
+
+    Parameters
+    ----------
+    lambda_div, lambda_adv, lambda_reg : float
+        Weights of divergence, adversarial loss and ridge. A term of weight 0 is
+        not computed.
+    class_weight : Tensor of shape (n_classes,), default=None
+        Weights of the classes in both cross-entropies.
+
+    Notes
+    -----
+    With exemplars :math:`x^+`, mature counterfactuals :math:`x'_{CE}`, nascent
+    ones :math:`x'_{AE}` and energies :math:`E(x, k) = -M(x)_k` [1]_:
+
+    .. math::
+
+        \mathrm{CE}(M(x), y)
+        + \lambda_{div} \, \overline{E(x^+, y^+) - E(x'_{CE}, y^+)}
+        + \lambda_{adv} \, \overline{\mathrm{CE}(M(x'_{AE}), y)}
+        + \lambda_{reg} \, \overline{E(x^+, y^+)^2 + E(x'_{CE}, y^+)^2}
+
+    A weighted cross-entropy is the mean over rows of weight times loss.
+
+    References
+    ----------
+    .. [1] Altmeyer, Buszydlik, van Deursen and Liem, "Counterfactual training:
+       teaching models plausible and actionable explanations", 2025.
+    """
+
+    lambda_div: float
+    lambda_adv: float
+    lambda_reg: float
+    class_weight: torch.Tensor | None = None
+
+    @property
+    def uses_energies(self):
+        """Whether mature counterfactuals enter the loss."""
+        return self.lambda_div > 0 or self.lambda_reg > 0
+
+    @property
+    def uses_nascent(self):
+        """Whether nascent counterfactuals enter the loss."""
+        return self.lambda_adv > 0
+
+    @property
+    def is_conventional(self):
+        """Whether the loss is the cross-entropy of the data alone."""
+        return not (self.uses_energies or self.uses_nascent)
+
+    def terms(self, module, X, y, tuples=None):
+        """Compute the terms of one minibatch.
+
+        All rows pass through the module together.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+        X : Tensor of shape (n_rows, n_features)
+        y : LongTensor of shape (n_rows,)
+        tuples : CounterfactualBatch, default=None
+            None for the classification term alone.
+
+        Returns
+        -------
+        terms : dict of str to scalar Tensor
+            Those of `TERMS` whose weight is not 0.
+        logits : Tensor of shape (n_rows, n_classes)
+            What the module says of `X`.
+        """
+        if tuples is None or self.is_conventional:
+            logits = module(X)
+            return {"classification": self._cross_entropy(logits, y)}, logits
+
+        rows = [X]
+        if self.uses_energies:
+            rows += [tuples.exemplars, tuples.counterfactuals]
+        if self.uses_nascent:
+            rows += [tuples.nascent]
+        logits, *others = torch.split(module(torch.cat(rows)), [len(part) for part in rows])
+        terms = {"classification": self._cross_entropy(logits, y)}
+        if self.uses_energies:
+            energies = [energy(part, tuples.targets) for part in others[:2]]
+            if self.lambda_div > 0:
+                terms["divergence"] = divergence(*energies)
+            if self.lambda_reg > 0:
+                terms["ridge"] = ridge(*energies)
+        if self.uses_nascent:
+            terms["adversarial"] = self._cross_entropy(others[-1], tuples.labels)
+        return terms, logits
+
+    def total(self, terms):
+        """Sum the terms by their weights."""
+        weights = {"divergence": self.lambda_div, "adversarial": self.lambda_adv}
+        weights["ridge"] = self.lambda_reg
+        total = terms["classification"]
+        for name, weight in weights.items():
+            if name in terms:
+                total = total + weight * terms[name]
+        return total
+
+    def _cross_entropy(self, logits, y):
+        if self.class_weight is None:
+            return cross_entropy(logits, y)
+        return (self.class_weight[y] * cross_entropy(logits, y, reduction="none")).mean()

@@ -1,0 +1,100 @@
+"""Generic counterfactuals: close to the factual, or drawn to the target's centre."""
+
+from typing import ClassVar
+
+from sklearn.utils._param_validation import StrOptions
+
+from ctsk.generators.base import NON_NEGATIVE, BaseGenerator
+from ctsk.generators.penalties import (
+    class_centroids,
+    gravity,
+    l1_distance,
+    median_absolute_deviations,
+)
+
+
+class GenericGenerator(BaseGenerator):
+    r"""Search that pays for the distance to the factual.
+
+    Parameters
+    ----------
+    step_size : float, default=0.25
+        Step of the gradient descent, in module units.
+    lambda_cost : float, default=0.001
+        Weight of the distance to the factual, in module units, or weighted by
+        the estimator's `feature_costs` relative to their mean.
+    distance : {"l1", "mad"}, default="l1"
+        The distance: l1, or the same with every number divided by its median
+        absolute deviation among the training rows, which outliers do not move.
+    lambda_gravity : float, default=0.0
+        Weight of the distance to the mean training row of the target class: above 0
+        the counterfactual is drawn there, at the price of distance to the factual.
+
+    Attributes
+    ----------
+    deviations_ : Tensor of shape (n_columns,)
+        Median absolute deviations of the training rows; after `fit`.
+    centroids_ : Tensor of shape (n_classes, n_columns)
+        Mean training row of each class; after `fit`.
+
+    Notes
+    -----
+    The search descends
+
+    .. math::
+
+        \mathrm{CE}(M(x'), y^+) + \lambda_{cost} \sum_d \frac{|x'_d - x_d|}{s_d}
+        + \lambda_{gravity} \|x' - \bar x_{y^+}\|_2
+
+    with :math:`s_d = 1`, or under ``distance="mad"`` the median absolute deviation, as
+    in [1]_. (Where more than half of the training rows are equal, their mean absolute
+    deviation takes its place; for a constant, and for categories, 1.) Gravity is the
+    penalty of the gravitational generator of [2]_.
+
+    References
+    ----------
+    .. [1] Wachter, Mittelstadt and Russell, "Counterfactual explanations
+       without opening the black box", Harvard Journal of Law & Technology 31,
+       2018.
+    .. [2] Altmeyer, Angela, Buszydlik, Dobiczek, van Deursen and Liem, "Endogenous
+       macrodynamics in algorithmic recourse", IEEE SaTML 2023.
+
+    Examples
+    --------
+    >>> from ctsk import CounterfactualTrainedClassifier, GenericGenerator
+    >>> clf = CounterfactualTrainedClassifier(generator=GenericGenerator(lambda_cost=0.1))
+    >>> clf.get_params()["generator__lambda_cost"]
+    0.1
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseGenerator._parameter_constraints,
+        "lambda_cost": [NON_NEGATIVE],
+        "distance": [StrOptions({"l1", "mad"})],
+        "lambda_gravity": [NON_NEGATIVE],
+    }
+
+    def __init__(self, *, step_size=0.25, lambda_cost=0.001, distance="l1", lambda_gravity=0.0):
+        self.step_size = step_size
+        self.lambda_cost = lambda_cost
+        self.distance = distance
+        self.lambda_gravity = lambda_gravity
+
+    @property
+    def learns(self):
+        """Whether `fit` has to see rows: for another distance than l1, and for gravity."""
+        return self.distance == "mad" or self.lambda_gravity > 0
+
+    def fit(self, reference):
+        """Learn deviations and centroids; see `BaseGenerator.fit`."""
+        self.deviations_ = median_absolute_deviations(reference.rows, reference.groups)
+        self.centroids_ = class_centroids(reference)
+        return self
+
+    def penalty(self, step):
+        """Return the distance, weighted; see `BaseGenerator.penalty`."""
+        deviations = self.deviations_ if self.distance == "mad" else 1.0
+        penalties = self.lambda_cost * l1_distance(step, deviations)
+        if self.lambda_gravity > 0:
+            penalties = penalties + self.lambda_gravity * gravity(step, self.centroids_)
+        return penalties

@@ -1,0 +1,217 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctsk._columns.schema import Schema
+
+GRADES = pd.CategoricalDtype(["low", "mid", "high"], ordered=True)
+FRAME = pd.DataFrame(
+    {
+        "text": pd.Series(["b", "a", "b"], dtype="str"),
+        "mixed": pd.Series(["x", None, 3], dtype="object"),
+        "grade": pd.Series(["mid", "low", "mid"], dtype=GRADES),
+        "flag": [True, False, True],
+        "maybe": pd.Series([True, None, False], dtype="boolean"),
+        "number": [1.5, 2.5, 3.5],
+        "count": pd.Series([1, 2, 3], dtype="int16"),
+    }
+).set_axis(["p", "q", "r"])
+CATEGORICAL = np.array([True, True, True, True, True, False, False])
+
+
+@pytest.fixture
+def schema():
+    return Schema.fit(FRAME, list(FRAME), CATEGORICAL)
+
+
+def test_categories_are_sorted_declared_or_two_valued_and_missing_comes_last(schema):
+    known = {FRAME.columns[i]: categories.values for i, categories in schema.categories.items()}
+    assert known == {
+        "text": ("a", "b"),
+        "mixed": (3, "x", None),
+        "grade": ("low", "mid", "high"),
+        "flag": (False, True),
+        "maybe": (False, True, None),
+    }
+
+
+def test_ordered_are_ordered_pandas_categoricals_and_booleans(schema):
+    ordered = [FRAME.columns[i] for i, known in schema.categories.items() if known.ordered]
+    assert ordered == ["grade", "flag", "maybe"]
+
+
+def test_reachable_is_what_was_observed_and_not_missing(schema):
+    reachable = {i: known.reachable.tolist() for i, known in schema.categories.items()}
+    assert reachable[2] == [True, True, False]
+    assert reachable[1] == [True, True, False]
+
+
+def test_values_are_numbers_and_positions_of_categories(schema):
+    values = schema.read(FRAME)
+    assert values.dtype == np.float64
+    assert values.tolist() == [
+        [1, 1, 1, 1, 1, 1.5, 1],
+        [0, 2, 0, 0, 2, 2.5, 2],
+        [1, 0, 1, 1, 0, 3.5, 3],
+    ]
+
+
+def test_integers_are_told_from_floats(schema):
+    assert schema.integral.tolist() == [False] * 6 + [True]
+
+
+def test_written_rows_keep_container_index_and_dtypes(schema):
+    values = schema.read(FRAME)
+    after = values.copy()
+    after[0] = [0, 0, 2, 0, 0, 9.5, 7]
+    copy = schema.write(FRAME, values, after)
+    expected = FRAME.copy()
+    expected["text"] = pd.Series(["a", "a", "b"], dtype="str", index=FRAME.index)
+    expected["mixed"] = pd.Series([3, None, 3], dtype=object, index=FRAME.index)
+    expected["grade"] = pd.Series(["high", "low", "mid"], dtype=GRADES, index=FRAME.index)
+    expected["flag"] = [False, False, True]
+    expected["maybe"] = pd.Series([False, None, False], dtype="boolean", index=FRAME.index)
+    expected["number"] = [9.5, 2.5, 3.5]
+    expected["count"] = pd.Series([7, 2, 3], dtype="int16", index=FRAME.index)
+    pd.testing.assert_frame_equal(copy, expected)
+    np.testing.assert_array_equal(schema.read(copy), after)
+    assert FRAME.loc["p", "count"] == 1
+
+
+def test_written_rows_keep_the_bits_of_what_did_not_move():
+    huge = 2**60 + 1
+    frame = pd.DataFrame(
+        {
+            "id": pd.Series([huge, huge, huge], dtype="int64"),
+            "share": pd.Series([0.1, 0.2, 0.3], dtype="float32"),
+            "age": pd.Series([1, 2, 3], dtype="Int64"),
+        }
+    )
+    schema = Schema.fit(frame, list(frame), np.zeros(3, bool))
+    values = schema.read(frame)
+    after = values.copy()
+    after[1, 1:] = [0.5, 7]
+    expected = frame.copy()
+    expected.loc[1, ["share", "age"]] = [0.5, 7]
+    pd.testing.assert_frame_equal(schema.write(frame, values, after), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int16])
+def test_written_array_keeps_its_dtype(dtype):
+    rows = np.arange(6, dtype=dtype).reshape(3, 2)
+    schema = Schema.fit(rows, ["x0", "x1"], np.zeros(2, bool))
+    values = schema.read(rows)
+    after = values.copy()
+    after[2, 1] = 9
+    copy = schema.write(rows, values, after)
+    assert copy.dtype == dtype
+    np.testing.assert_array_equal(copy, after)
+    assert rows[2, 1] == 5
+
+
+def test_lists_and_objects_count_as_floats():
+    schema = Schema.fit(np.zeros((1, 2)), ["x0", "x1"], np.zeros(2, bool))
+    for X in ([[1, 2]], np.array([[1, 2]], dtype=object), np.array([["1", "2"]])):
+        assert schema.dtypes(X) == [np.dtype(float)] * 2
+        assert schema.read(X).tolist() == [[1.0, 2.0]]
+    before, after = np.array([[1.0, 2.0]]), np.array([[1.5, 2.0]])
+    assert schema.write([[1, 2]], before, after).tolist() == [[1.5, 2.0]]
+
+
+def test_category_dtype_that_lacks_a_known_category_gets_it():
+    narrow = FRAME.assign(grade=pd.Categorical(["mid", "mid", "mid"]))
+    schema = Schema.fit(FRAME, list(FRAME), CATEGORICAL)
+    values = schema.read(narrow)
+    after = values.copy()
+    after[1, 2] = 2
+    grade = schema.write(narrow, values, after)["grade"]
+    assert grade.tolist() == ["mid", "high", "mid"]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("text", ["a", "zebra", "b"], "Column 'text'.*unknown category 'zebra' .row 1.*'a', 'b'"),
+        ("text", ["a", "b", None], "Column 'text'.*a missing value .row 2."),
+        ("text", ["a", "b", [1]], "Column 'text'.*cannot be categories"),
+        ("grade", ["mid", "low", "top"], "Column 'grade'.*unknown category 'top'"),
+        ("number", ["one", 2, 3], "Column 'number' of X was numeric.*pandas.to_numeric"),
+    ],
+)
+def test_what_was_not_fitted_is_refused_by_column_value_and_row(schema, column, values, message):
+    frame = FRAME.assign(**{column: pd.Series(values, dtype=object, index=FRAME.index)})
+    with pytest.raises(ValueError, match=message):
+        schema.read(frame)
+
+
+@pytest.mark.parametrize(
+    ("column", "categorical", "message"),
+    [
+        (pd.Series(["a", "b"]), False, "not among categorical_features"),
+        (pd.Series(pd.to_datetime(["2026-01-01"] * 2)), False, "neither a number nor a category"),
+        (pd.Series([1.0, 0.0], dtype="Sparse[float64]"), False, "sparse"),
+        (pd.Series([[1], [2]]), True, "cannot be categories"),
+        (pd.Series(range(1001)).astype(str), True, "1001 categories"),
+    ],
+    ids=["text", "date", "sparse", "list", "too many categories"],
+)
+def test_column_of_no_known_kind_is_refused_by_name(column, categorical, message):
+    with pytest.raises(ValueError, match=f"Column 'c' of X.*{message}"):
+        Schema.fit(pd.DataFrame({"c": column}), ["c"], np.array([categorical]))
+
+
+def test_array_holds_categories_where_told():
+    rows = np.array([[3.0, 0.5], [1.0, 0.5], [3.0, 0.5]])
+    schema = Schema.fit(rows, ["x0", "x1"], np.array([True, False]))
+    assert schema.categories[0].values == (1.0, 3.0)
+    values = schema.read(rows)
+    assert values[:, 0].tolist() == [1, 0, 1]
+    after = values.copy()
+    after[0, 0] = 0
+    assert schema.write(rows, values, after).tolist() == [[1.0, 0.5], [1.0, 0.5], [3.0, 0.5]]
+
+
+def test_numbers_that_come_as_categories_or_words_go_as_numbers(schema):
+    values = schema.read(FRAME)
+    after = values.copy()
+    after[1, 5:] = [7.25, 9]
+    for dtype in ("category", "str"):
+        came = FRAME.astype({"number": dtype, "count": dtype})
+        copy = schema.write(came, schema.read(came), after)
+        assert copy["number"].tolist() == [1.5, 7.25, 3.5]
+        assert copy["count"].tolist() == [1, 9, 3]
+    objects = FRAME.astype({"count": object})
+    assert schema.write(objects, values, after)["count"].tolist() == [1, 9, 3]
+    assert schema.write(objects, values, after)["count"].dtype == object
+
+
+def test_category_that_does_not_fit_the_dtype_widens_it():
+    wide = pd.DataFrame({"code": [0, 300]})
+    schema = Schema.fit(wide, ["code"], np.array([True]))
+    narrow = pd.DataFrame({"code": np.array([0, 0], dtype=np.uint8)})
+    copy = schema.write(narrow, np.zeros((2, 1)), np.array([[0.0], [1.0]]))
+    assert copy["code"].tolist() == [0, 300]
+
+
+def test_dtype_is_kept_where_it_holds_the_new_categories(schema):
+    came = FRAME.assign(grade=FRAME["grade"].cat.remove_unused_categories())
+    values = schema.read(came)
+    after = values.copy()
+    after[0, 2] = 0
+    assert schema.write(came, values, after)["grade"].dtype == came["grade"].dtype
+
+
+@pytest.mark.parametrize("names", [[], ["a", "a"]])
+def test_no_columns_or_two_of_one_name_are_refused(names):
+    frame = pd.DataFrame(np.zeros((2, len(names))), columns=names)
+    with pytest.raises(ValueError, match="0 feature|2 columns named 'a'"):
+        Schema.fit(frame, names, np.zeros(len(names), bool))
+
+
+def test_periods_and_intervals_are_refused():
+    for column in (
+        pd.Series(pd.period_range("2026-01", periods=2)),
+        pd.Series(pd.interval_range(0, 2)),
+    ):
+        with pytest.raises(ValueError, match="Column 'c' of X.*neither a number nor a category"):
+            Schema.fit(pd.DataFrame({"c": column}), ["c"], np.array([True]))

@@ -1,0 +1,397 @@
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+
+from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator
+
+
+@pytest.fixture(scope="module")
+def explanation(fitted, diabetes):
+    return fitted.explain(diabetes[0].sample(40, random_state=0), T=60)
+
+
+def test_counterfactual_has_container_index_columns_and_dtypes_of_x(explanation):
+    factual, counterfactual = explanation.factual, explanation.counterfactual
+    assert isinstance(counterfactual, pd.DataFrame)
+    assert counterfactual.index.equals(factual.index)
+    assert counterfactual.columns.equals(factual.columns)
+    assert (counterfactual.dtypes == factual.dtypes).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_array_in_array_out(fitted_iris, iris, dtype):
+    X = (10 * iris[0]).astype(dtype)
+    clf = CounterfactualTrainedClassifier(max_epochs=30, random_state=0).fit(X, iris[1])
+    counterfactual = clf.explain(X).counterfactual
+    assert type(counterfactual) is np.ndarray
+    assert counterfactual.dtype == dtype
+    assert (counterfactual != X).any()
+
+
+def test_everything_said_is_said_of_the_rows_returned(fitted, explanation):
+    assert_array_equal(fitted.predict(explanation.counterfactual), explanation.prediction)
+    assert_array_equal(fitted.predict(explanation.factual), explanation.factual_prediction)
+    assert_array_equal(fitted.predict_proba(explanation.counterfactual), explanation.proba)
+    assert_array_equal(explanation.valid, explanation.prediction == explanation.target)
+    targets = np.searchsorted(fitted.classes_, explanation.target)
+    assert_array_equal(explanation.mature, explanation.proba[np.arange(40), targets] >= 0.75)
+    moved = explanation.counterfactual_encoded - explanation.factual_encoded
+    np.testing.assert_allclose(explanation.cost, np.abs(moved).sum(axis=1))
+
+
+def test_encoded_rows_are_in_module_units(fitted, explanation):
+    rows = fitted.feature_space_.encode(explanation.factual)
+    assert_array_equal(explanation.factual_encoded, rows)
+
+
+def test_search_stops_at_maturity_and_takes_at_most_t_steps(explanation):
+    assert explanation.valid.mean() > 0.8
+    assert (explanation.mature | (explanation.n_iter == 60)).all()
+    assert (explanation.mature <= explanation.valid).all()
+
+
+def test_immutable_features_never_move_and_one_way_features_move_one_way(explanation):
+    factual, counterfactual = explanation.factual, explanation.counterfactual
+    for name in ("age", "sex"):
+        assert_array_equal(counterfactual[name], factual[name])
+    assert (counterfactual["s3"] >= factual["s3"]).all()
+    assert (counterfactual["s3"] > factual["s3"]).any()
+
+
+def test_counterfactuals_stay_in_the_domain_or_come_back_to_it(fitted, diabetes):
+    X = diabetes[0].head(60)
+    middle = X["bmi"].median()
+    counterfactual = fitted.explain(
+        X, domain={"bmi": (middle, None), "bp": (None, 90)}
+    ).counterfactual
+    assert (counterfactual["bmi"] >= np.minimum(middle, X["bmi"])).all()
+    assert (counterfactual["bp"] <= np.maximum(90, X["bp"])).all()
+
+
+def test_immutable_column_outside_its_domain_stays_where_it_is(diabetes):
+    X, y = diabetes
+    clf = CounterfactualTrainedClassifier(
+        mutability={"bmi": "none"}, domain={"bmi": (0, 1)}, max_epochs=10, random_state=0
+    ).fit(X, y)
+    assert_array_equal(clf.explain(X.head(30)).counterfactual["bmi"], X["bmi"].head(30))
+
+
+def test_explain_overrides_named_constraints_and_keeps_the_others(fitted, diabetes):
+    X = diabetes[0].head(60)
+    changed = fitted.explain(X, mutability={"age": "both", 2: "none"}, T=60).counterfactual
+    assert (changed["age"] != X["age"]).any()
+    assert_array_equal(changed["bmi"], X["bmi"])
+    assert_array_equal(changed["sex"], X["sex"])
+    assert (changed["s3"] >= X["s3"]).all()
+    assert_array_equal(fitted.explain(X).counterfactual["age"], X["age"])
+
+
+def test_all_free_all_fixed(fitted, diabetes):
+    X = diabetes[0].head(20)
+    fixed = fitted.explain(X, mutability=["none"] * 10)
+    pd.testing.assert_frame_equal(fixed.counterfactual, X)
+    assert not fixed.cost.any()
+    assert_array_equal(fixed.valid, fixed.factual_prediction == fixed.target)
+    free = fitted.explain(X, mutability=["both"] * 10, domain=[None] * 10, T=200)
+    assert free.valid.all()
+
+
+def test_default_target_is_the_other_class_of_two(fitted, explanation):
+    assert (explanation.target != explanation.factual_prediction).all()
+
+
+def test_default_target_is_the_runner_up_of_many(fitted_iris, iris):
+    explanation = fitted_iris.explain(iris[0])
+    order = np.argsort(fitted_iris.predict_proba(iris[0]), axis=1)
+    assert_array_equal(explanation.target, order[:, -2])
+
+
+@pytest.mark.parametrize("per_row", [list, np.array, pd.Series], ids=["list", "array", "Series"])
+def test_target_is_a_label_or_one_label_per_row(fitted, diabetes, per_row):
+    X = diabetes[0].head(4)
+    assert_array_equal(fitted.explain(X, "slow").target, ["slow"] * 4)
+    wanted = ["slow", "fast", "fast", "slow"]
+    explanation = fitted.explain(X, per_row(wanted))
+    assert_array_equal(explanation.target, wanted)
+
+
+def test_row_that_is_predicted_as_its_target_with_confidence_is_returned_as_it_is(fitted, diabetes):
+    X, _ = diabetes
+    sure = X[fitted.predict_proba(X)[:, 1] > 0.8]
+    explanation = fitted.explain(sure, "slow")
+    pd.testing.assert_frame_equal(explanation.counterfactual, sure)
+    assert explanation.valid.all()
+    assert not explanation.n_iter.any()
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("medium", "target holds the label 'medium' .row 0.*not one of the classes"),
+        (["slow", "fast", "medium"], "target holds the label 'medium' .row 2."),
+        (["slow", "fast"], r"target has shape \(2,\) for 3 rows"),
+        ([["slow"], ["fast"], ["fast"]], r"target has shape \(3, 1\)"),
+        (1, "target holds the label 1 .row 0."),
+    ],
+)
+def test_bad_target_is_refused(fitted, diabetes, target, message):
+    with pytest.raises(ValueError, match=message):
+        fitted.explain(diabetes[0].head(3), target)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mutability": 5}, "'mutability'"),
+        ({"domain": 5}, "'domain'"),
+        ({"domain": [None]}, "domain must be a dict by feature, such as {'age': .0, None.}, or"),
+        ({"tau": 1.0}, "'tau'"),
+        ({"T": 0}, "'T'"),
+        ({"generator": "growing spheres"}, "generator"),
+        ({"mutability": {"weight": "none"}}, "mutability names the feature 'weight'"),
+        ({"domain": {"bmi": (30, 20)}}, "domain of feature 'bmi'.*low must not be greater"),
+    ],
+)
+def test_bad_setting_is_refused(fitted, diabetes, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        fitted.explain(diabetes[0].head(3), **arguments)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda X: X.drop(columns="bmi"),
+        lambda X: X.rename(columns={"bmi": "weight"}),
+        lambda X: X[X.columns[::-1]],
+        lambda X: X.to_numpy()[:, :4],
+    ],
+    ids=["missing column", "unknown column", "other order", "other width"],
+)
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_other_columns_than_fitted_are_refused(fitted, diabetes, spoil):
+    with pytest.raises(ValueError, match="feature"):
+        fitted.explain(spoil(diabetes[0].head(3)))
+
+
+def test_settings_of_a_call_replace_those_of_the_estimator(fitted, diabetes):
+    X = diabetes[0].head(30)
+    assert fitted.explain(X, T=2).n_iter.max() == 2
+    eager, patient = fitted.explain(X, tau=0.55, T=100), fitted.explain(X, tau=0.9, T=100)
+    assert np.median(eager.cost) < np.median(patient.cost)
+    strict = fitted.explain(X, generator=ECCCoGenerator(lambda_cost=2.0))
+    assert strict.cost.mean() < fitted.explain(X, generator="eccco").cost.mean()
+
+
+def test_explaining_leaves_the_estimator_as_it_was(fitted, diabetes):
+    before = fitted.predict_proba(diabetes[0])
+    attributes = set(vars(fitted))
+    fitted.explain(diabetes[0].head(5), mutability={"age": "both"}, tau=0.6)
+    assert set(vars(fitted)) == attributes
+    assert_array_equal(fitted.predict_proba(diabetes[0]), before)
+
+
+def test_path_leads_from_the_factual_to_the_counterfactual(fitted, diabetes):
+    X = diabetes[0].head(12)
+    explanation = fitted.explain(X, return_path=True)
+    assert explanation.path.shape == (12, fitted.T + 1, 10)
+    assert_array_equal(explanation.path[:, 0], X)
+    assert_array_equal(explanation.path[:, -1], explanation.counterfactual)
+    assert (explanation.path[:, :, :2] == X.to_numpy()[:, None, :2]).all()
+    steps = np.abs(np.diff(explanation.path, axis=1)).sum(axis=2) > 0
+    assert_array_equal(steps.sum(axis=1), explanation.n_iter)
+    assert fitted.explain(X).path is None
+
+
+def test_integers_come_back_as_integers_and_are_judged_after_rounding(diabetes):
+    X, y = diabetes
+    X = X.assign(s1=X["s1"].astype(int), s6=X["s6"].astype("int32"), sex=X["sex"].astype("int8"))
+    clf = CounterfactualTrainedClassifier(
+        max_epochs=20, mutability={"s1": "decrease"}, random_state=0
+    ).fit(X, y)
+    explanation = clf.explain(X, T=60)
+    assert (explanation.counterfactual.dtypes == X.dtypes).all()
+    assert (explanation.counterfactual["s1"] <= X["s1"]).all()
+    assert (explanation.counterfactual["s6"] != X["s6"]).any()
+    assert_array_equal(clf.predict(explanation.counterfactual), explanation.prediction)
+    # Rows that rounding turned down went on searching.
+    assert explanation.valid.mean() > 0.9
+
+
+def test_path_ends_at_the_rounded_counterfactual(diabetes):
+    X, y = diabetes[0].astype(int), diabetes[1]
+    clf = CounterfactualTrainedClassifier(max_epochs=10, random_state=0).fit(X, y)
+    explanation = clf.explain(X.head(20), return_path=True)
+    assert_array_equal(explanation.path[:, -1], explanation.counterfactual)
+
+
+def test_explanation_does_not_change_with_the_rows_it_was_made_for(fitted, diabetes):
+    X = diabetes[0].head(5).copy()
+    explanation = fitted.explain(X)
+    X.iloc[:, :] = 0.0
+    pd.testing.assert_frame_equal(explanation.factual, diabetes[0].head(5))
+
+
+def test_every_kind_of_column_comes_back_as_it_went_in(fitted_loans, loans):
+    X, _ = loans
+    explanation = fitted_loans.explain(X, T=60)
+    found = explanation.counterfactual
+    assert explanation.valid.mean() > 0.9
+    assert (found.dtypes == X.dtypes).all()
+    assert found.index.equals(X.index)
+    for column in X:
+        assert (found[column].astype(object) != X[column].astype(object)).any()
+    # A missing category may be left, but is no way out; 'doctor' was never observed.
+    assert (found["job"].notna() & X["job"].isna()).any()
+    assert not (found["job"].isna() & X["job"].notna()).any()
+    assert "doctor" not in set(found["grade"])
+    assert_array_equal(fitted_loans.predict_proba(found), explanation.proba)
+
+
+def test_a_category_that_was_only_declared_is_reached_if_the_domain_says_so(fitted_loans, loans):
+    X, _ = loans
+    found = fitted_loans.explain(X, "granted", domain={"grade": ["doctor"]}).counterfactual
+    assert (found["grade"] == "doctor").any()
+    assert ((found["grade"] == "doctor") | (found["grade"] == X["grade"])).all()
+
+
+def test_ordered_category_and_flag_move_one_way(fitted_loans, loans):
+    X, _ = loans
+    found = fitted_loans.explain(
+        X, mutability={"grade": "increase", "owner": "decrease"}, T=60
+    ).counterfactual
+    assert (found["grade"] >= X["grade"]).all()
+    assert (found["grade"] > X["grade"]).any()
+    assert (found["owner"] <= X["owner"]).all()
+    assert (found["owner"] < X["owner"]).any()
+
+
+def test_each_row_may_have_constraints_of_its_own(fitted_loans, loans):
+    X = loans[0].head(3)
+    frozen = dict.fromkeys(X.columns, "none")
+    found = fitted_loans.explain(X, mutability=[frozen, None, {"income": "none"}]).counterfactual
+    pd.testing.assert_frame_equal(found.iloc[[0]], X.iloc[[0]])
+    assert found["income"].iloc[2] == X["income"].iloc[2]
+    assert not found.iloc[1].equals(X.iloc[1])
+    alone = fitted_loans.explain(X.iloc[[2]], mutability={"income": "none"}).counterfactual
+    pd.testing.assert_frame_equal(found.iloc[[2]], alone)
+
+
+@pytest.mark.parametrize("dear", ["income", "grade"])
+def test_features_that_cost_more_move_less(fitted_loans, loans, dear):
+    X, _ = loans
+    generator = ECCCoGenerator(lambda_cost=0.3, lambda_energy=0.0, step_size=0.05)
+    moved = []
+    for cost in (0.01, 5.0):
+        unit = X["income"].std() if dear == "income" else 1.0
+        explanation = fitted_loans.explain(
+            X, tau=0.6, T=200, generator=generator, feature_costs={dear: cost / unit}
+        )
+        assert explanation.valid.mean() > 0.9
+        codes = [
+            rows[dear] if dear == "income" else rows[dear].cat.codes
+            for rows in (X, explanation.counterfactual)
+        ]
+        moved.append((codes[0] - codes[1]).abs().mean())
+    assert moved[1] < 0.7 * moved[0]
+
+
+def test_cost_is_the_price_of_what_moved(fitted_loans, loans):
+    X, _ = loans
+    costs = {"income": 0.01, "children": 2.0, "grade": 3.0, "job": 5.0, "owner": 7.0}
+    explanation = fitted_loans.explain(X, feature_costs=costs)
+    found = explanation.counterfactual
+    expected = 0.01 * (found["income"] - X["income"]).abs()
+    expected += 2 * (found["children"] - X["children"]).abs()
+    for name in ("grade", "job", "owner"):
+        same = (found[name] == X[name]) | (found[name].isna() & X[name].isna())
+        expected += costs[name] * ~same
+    np.testing.assert_allclose(explanation.cost, expected)
+
+
+def test_path_is_told_in_words(fitted_loans, loans):
+    X = loans[0].head(20)
+    explanation = fitted_loans.explain(X, return_path=True)
+    assert explanation.path.dtype == object
+    for step, rows in ((0, X), (-1, explanation.counterfactual)):
+        for position, name in enumerate(X):
+            told = pd.Series(explanation.path[:, step, position]).fillna("missing")
+            assert told.to_list() == rows[name].astype(object).fillna("missing").to_list()
+
+
+def test_changes_tell_categories_in_words(fitted_loans, loans):
+    changes = fitted_loans.explain(loans[0], T=60).changes()
+    grades = changes[changes["feature"] == "grade"]
+    assert set(grades["from"]) <= {"none", "school", "college"}
+    assert (grades["from"] != grades["to"]).all()
+
+
+def test_many_rows_are_searched_like_few(fitted_iris, iris, monkeypatch):
+    from ctsk._explaining import models as _row_search
+
+    whole = fitted_iris.explain(iris[0])
+    monkeypatch.setattr(_row_search, "CHUNK", 7)
+    parts = fitted_iris.explain(iris[0])
+    np.testing.assert_allclose(parts.counterfactual, whole.counterfactual, rtol=1e-4)
+    assert_array_equal(parts.n_iter, whole.n_iter)
+
+
+def test_explaining_twice_gives_the_same_bits(fitted, diabetes):
+    twice = [fitted.explain(diabetes[0].head(50)).counterfactual for _ in range(2)]
+    pd.testing.assert_frame_equal(*twice, check_exact=True)
+
+
+def test_changes_lists_what_moved_row_by_row(explanation):
+    changes = explanation.changes()
+    assert list(changes.columns) == ["row", "feature", "from", "to"]
+    moved = explanation.factual.to_numpy() != explanation.counterfactual.to_numpy()
+    assert len(changes) == moved.sum()
+    for line in changes.sample(20, random_state=0).to_dict("records"):
+        assert explanation.factual.loc[line["row"], line["feature"]] == line["from"]
+        assert explanation.counterfactual.loc[line["row"], line["feature"]] == line["to"]
+        assert line["from"] != line["to"]
+    assert changes["row"].drop_duplicates().tolist() == [
+        row
+        for row, any_moved in zip(explanation.factual.index, moved.any(axis=1), strict=True)
+        if any_moved
+    ]
+
+
+def test_to_frame_puts_factual_and_counterfactual_side_by_side(explanation):
+    frame = explanation.to_frame()
+    pd.testing.assert_frame_equal(frame["factual"], explanation.factual)
+    pd.testing.assert_frame_equal(frame["counterfactual"], explanation.counterfactual)
+
+
+def test_array_gets_generated_feature_names(fitted_iris, iris):
+    explanation = fitted_iris.explain(iris[0][:5])
+    assert list(explanation.to_frame()["factual"]) == ["x0", "x1", "x2", "x3"]
+    assert set(explanation.changes()["feature"]) <= {"x0", "x1", "x2", "x3"}
+
+
+def test_representations_say_how_many_are_valid_at_what_cost_and_steps(explanation):
+    n_valid = explanation.valid.sum()
+    cost = f"{np.median(explanation.cost[explanation.valid]):.3g}"
+    steps = f"{np.median(explanation.n_iter[explanation.valid]):g}"
+    for text in (repr(explanation), explanation._repr_html_()):
+        assert "40" in text
+        for said in (f"{n_valid} ({n_valid / 40:.0%})", cost, steps):
+            assert said in text
+    assert len(repr(explanation).splitlines()) <= 7
+    assert len(explanation) == 40
+
+
+def test_representation_tells_rows_that_were_predicted_as_their_target_before(fitted, diabetes):
+    X, _ = diabetes
+    explanation = fitted.explain(X, "slow")
+    n_before = (fitted.predict(X) == "slow").sum()
+    assert explanation.already.sum() == n_before
+    assert f"predicted as target before: {n_before} (" in repr(explanation)
+
+
+def test_representation_without_any_valid_row(fitted, diabetes):
+    X, _ = diabetes
+    slow = X[fitted.predict(X) == "slow"]
+    text = repr(fitted.explain(slow, "fast", mutability=["none"] * 10))
+    assert "valid: 0 (0%)" in text
+    assert "cost" not in text

@@ -1,0 +1,69 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ctsk._explaining.sparsify import put_back
+
+
+def scorer(weights, threshold, pairs):
+    """A score that adds up over features, and over some pairs of them; -inf below a threshold."""
+
+    def score(values, rows):
+        scores = values @ weights + sum(w * values[:, i] * values[:, j] for i, j, w in pairs)
+        return np.where(scores >= threshold, scores, -np.inf)
+
+    return score
+
+
+@given(seed=st.integers(0, 2**16))
+@settings(max_examples=100)
+def test_no_single_feature_more_can_be_put_back(seed):
+    rng = np.random.default_rng(seed)
+    factual = rng.normal(size=(6, 5))
+    values = np.where(rng.random((6, 5)) < 0.8, rng.normal(1, 1, size=(6, 5)), factual)
+    pairs = [(*rng.integers(0, 5, 2), rng.normal()) for _ in range(2)]
+    score = scorer(rng.normal(size=5), rng.normal(), pairs)
+    fine = score(values, np.arange(6)) > -np.inf
+    sparse = put_back(values[fine], factual[fine], lambda rows, _: score(rows, None))
+    assert (score(sparse, None) > -np.inf).all()
+    is_back = sparse == factual[fine]
+    assert (is_back | (sparse == values[fine])).all()
+    for feature in range(5):
+        trial = sparse.copy()
+        trial[:, feature] = factual[fine][:, feature]
+        moved = ~is_back[:, feature]
+        assert (score(trial, None)[moved] == -np.inf).all()
+
+
+def test_what_matters_least_is_put_back_first():
+    """Of four features, any one of weight 3 is enough; so three go, the weakest first."""
+    weights = np.array([1.0, 3.0, 2.0, 0.5])
+    sparse = put_back(np.ones((1, 4)), np.zeros((1, 4)), scorer(weights, 3.0, []))
+    assert sparse.tolist() == [[0.0, 1.0, 0.0, 0.0]]
+
+
+def test_rows_that_are_refused_as_they_are_stay_as_they_are():
+    weights = np.ones(3)
+    values = np.array([[1.0, 1.0, 1.0], [5.0, 1.0, 1.0]])
+    sparse = put_back(values, np.zeros((2, 3)), scorer(weights, 4.0, []))
+    assert sparse.tolist() == [[1.0, 1.0, 1.0], [5.0, 0.0, 0.0]]
+
+
+def test_scores_are_asked_about_the_rows_they_are_of():
+    asked = []
+
+    def score(values, rows):
+        asked.append((values[:, -1].tolist(), rows.tolist()))
+        return np.full(len(values), 1.0)
+
+    values = np.array([[1.0, 10.0], [0.0, 20.0], [1.0, 30.0]])
+    factual = np.array([[0.0, 10.0], [0.0, 20.0], [0.0, 30.0]])
+    sparse = put_back(values, factual, score)
+    assert (sparse == factual).all()
+    assert all(rows == [int(tag / 10) - 1 for tag in tags] for tags, rows in asked)
+
+
+def test_nothing_moved_asks_nothing():
+    rows = np.ones((2, 3))
+    assert (put_back(rows, rows, None) == rows).all()
+    assert put_back(rows[:0], rows[:0], None).shape == (0, 3)

@@ -1,0 +1,55 @@
+import multiprocessing
+
+import pytest
+import torch
+from torch import nn
+
+from ctsk._torch import threads as _threads
+from ctsk._torch.threads import one_thread_if_small
+
+SMALL, LARGE = nn.Linear(30, 32), nn.Linear(1000, 1000)
+
+
+@pytest.fixture(autouse=True)
+def two_threads_by_default(monkeypatch):
+    """Start as on a machine of two cores where nobody chose a number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    monkeypatch.setattr(_threads, "_TORCH_DEFAULT", 2)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_small_computation_runs_on_one_thread_and_restores_the_setting():
+    with pytest.raises(RuntimeError), one_thread_if_small(SMALL, 1000):
+        assert torch.get_num_threads() == 1
+        raise RuntimeError
+    assert torch.get_num_threads() == 2
+
+
+def test_large_computation_keeps_all_threads():
+    with one_thread_if_small(LARGE, 1000):
+        assert torch.get_num_threads() == 2
+
+
+def test_number_of_threads_that_the_user_set_is_left_alone():
+    torch.set_num_threads(3)
+    with one_thread_if_small(SMALL, 1000):
+        assert torch.get_num_threads() == 3
+    assert torch.get_num_threads() == 3
+
+
+def test_environment_that_joblib_gives_its_workers_is_not(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    process = multiprocessing.Process(name="LokyProcess-1")
+    monkeypatch.setattr(multiprocessing, "current_process", lambda: process)
+    with one_thread_if_small(SMALL, 1000):
+        assert torch.get_num_threads() == 1
+
+
+def test_environment_variable_is_the_users_word(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    with one_thread_if_small(SMALL, 1000):
+        assert torch.get_num_threads() == 2

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+import torch
+
+from ctsk._training.objective import Objective
+from ctsk._training.sampling import CounterfactualBatch
+
+LAMBDAS = {"lambda_div": 0.5, "lambda_adv": 0.25, "lambda_reg": 0.1}
+
+
+@pytest.fixture
+def minibatch():
+    rng = np.random.default_rng(0)
+    X, exemplars, found, nascent = rng.normal(size=(4, 6, 3))
+    y, targets, labels = rng.integers(0, 2, size=(3, 6))
+    return X, y, exemplars, found, nascent, targets, labels
+
+
+def tensors(minibatch):
+    X, y, *rest = map(torch.tensor, minibatch)
+    exemplars, found, nascent, targets, labels = rest
+    return X, y, CounterfactualBatch(targets, exemplars, found, nascent, labels)
+
+
+def cross_entropy_by_hand(W, b, X, y, weights=(1.0, 1.0)):
+    """Mean weighted cross-entropy of a linear model, and its gradient in W and b."""
+    logits = X @ W.T + b
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    proba = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
+    weight = np.asarray(weights)[y]
+    value = np.mean(-weight * np.log(proba[np.arange(len(y)), y]))
+    residual = weight[:, None] * (proba - np.eye(2)[y]) / len(y)
+    return value, residual.T @ X, residual.sum(axis=0)
+
+
+def energy_by_hand(W, b, X, classes):
+    """Energies of a linear model, and the gradient of each in W and b."""
+    chosen = np.eye(2)[classes]
+    energies = -((X @ W.T + b) * chosen).sum(axis=1)
+    return energies, -chosen[:, :, None] * X[:, None, :], -chosen
+
+
+def by_hand(linear, minibatch, weights=(1.0, 1.0)):
+    """Value and gradient of every term."""
+    W, b = linear.weight.detach().numpy(), linear.bias.detach().numpy()
+    X, y, exemplars, found, nascent, targets, labels = minibatch
+    plus, plus_W, plus_b = energy_by_hand(W, b, exemplars, targets)
+    minus, minus_W, minus_b = energy_by_hand(W, b, found, targets)
+    ridge_W = 2 * plus[:, None, None] * plus_W + 2 * minus[:, None, None] * minus_W
+    ridge_b = 2 * plus[:, None] * plus_b + 2 * minus[:, None] * minus_b
+    return {
+        "classification": cross_entropy_by_hand(W, b, X, y, weights),
+        "divergence": (
+            (plus - minus).mean(),
+            (plus_W - minus_W).mean(0),
+            (plus_b - minus_b).mean(0),
+        ),
+        "adversarial": cross_entropy_by_hand(W, b, nascent, labels, weights),
+        "ridge": ((plus**2 + minus**2).mean(), ridge_W.mean(0), ridge_b.mean(0)),
+    }
+
+
+@pytest.mark.parametrize("weights", [None, (0.5, 2.0)], ids=["unweighted", "class weights"])
+@pytest.mark.parametrize("name", ["classification", "divergence", "adversarial", "ridge"])
+def test_terms_and_gradients_equal_the_formula(linear, minibatch, name, weights):
+    class_weight = None if weights is None else torch.tensor(weights, dtype=torch.float64)
+    terms, _ = Objective(**LAMBDAS, class_weight=class_weight).terms(linear, *tensors(minibatch))
+    terms[name].backward()
+    value, gradient_W, gradient_b = by_hand(linear, minibatch, weights or (1.0, 1.0))[name]
+    assert terms[name].item() == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(linear.weight.grad, gradient_W, rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(linear.bias.grad, gradient_b, rtol=1e-10, atol=1e-14)
+
+
+def test_total_is_the_weighted_sum(linear, minibatch):
+    objective = Objective(**LAMBDAS)
+    terms, _ = objective.terms(linear, *tensors(minibatch))
+    hand = {name: term[0] for name, term in by_hand(linear, minibatch).items()}
+    expected = (
+        hand["classification"]
+        + 0.5 * hand["divergence"]
+        + 0.25 * hand["adversarial"]
+        + 0.1 * hand["ridge"]
+    )
+    assert objective.total(terms).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_logits_are_those_of_the_data_alone(linear, minibatch):
+    X, y, tuples = tensors(minibatch)
+    _, logits = Objective(**LAMBDAS).terms(linear, X, y, tuples)
+    torch.testing.assert_close(logits, linear(X))
+
+
+def test_minibatch_without_tuples_has_the_classification_term_alone(linear, minibatch):
+    X, y, _ = tensors(minibatch)
+    terms, _ = Objective(**LAMBDAS).terms(linear, X, y, None)
+    assert list(terms) == ["classification"]
+
+
+@pytest.mark.parametrize(
+    ("off", "left"),
+    [
+        (("lambda_div", "lambda_reg"), {"classification", "adversarial"}),
+        (("lambda_adv",), {"classification", "divergence", "ridge"}),
+        (("lambda_div", "lambda_adv", "lambda_reg"), {"classification"}),
+    ],
+    ids=["AR", "CD", "BL"],
+)
+def test_term_of_weight_zero_is_not_computed(linear, minibatch, off, left):
+    objective = Objective(**{name: 0.0 if name in off else w for name, w in LAMBDAS.items()})
+    terms, _ = objective.terms(linear, *tensors(minibatch))
+    assert set(terms) == left
