@@ -42,12 +42,13 @@ def fit(X, y, epochs, batch_size, n_counterfactuals):
 
 def bare(clf, X, y, epochs, batch_size, n_counterfactuals):
     """Do the same by hand; `clf` lends its scaling and its seed."""
-    space = clf.feature_space_
+    encoder = clf.encoder_
     low, high = (
-        torch.as_tensor(space.scaled(bound), dtype=torch.float32) for bound in space.domain
+        torch.as_tensor(encoder.to_module_units(bound), dtype=torch.float32)
+        for bound in encoder.domain
     )
     return train(
-        torch.as_tensor(space.encode(X), dtype=torch.float32),
+        torch.as_tensor(encoder.encode(X), dtype=torch.float32),
         torch.as_tensor(y),
         low=low,
         high=high,

@@ -95,7 +95,7 @@ def one(clf, X, **settings):
 
 def several(way, explanations):
     """Judge five ways out per row: an explanation with alternatives, or five explanations."""
-    space = explanations[0].feature_space
+    encoder = explanations[0].encoder
     shape = (-1, K) if len(explanations) == 1 else (K, -1)
 
     def by_row(parts):
@@ -106,11 +106,12 @@ def several(way, explanations):
     valid = by_row([e.valid for e in explanations]).all(axis=1)
     moved = np.abs(rows - by_row([e.factual_encoded for e in explanations]))
     moved = np.stack(
-        [moved[..., space.columns_of(f)].max(axis=-1) > 1e-6 for f in range(len(space.names))], -1
+        [moved[..., columns].max(axis=-1) > 1e-6 for columns in encoder.feature_slices],
+        -1,
     )
     pairs = list(itertools.combinations(range(K), 2))
     apart = np.stack(
-        [np.abs(rows[:, i] - rows[:, j]) @ space.column_weights for i, j in pairs], axis=1
+        [np.abs(rows[:, i] - rows[:, j]) @ encoder.column_weights for i, j in pairs], axis=1
     )
     common = np.stack(
         [

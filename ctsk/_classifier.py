@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ctsk._columns import validation
 from ctsk._columns.constraints import Constraints
-from ctsk._columns.encoder import FeatureSpace
+from ctsk._columns.encoder import Encoder
 from ctsk._columns.user_constraints import check_constraints, check_costs
 from ctsk._explaining.logits import logit_function
 from ctsk._explaining.models import Subject
@@ -145,7 +145,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         ``adversarial`` and ``ridge`` before weighting (NaN where a term was not
         computed); ``mature_share`` and ``mean_n_iter`` of the searches (NaN
         without a search); ``n_skipped`` updates.
-    feature_space_ : FeatureSpace
+    encoder_ : Encoder
         The map between X's units and module units.
     constraints_ : Constraints
         Domain and mutability in X's units.
@@ -355,13 +355,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         fresh = not (self.warm_start and hasattr(self, "net_"))
         with validation.undo_on_failure(self):
             self._validate_params()
-            known = None if fresh else self.feature_space_.schema
+            known = None if fresh else self.encoder_.schema
             values, y, schema = validation.check_training_rows(self, X, y, known)
             check_classification_targets(y)
             if fresh:
                 self.classes_ = np.unique(y)
                 validation.check_two_classes(self.classes_, len(y))
-                self.feature_space_ = FeatureSpace.fit(values, schema, standardize=self.standardize)
+                self.encoder_ = Encoder.fit(values, schema, standardize=self.standardize)
             net = None if fresh else self.net_
             return self._train(net, values, y, epochs=self.max_epochs, burn_in=self.burn_in)
 
@@ -396,13 +396,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
                     "class_weight='balanced' is not known to partial_fit, which sees a chunk of "
                     "the rows. Give the weights as a dict; compute_class_weight computes them."
                 )
-            known = None if fresh else self.feature_space_.schema
+            known = None if fresh else self.encoder_.schema
             values, y, schema = validation.check_training_rows(self, X, y, known)
             check_classification_targets(y)
             _check_partial_fit_first_call(self, classes)
             validation.check_two_classes(self.classes_, len(y))
             if fresh:
-                self.feature_space_ = FeatureSpace.fit(values, schema, standardize=self.standardize)
+                self.encoder_ = Encoder.fit(values, schema, standardize=self.standardize)
             return self._train(None if fresh else self.net_, values, y, epochs=1)
 
     def predict(self, X):
@@ -548,13 +548,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     def _subject(self):
         """Return what there is to explain."""
         check_is_fitted(self)
-        logits = logit_function(self.net_.module_, self.feature_space_)
+        logits = logit_function(self.net_.module_, self.encoder_)
         return Subject(
             module=self.net_.module_,
             classes=self.classes_,
             read=lambda X: validation.check_X(self, X),
             predict_proba=lambda values, positions: softmax(logits(values), axis=1),
-            space=self.feature_space_,
+            encoder=self.encoder_,
             constraints=self.constraints_,
             feature_costs=self.feature_costs_,
             generator=self.generator_,
@@ -566,18 +566,18 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     def _train(self, net, values, y, *, epochs, burn_in=0.0):
         remedy = "Name all at the first partial_fit, or fit anew with warm_start=False."
         labels = validation.encode_labels(y, self.classes_, "y", remedy)
-        space = self.feature_space_
+        encoder = self.encoder_
         self.constraints_ = check_constraints(
             self.mutability,
-            [None] * len(space.names) if self.domain is None else self.domain,
-            space,
-            Constraints.free(*space.domain, space.groups),
+            [None] * len(encoder.names) if self.domain is None else self.domain,
+            encoder,
+            Constraints.free(*encoder.domain, encoder.groups),
         )
-        self.feature_costs_ = check_costs(self.feature_costs, space)
+        self.feature_costs_ = check_costs(self.feature_costs, encoder)
         self.net_ = train(self, net, values, labels, epochs=epochs, burn_in=burn_in)
         return self
 
     def _validated_logits(self, X):
         check_is_fitted(self)
         values = validation.check_X(self, X)
-        return logit_function(self.net_.module_, self.feature_space_)(values)
+        return logit_function(self.net_.module_, self.encoder_)(values)

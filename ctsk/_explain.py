@@ -123,7 +123,7 @@ def explain(
             subject = _subject_of_pipeline(model, X, X_reference)
             if isinstance(model.steps[-1][1], CounterfactualTrainedClassifier):
                 now = check_constraints(
-                    mutability, domain, subject.space, subject.constraints, len(X)
+                    mutability, domain, subject.encoder, subject.constraints, len(X)
                 )
                 _warn_where_different(subject, now)
         else:
@@ -175,16 +175,16 @@ def _subject_of_pipeline(pipeline, X, X_reference):
 
 def _warn_where_different(subject, now):
     """Warn of constraints that are not those of the training."""
-    trained, space = subject.constraints, subject.space
-    same = {"rtol": 1e-6, "atol": 1e-6 * np.abs(space.scale)}
+    trained, encoder = subject.constraints, subject.encoder
+    same = {"rtol": 1e-6, "atol": 1e-6 * np.abs(encoder.scale)}
     differs = ~np.isclose(now.low, trained.low, **same)
     differs |= ~np.isclose(now.high, trained.high, **same)
     differs |= (now.may_rise != trained.may_rise) | (now.may_fall != trained.may_fall)
     differs = np.atleast_2d(differs).any(axis=0)
     names = [
         name
-        for feature, name in enumerate(space.names)
-        if feature not in space.schema.unread and differs[space.columns_of(feature)].any()
+        for feature, name in enumerate(encoder.names)
+        if feature not in encoder.schema.unread and differs[encoder.feature_slices[feature]].any()
     ]
     if names:
         warnings.warn(

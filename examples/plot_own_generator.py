@@ -3,7 +3,7 @@ A generator of your own
 =======================
 
 The search for counterfactuals is one loop with hooks. A new generator fills in what it needs:
-what a search pays (``penalty``), what it learns from observed rows (``fit``), in which space
+what a search pays (``penalty``), what it learns from observed rows (``learn``), in which space
 it searches (``encode`` and ``decode``). Constraints, categories, batches and the rest are the
 loop's business.
 """
@@ -32,7 +32,7 @@ class NearestRowGenerator(BaseGenerator):
         self.lambda_near = lambda_near
         self.n_rows = n_rows
 
-    def fit(self, reference):
+    def learn(self, reference):
         drawn = torch.randint(len(reference.rows), (self.n_rows,), generator=reference.random)
         self.rows_, self.labels_ = reference.rows[drawn], reference.labels[drawn]
         return self

@@ -42,7 +42,7 @@ NEAR = {"generator": ECCCoGenerator(step_size=0.05, lambda_cost=0.05), "tau": 0.
 def judge(clf, explanation, X, y, epsilon):
     """Judge a model by rows it has not seen, and by its explanations of them."""
     valid = explanation.valid
-    rows, found = clf.feature_space_.encode(X), explanation.counterfactual_encoded
+    rows, found = clf.encoder_.encode(X), explanation.counterfactual_encoded
     distances, discrepancies = [], []
     for label in clf.classes_:
         of_label = valid & (explanation.target == label)

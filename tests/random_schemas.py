@@ -217,7 +217,7 @@ def random_request(random, model):
     if random.random() < 0.2:
         given["n_alternatives"] = random.choice([2, 3])
     given["sparse"] = random.random() < 0.3
-    if isinstance(model.clf, Pipeline) and model.clf[-1].generator_.learns:
+    if isinstance(model.clf, Pipeline) and model.clf[-1].generator_.must_learn:
         given["X_reference"] = model.X
     return rows, given, words, domains
 
@@ -294,7 +294,7 @@ def _numeric_domain(model):
     if not isinstance(model.clf, CounterfactualTrainedClassifier):
         return bounds
     numeric = [i for i, column in enumerate(model.columns) if column.categories is None]
-    bounds[:, numeric] = np.array(model.clf.feature_space_.domain)[:, : len(numeric)]
+    bounds[:, numeric] = np.array(model.clf.encoder_.domain)[:, : len(numeric)]
     return bounds
 
 
@@ -314,7 +314,7 @@ def _said_of_other_rows(clf, explanation):
 
 
 def _not_apart(explanation):
-    n_each, weights = explanation.n_alternatives, explanation.feature_space.column_weights
+    n_each, weights = explanation.n_alternatives, explanation.encoder.column_weights
     ways = explanation.counterfactual_encoded.reshape(-1, n_each, len(weights))
     reached = (explanation.reason == None).reshape(-1, n_each)  # noqa: E711
     for i, j in itertools.combinations(range(n_each), 2):

@@ -43,7 +43,7 @@ def test_predictions_agree_with_each_other(fitted, fitted_iris, diabetes, iris):
 
 
 def test_module_gives_the_logits(fitted_iris, iris):
-    rows = torch.as_tensor(fitted_iris.feature_space_.encode(iris[0])).float()
+    rows = torch.as_tensor(fitted_iris.encoder_.encode(iris[0])).float()
     with torch.no_grad():
         logits = fitted_iris.net_.module_(rows).numpy()
     np.testing.assert_allclose(logits, fitted_iris.decision_function(iris[0]), atol=1e-4)
@@ -73,11 +73,11 @@ def test_warm_start_goes_on_where_the_last_fit_ended(iris):
     parameters = {"lr": 0.01, "random_state": 0}
     once = CounterfactualTrainedClassifier(max_epochs=6, **parameters).fit(X, y)
     twice = CounterfactualTrainedClassifier(max_epochs=3, warm_start=True, **parameters).fit(X, y)
-    space = twice.feature_space_
+    encoder = twice.encoder_
     assert_array_equal(weights_of(twice.fit(X, y)), weights_of(once))
     assert twice.n_iter_ == 6
     twice.fit(2 * X, y)
-    assert twice.feature_space_ is space
+    assert twice.encoder_ is encoder
 
 
 def test_warm_start_takes_up_changed_parameters(iris):
@@ -364,9 +364,9 @@ def test_categories_scales_and_domain_are_those_of_the_first_chunk(loans):
     first = X["job"].isin(["cook", "nurse"])
     clf = CounterfactualTrainedClassifier(lr=0.01, random_state=0)
     clf.partial_fit(X[first], y[first], classes=["granted", "refused"])
-    space, domain = clf.feature_space_, clf.constraints_.high.copy()
+    encoder, domain = clf.encoder_, clf.constraints_.high.copy()
     clf.partial_fit(X[first].assign(income=1e5), y[first])
-    assert clf.feature_space_ is space
+    assert clf.encoder_ is encoder
     assert_array_equal(clf.constraints_.high, domain)
     before = clf.predict_proba(X[first])
     with pytest.raises(ValueError, match="Column 'job'.*unknown category 'pilot'"):
@@ -393,7 +393,7 @@ def test_categories_may_be_named_by_index_mask_or_not_at_all(loans):
         clf = CounterfactualTrainedClassifier(
             categorical_features=features, max_epochs=1, random_state=0
         ).fit(numbers, y)
-        assert list(clf.feature_space_.schema.categories) == [1]
+        assert list(clf.encoder_.schema.categories) == [1]
         found = clf.explain(numbers).counterfactual["children"]
         assert set(found) <= set(numbers["children"])
     with pytest.raises(ValueError, match="Column 'grade' of X has dtype category, but is not"):

@@ -46,7 +46,7 @@ def outcome(name, seed, n_rounds, step_size):
 def carlini_wagner(clf, X, y):
     """Return the median l2 distance to an error, in module units."""
     right = np.flatnonzero(clf.predict(X) == y)[:N_ATTACKED]
-    rows = torch.as_tensor(clf.feature_space_.encode(take(X, right)), dtype=torch.float32)
+    rows = torch.as_tensor(clf.encoder_.encode(take(X, right)), dtype=torch.float32)
     labels = torch.as_tensor(np.searchsorted(clf.classes_, y[right]))
     bounds = rows.min().item() - 1, rows.max().item() + 1
     module = clf.net_.module_.eval()

@@ -59,7 +59,7 @@ def shortfall(clf, X, y):
     Negative where they go beyond.
     """
     explanation = clf.explain(X)
-    rows = clf.feature_space_.encode(X)[:, 0]
+    rows = clf.encoder_.encode(X)[:, 0]
     means = np.array([rows[y == label].mean() for label in clf.classes_])
     found, targets = explanation.counterfactual_encoded[:, 0], explanation.target
     ways = np.sign(means[targets] - means[1 - targets])

@@ -39,7 +39,7 @@ class RivalClassifier(CounterfactualTrainedClassifier):
         """Train; see the base class."""
         with setting(self, max_epochs=1, **CONVENTIONAL):
             super().fit(X, y)
-        rows = torch.as_tensor(self.feature_space_.encode(X), dtype=torch.float32)
+        rows = torch.as_tensor(self.encoder_.encode(X), dtype=torch.float32)
         labels = torch.as_tensor(np.searchsorted(self.classes_, y))
         self._random = torch.Generator().manual_seed(self.random_state)
         module = self.net_.module_
@@ -62,7 +62,7 @@ class RivalClassifier(CounterfactualTrainedClassifier):
     def attack(self, module, rows, ascend):
         """Climb a loss within `EPSILON` of each number, from a random start."""
         reach = torch.full_like(rows, EPSILON)
-        reach[:, self.feature_space_.groups.n_numeric :] = 0
+        reach[:, self.encoder_.groups.n_numeric :] = 0
         found = rows + reach * (2 * torch.rand(rows.shape, generator=self._random) - 1)
         for _ in range(N_ATTACK_STEPS):
             found = found.detach().requires_grad_()
@@ -156,7 +156,7 @@ class JEMClassifier(RivalClassifier):
         return self._confined(self._rows[chosen] + self.START_NOISE * self._rows.std(dim=0) * noise)
 
     def _confined(self, rows):
-        rows = self.feature_space_.groups.project(rows, torch.ones_like(rows))
+        rows = self.encoder_.groups.project(rows, torch.ones_like(rows))
         return rows.clamp(self._low, self._high)
 
 

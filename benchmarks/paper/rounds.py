@@ -65,7 +65,7 @@ def judge(
     asked = [np.column_stack([rows, np.full(len(rows), target)]) for _, target, rows in drawn]
     pairs, places = np.unique(np.concatenate(asked), axis=0, return_inverse=True)
     places = np.split(places.ravel(), np.cumsum([len(part) for part in asked])[:-1])
-    observed = Observed(clf.feature_space_.encode(X), y, seed)
+    observed = Observed(clf.encoder_.encode(X), y, seed)
     searches = [
         observed.measure(
             clf.explain(
@@ -75,7 +75,7 @@ def judge(
                 T=T,
                 tau=TAU_PROTECTED if protected else TAU,
                 mutability=protection(name, protected),
-                X_reference=data.train[0] if generator.learns else None,
+                X_reference=data.train[0] if generator.must_learn else None,
             )
         )
         for generator in _generators(explainer, step_size)

@@ -43,7 +43,7 @@ def sensitivity(name, seed, clf, protected, n_rounds):
     """Return how sensitive a model is to protected features."""
     X, _ = split(name, seed).test
     rng = np.random.default_rng([seed, 3])
-    names = clf.feature_space_.names
+    names = clf.encoder_.names
     features = [f if isinstance(f, int) else names.index(f) for f in protected]
     printed, shares = [], []
     for _ in range(n_rounds):

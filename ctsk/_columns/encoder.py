@@ -1,5 +1,7 @@
 """Between X in the user's units and the rows that the module sees."""
 
+from functools import cached_property
+
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
@@ -7,7 +9,7 @@ from ctsk._columns.constraints import Box, Constraints
 from ctsk._columns.one_hot import OneHotGroups
 
 
-class FeatureSpace:
+class Encoder:
     """The map between X and module rows: standardise, one-hot, and back.
 
     Rows have three forms. *Values* are what `Schema.read` makes of X: one column
@@ -57,7 +59,7 @@ class FeatureSpace:
 
         Returns
         -------
-        space : FeatureSpace
+        encoder : Encoder
 
         Notes
         -----
@@ -97,12 +99,13 @@ class FeatureSpace:
         weights[self.groups.n_numeric :] = 0.5
         return weights
 
-    def columns_of(self, feature):
-        """Columns that code one feature, as a slice."""
-        if feature in self.schema.categories:
-            return self.groups.slices[self.categorical.tolist().index(feature)]
-        column = self.numeric.tolist().index(feature)
-        return slice(column, column + 1)
+    @cached_property
+    def feature_slices(self):
+        """Columns that code each feature, as slices in the order of X's features."""
+        slices = dict(zip(self.categorical.tolist(), self.groups.slices, strict=True))
+        for column, feature in enumerate(self.numeric.tolist()):
+            slices[feature] = slice(column, column + 1)
+        return [slices[feature] for feature in range(len(self.names))]
 
     def expand(self, values):
         """Map values to columns: categories become one-hot."""
@@ -131,29 +134,29 @@ class FeatureSpace:
 
     def encode_values(self, values):
         """Map values to module rows."""
-        return self.scaled(self.expand(values))
+        return self.to_module_units(self.expand(values))
 
-    def scaled(self, columns):
+    def to_module_units(self, columns):
         """Map columns, or bounds of columns, to module units."""
         return (columns - self.center) / self.scale
 
-    def unscaled(self, rows):
+    def to_x_units(self, rows):
         """Map module rows to columns."""
         return np.asarray(rows, dtype=np.float64) * self.scale + self.center
 
     def encode_constraints(self, constraints):
         """Map constraints in X's units to module units."""
         return Constraints(
-            low=self.scaled(constraints.low),
-            high=self.scaled(constraints.high),
+            low=self.to_module_units(constraints.low),
+            high=self.to_module_units(constraints.high),
             may_rise=constraints.may_rise,
             may_fall=constraints.may_fall,
             groups=self.groups,
         )
 
-    def scaled_box(self, box):
+    def encode_box(self, box):
         """Map bounds in X's units to module units."""
-        ends = self.scaled(box.lower), self.scaled(box.upper)
+        ends = self.to_module_units(box.lower), self.to_module_units(box.upper)
         return Box(np.minimum(*ends), np.maximum(*ends), box.groups)
 
     def encode_costs(self, feature_costs):
@@ -161,9 +164,9 @@ class FeatureSpace:
 
         A change of category moves two one-hot columns by one, so each costs half.
         """
-        return self.by_column(feature_costs) * np.abs(self.scale) * self.column_weights
+        return self.per_column(feature_costs) * np.abs(self.scale) * self.column_weights
 
-    def by_column(self, by_feature):
+    def per_column(self, by_feature):
         """Repeat what holds for features, along the last axis, for each of their columns."""
         words = np.repeat(by_feature[..., self.categorical], self.groups.sizes, axis=-1)
         return np.concatenate([by_feature[..., self.numeric], words], axis=-1)
@@ -177,7 +180,7 @@ class FeatureSpace:
         total = costs[: len(self.numeric)].sum() + feature_costs[self.categorical].sum()
         return costs * (len(self.names) / total) if total > 0 else costs
 
-    def hand_over(self, rows, factual_rows, values, box, dtypes):
+    def decode(self, rows, factual_rows, values, box, dtypes):
         """Map found rows to the values that the user is handed.
 
         A value that did not move is the factual's own; one that did is clamped
@@ -201,7 +204,7 @@ class FeatureSpace:
             Values, each representable in its column's dtype.
         """
         columns = self.expand(values)
-        found = self.unscaled(rows)
+        found = self.to_x_units(rows)
         moved = (rows != factual_rows) & np.isfinite(found)
         found = np.where(moved, found, columns)
         handed = self.collapse(np.clip(found, box.lower, box.upper))

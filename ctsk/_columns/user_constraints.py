@@ -80,13 +80,13 @@ def check_features(features, names, parameter):
     return np.isin(np.arange(len(names)), positions)
 
 
-def check_costs(feature_costs, space, default=None):
+def check_costs(feature_costs, encoder, default=None):
     """Read `feature_costs` as the user writes them.
 
     Parameters
     ----------
     feature_costs : dict, array-like of shape (n_features,) or None
-    space : FeatureSpace
+    encoder : Encoder
     default : ndarray of shape (n_features,), default=None
         Of the features that are not named; None is 1 per module unit (with
         ``standardize=True``, per standard deviation) or change of category.
@@ -102,20 +102,20 @@ def check_costs(feature_costs, space, default=None):
         If a feature is unknown, or a cost is not a non-negative finite number.
     """
     if default is None:
-        default = np.ones(len(space.names))
-        default[space.numeric] /= np.abs(space.scale[: len(space.numeric)])
+        default = np.ones(len(encoder.names))
+        default[encoder.numeric] /= np.abs(encoder.scale[: len(encoder.numeric)])
     costs = default.copy()
-    for feature, cost in _by_feature(feature_costs, space.names, "feature_costs").items():
+    for feature, cost in _by_feature(feature_costs, encoder.names, "feature_costs").items():
         if not isinstance(cost, Real) or not 0 <= cost < np.inf:
             raise ValueError(
-                f"feature_costs of feature {space.names[feature]!r} is {cost!r}; it must be a "
+                f"feature_costs of feature {encoder.names[feature]!r} is {cost!r}; it must be a "
                 "non-negative number: what a change by one unit, or of a category, costs."
             )
         costs[feature] = cost
     return costs
 
 
-def check_constraints(mutability, domain, space, default, n_rows=None):
+def check_constraints(mutability, domain, encoder, default, n_rows=None):
     """Read `mutability` and `domain` as the user writes them.
 
     Parameters
@@ -126,7 +126,7 @@ def check_constraints(mutability, domain, space, default, n_rows=None):
     domain : "auto", dict, array-like of shape (n_features,) or None
         With `n_rows`, also one dict per row, or an array of shape
         (n_rows, n_features, 2).
-    space : FeatureSpace
+    encoder : Encoder
     default : Constraints
         Of the features that are not named, in X's units.
     n_rows : int, default=None
@@ -142,39 +142,39 @@ def check_constraints(mutability, domain, space, default, n_rows=None):
     ValueError
         If a feature is unknown, a word is no mutability, or a domain is empty.
     """
-    mutabilities = _by_row(mutability, space.names, "mutability", n_rows)
+    mutabilities = _by_row(mutability, encoder.names, "mutability", n_rows)
     if isinstance(domain, str) and domain == "auto":
-        domain = ["auto"] * len(space.names)
-    domains = _by_row(domain, space.names, "domain", n_rows)
+        domain = ["auto"] * len(encoder.names)
+    domains = _by_row(domain, encoder.names, "domain", n_rows)
     fields = {name: getattr(default, name) for name in ("low", "high", "may_rise", "may_fall")}
     if any(rows is not ... for rows, _ in mutabilities + domains):
         fields = {name: np.tile(array, (n_rows, 1)) for name, array in fields.items()}
     fields = {name: np.array(array) for name, array in fields.items()}
-    columns = [space.columns_of(feature) for feature in range(len(space.names))]
+    columns = encoder.feature_slices
     for rows, entries in mutabilities:
         for feature, word in entries.items():
-            rise, fall = _mutability(word, feature, space, rows)
+            rise, fall = _mutability(word, feature, encoder, rows)
             fields["may_rise"][rows, columns[feature]] = rise
             fields["may_fall"][rows, columns[feature]] = fall
     for rows, entries in domains:
         for feature, entry in entries.items():
-            if feature in space.schema.unread:
+            if feature in encoder.schema.unread:
                 continue
-            low, high = _domain(entry, feature, space, rows, columns[feature])
+            low, high = _domain(entry, feature, encoder, rows, columns[feature])
             fields["low"][rows, columns[feature]] = low
             fields["high"][rows, columns[feature]] = high
-    return Constraints(groups=space.groups, **fields)
+    return Constraints(groups=encoder.groups, **fields)
 
 
-def _mutability(word, feature, space, rows):
+def _mutability(word, feature, encoder, rows):
     """Whether a feature may rise, and whether it may fall."""
-    name = _called(space.names[feature], rows)
+    name = _called(encoder.names[feature], rows)
     if not isinstance(word, str) or word not in _MUTABILITY:
         raise ValueError(
             f"mutability of feature {name} is {word!r}; it must be one of {list(_MUTABILITY)}."
         )
     rise, fall = _MUTABILITY[word]
-    known = space.schema.categories.get(feature)
+    known = encoder.schema.categories.get(feature)
     if rise != fall and known is not None and not known.ordered:
         raise ValueError(
             f"mutability of feature {name} is {word!r}, but its categories have no order. Make it "
@@ -184,12 +184,12 @@ def _mutability(word, feature, space, rows):
     return rise, fall
 
 
-def _domain(entry, feature, space, rows, columns):
+def _domain(entry, feature, encoder, rows, columns):
     """Lower and upper bounds of the columns of a feature."""
-    name = _called(space.names[feature], rows)
-    known = space.schema.categories.get(feature)
+    name = _called(encoder.names[feature], rows)
+    known = encoder.schema.categories.get(feature)
     if isinstance(entry, str) and entry == "auto":
-        return space.domain[0][columns], space.domain[1][columns]
+        return encoder.domain[0][columns], encoder.domain[1][columns]
     if known is None:
         return _bounds(entry, name)
     values = [value for value in known.values if value is not None]

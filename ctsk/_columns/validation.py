@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_array, check_X_y, validate_data
 
 from ctsk._columns.schema import Schema, is_frame
 from ctsk._columns.user_constraints import check_categorical
-from ctsk._torch.networks import inference_copy
+from ctsk._torch.utils import inference_copy
 
 _CHECKS = {"dtype": np.float64, "ensure_all_finite": False}
 
@@ -84,7 +84,7 @@ def check_X(estimator, X):
     ValueError
         As in `check_training_rows`.
     """
-    schema = estimator.feature_space_.schema
+    schema = estimator.encoder_.schema
     framed = is_frame(X)
     checks = {"skip_check_array": True} if framed else _CHECKS
     with _explaining_words():

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ctsk._columns.encoder import FeatureSpace
+from ctsk._columns.encoder import Encoder
 from ctsk._columns.schema import is_frame
 
 # A reason without its details.
@@ -55,8 +55,8 @@ class Explanation:
         gradient search met: not mature within T steps; boxed in by the
         constraints, and by those on which features; flipped back by rounding. Of an
         alternative, valid or not, also: too near to an earlier one.
-    feature_space : FeatureSpace
-        Of the model; ``feature_space.encode(X)`` maps any rows like the factuals to
+    encoder : Encoder
+        Of the model; ``encoder.encode(X)`` maps any rows like the factuals to
         the module units of `factual_encoded` and `counterfactual_encoded`.
     n_alternatives : int
         Counterfactuals of each factual.
@@ -78,7 +78,7 @@ class Explanation:
     n_iter: np.ndarray
     cost: np.ndarray
     reason: np.ndarray
-    feature_space: FeatureSpace
+    encoder: Encoder
     n_alternatives: int = 1
     path: np.ndarray | None = field(default=None)
 
@@ -95,12 +95,12 @@ class Explanation:
     @property
     def factual_encoded(self):
         """The factuals in module units, for metrics; ndarray of float64."""
-        return self.feature_space.encode(self.factual)
+        return self.encoder.encode(self.factual)
 
     @property
     def counterfactual_encoded(self):
         """The counterfactuals in module units, for metrics; ndarray of float64."""
-        return self.feature_space.encode(self.counterfactual)
+        return self.encoder.encode(self.counterfactual)
 
     def __len__(self):
         """Return the number of rows."""
@@ -148,7 +148,7 @@ class Explanation:
         )
 
     def _values(self, X):
-        return self.feature_space.schema.read(X)
+        return self.encoder.schema.read(X)
 
     def _frames(self):
         import pandas as pd
@@ -156,7 +156,7 @@ class Explanation:
         frames = {"factual": self.factual, "counterfactual": self.counterfactual}
         if is_frame(self.factual):
             return frames
-        names, index = self.feature_space.names, None
+        names, index = self.encoder.names, None
         if self.n_alternatives > 1:
             rows = np.arange(len(self)) // self.n_alternatives
             levels = ["row", "alternative"]

@@ -14,14 +14,14 @@ _STANDSTILL = 1e-4
 _MOST_NAMED = 5
 
 
-def reasons(module, space, result, targets, box, *, step_size, T):
+def reasons(module, encoder, result, targets, box, *, step_size, T):
     """Say of each row why its search did not end at maturity; None where it did.
 
     Parameters
     ----------
     module : torch.nn.Module
         From module rows to logits.
-    space : FeatureSpace
+    encoder : Encoder
     result : SearchResult
     targets : LongTensor of shape (n_rows,)
     box : Box
@@ -46,9 +46,9 @@ def reasons(module, space, result, targets, box, *, step_size, T):
         loss = cross_entropy(logits, targets[unreached], reduction="sum")
     (gradients,) = torch.autograd.grad(loss, states)
     states = states.detach()
-    moved = descend(states, gradients, step_size, lower, upper, space.groups)
+    moved = descend(states, gradients, step_size, lower, upper, encoder.groups)
     stands = ((moved - states).abs().amax(dim=1) < _STANDSTILL).cpu().numpy()
-    pressure = _pressure(states, gradients, lower, upper, space.groups).cpu().numpy()
+    pressure = _pressure(states, gradients, lower, upper, encoder.groups).cpu().numpy()
     # Below one half, a target may have reached tau and another class be predicted.
     is_predicted = logits.argmax(dim=1) == targets[unreached]
     refused = (result.refused[unreached] & is_predicted).cpu().numpy()
@@ -56,17 +56,17 @@ def reasons(module, space, result, targets, box, *, step_size, T):
         if refused[i]:
             said[row] = FLIPPED_BACK
         elif stands[i]:
-            said[row] = _standstill(pressure[i], space)
+            said[row] = _standstill(pressure[i], encoder)
         else:
             said[row] = f"not mature within T={T} steps"
     return said
 
 
-def _standstill(pressure, space):
+def _standstill(pressure, encoder):
     """Name the features whose constraints hold a search back, the tightest first."""
-    by_feature = [pressure[space.columns_of(feature)].max() for feature in range(len(space.names))]
+    by_feature = [pressure[columns].max() for columns in encoder.feature_slices]
     order = np.argsort(by_feature)[::-1]
-    binding = [repr(space.names[f]) for f in order if by_feature[f] > 0]
+    binding = [repr(encoder.names[f]) for f in order if by_feature[f] > 0]
     if not binding:
         return "no way on: the model is flat around this row"
     more = ", ..." if len(binding) > _MOST_NAMED else ""

@@ -9,12 +9,12 @@ from sklearn.utils import gen_batches
 from torch import nn
 
 from ctsk._columns.constraints import Constraints
-from ctsk._columns.encoder import FeatureSpace
+from ctsk._columns.encoder import Encoder
 from ctsk._columns.schema import Schema, dtypes_of, is_frame
 from ctsk._columns.user_constraints import check_costs
 from ctsk._columns.validation import check_rows, naming_reference, refuse_values
-from ctsk._explaining.logits import CHUNK
 from ctsk._explaining.models import Subject
+from ctsk._torch.utils import CHUNK
 
 # What a skorch criterion takes: whether the module returns probabilities.
 _CRITERIA = {
@@ -77,15 +77,15 @@ def subject_of(model, X_reference, **search):
             "X_reference has one row, which tells neither scales nor a domain; give many, such as "
             "the training rows."
         )
-    space = FeatureSpace.fit(values, schema, standardize=True)
+    encoder = Encoder.fit(values, schema, standardize=True)
     return Subject(
-        module=nn.Sequential(_Unscaled(space).to(logits.tensor(0).device), logits),
+        module=nn.Sequential(_Unscaled(encoder).to(logits.tensor(0).device), logits),
         classes=_classes(model, logits, values),
         read=read,
         predict_proba=predict_proba,
-        space=space,
-        constraints=Constraints.free(*space.domain, space.groups),
-        feature_costs=check_costs(None, space),
+        encoder=encoder,
+        constraints=Constraints.free(*encoder.domain, encoder.groups),
+        feature_costs=check_costs(None, encoder),
         has_learnt=False,
         **search,
     )
@@ -94,10 +94,10 @@ def subject_of(model, X_reference, **search):
 class _Unscaled(nn.Module):
     """From module units to the units that a model takes."""
 
-    def __init__(self, space):
+    def __init__(self, encoder):
         super().__init__()
-        self.register_buffer("center", torch.as_tensor(space.center))
-        self.register_buffer("scale", torch.as_tensor(space.scale))
+        self.register_buffer("center", torch.as_tensor(encoder.center))
+        self.register_buffer("scale", torch.as_tensor(encoder.scale))
 
     def forward(self, rows):
         return rows * self.scale + self.center

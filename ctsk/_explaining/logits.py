@@ -4,20 +4,17 @@ import numpy as np
 import torch
 from sklearn.utils import gen_batches
 
-from ctsk._torch.networks import device_of, inference_copy
 from ctsk._torch.threads import one_thread_if_small
-
-# Rows that pass through the module at once: what bounds the memory.
-CHUNK = 4096
+from ctsk._torch.utils import CHUNK, device_of, inference_copy
 
 
-def logit_function(module, space):
+def logit_function(module, encoder):
     """Return a function from values to logits, by a float64 copy of a module.
 
     Parameters
     ----------
     module : torch.nn.Module
-    space : FeatureSpace
+    encoder : Encoder
 
     Returns
     -------
@@ -31,7 +28,7 @@ def logit_function(module, space):
     def logits(values):
         with one_thread_if_small(module, min(len(values), CHUNK)):
             parts = [
-                module(torch.as_tensor(space.encode_values(values[chunk]), device=device))
+                module(torch.as_tensor(encoder.encode_values(values[chunk]), device=device))
                 .cpu()
                 .numpy()
                 for chunk in gen_batches(len(values), CHUNK)

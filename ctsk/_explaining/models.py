@@ -8,14 +8,13 @@ import torch
 from sklearn.utils import gen_batches
 
 from ctsk._columns.constraints import Constraints
-from ctsk._columns.encoder import FeatureSpace
+from ctsk._columns.encoder import Encoder
 from ctsk._columns.schema import cells_of, repeated
 from ctsk._explaining.explanation import Explanation
 from ctsk._explaining.failure_reasons import FLIPPED_BACK, LOST, TOO_NEAR
-from ctsk._explaining.logits import CHUNK
 from ctsk._explaining.search import ChunkSearch
-from ctsk._torch.networks import inference_copy
 from ctsk._torch.threads import one_thread_if_small
+from ctsk._torch.utils import CHUNK, inference_copy
 from ctsk.generators import BaseGenerator
 
 
@@ -36,7 +35,7 @@ class Subject:
         The judge: from values (n_rows, n_features) and the positions of their
         factuals in X to probabilities (n_rows, n_classes). NaN for rows that the
         model does not take.
-    space : FeatureSpace
+    encoder : Encoder
     constraints : Constraints
         In the user's units.
     feature_costs : ndarray of shape (n_features,)
@@ -44,14 +43,14 @@ class Subject:
     generator, tau, T : BaseGenerator, float, int
         The search, unless told otherwise.
     has_learnt : bool
-        Whether what the generator has to learn was learnt, in this space.
+        Whether what the generator has to learn was learnt, in this encoder.
     """
 
     module: torch.nn.Module
     classes: np.ndarray
     read: Callable
     predict_proba: Callable
-    space: FeatureSpace
+    encoder: Encoder
     constraints: Constraints
     feature_costs: np.ndarray
     generator: BaseGenerator
@@ -101,7 +100,7 @@ class RowSearch:
         -------
         explanation : Explanation
         """
-        subject, schema, classes = self.subject, self.subject.space.schema, self.subject.classes
+        subject, schema, classes = self.subject, self.subject.encoder.schema, self.subject.classes
         dtypes = schema.dtypes(factual)
         searcher = inference_copy(subject.module, torch.float32)
         with one_thread_if_small(searcher, min(len(values), CHUNK)):
@@ -141,16 +140,16 @@ class RowSearch:
             n_iter=n_iter,
             cost=self._cost(values, found),
             reason=reason,
-            feature_space=subject.space,
+            encoder=subject.encoder,
             n_alternatives=self.n_alternatives,
             path=_in_words(path, schema, factual) if self.return_path else None,
         )
 
     def _cost(self, values, found):
-        space = self.subject.space
-        costs = space.encode_costs(self.subject.feature_costs)
+        encoder = self.subject.encoder
+        costs = encoder.encode_costs(self.subject.feature_costs)
         moves = (
-            space.encode_values(found[rows]) - space.encode_values(values[rows])
+            encoder.encode_values(found[rows]) - encoder.encode_values(values[rows])
             for rows in gen_batches(len(values), CHUNK)
         )
         return np.concatenate([np.abs(move) @ costs for move in moves])

@@ -128,7 +128,7 @@ class _Column:
     is_constant: bool = False
 
 
-class Trace:
+class FeaturePaths:
     """A walk through fitted steps that follows every feature to the classifier.
 
     Parameters

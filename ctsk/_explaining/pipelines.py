@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from ctsk._columns.constraints import Box, Constraints
-from ctsk._columns.encoder import FeatureSpace, inferred_domain
+from ctsk._columns.encoder import Encoder, inferred_domain
 from ctsk._columns.schema import Categories, Schema, check_columns, dtypes_of, is_frame
 from ctsk._columns.validation import refuse_values
-from ctsk._explaining.pipeline_steps import Trace, split
-from ctsk._torch.networks import device_of
+from ctsk._explaining.pipeline_steps import FeaturePaths, split
+from ctsk._torch.utils import device_of
 
 _NOT_WHAT_IT_SEEMS = (
     "The pipeline treats a feature by others, or by its value: it is not what its steps seem to be "
@@ -44,16 +44,16 @@ def subject_of(pipeline, inner, X):
         If a step cannot be inverted, or X is not what the pipeline was fitted with.
     """
     names = check_names(pipeline, X)
-    trace = Trace(pipeline, names, inner.space.schema)
-    schema = _schema(trace, X, inner.space.schema)
+    trace = FeaturePaths(pipeline, names, inner.encoder.schema)
+    schema = _schema(trace, X, inner.encoder.schema)
 
     def read(X):
         check_names(pipeline, X)
         return _values(schema, X)
 
     values = read(X)
-    space = _space(trace, schema, inner.space)
-    to_module = _linear_map(trace, space, inner, pipeline, X, values)
+    encoder = _space(trace, schema, inner.encoder)
+    to_module = _linear_map(trace, encoder, inner, pipeline, X, values)
 
     def predict_proba(found, positions):
         rows = X.iloc[positions] if is_frame(X) else X[positions]
@@ -64,10 +64,10 @@ def subject_of(pipeline, inner, X):
         module=torch.nn.Sequential(to_module, inner.module),
         read=read,
         predict_proba=predict_proba,
-        space=space,
-        constraints=_trained_constraints(trace, space, inner, to_module),
-        feature_costs=_trained_costs(trace, space, inner),
-        has_learnt=inner.has_learnt and to_module.is_identity(space.groups),
+        encoder=encoder,
+        constraints=_trained_constraints(trace, encoder, inner, to_module),
+        feature_costs=_trained_costs(trace, encoder, inner),
+        has_learnt=inner.has_learnt and to_module.is_identity(encoder.groups),
     )
 
 
@@ -98,7 +98,7 @@ def _judged(pipeline, X):
         return np.concatenate([_judged(pipeline, X[:middle]), _judged(pipeline, X[middle:])])
 
 
-class PipelineSpace(FeatureSpace):
+class PipelineEncoder(Encoder):
     """A feature space whose numbers may pass curves before they are scaled.
 
     Parameters
@@ -107,7 +107,7 @@ class PipelineSpace(FeatureSpace):
     curves : dict of int to tuple
         Stages with `forward` and `inverse`, by numeric column.
     **kwargs : dict
-        See `FeatureSpace`. A scale may be negative.
+        See `Encoder`. A scale may be negative.
     """
 
     def __init__(self, schema, *, curves, **kwargs):
@@ -118,29 +118,29 @@ class PipelineSpace(FeatureSpace):
     def falls(self):
         """Columns that fall in module units while they rise in X's; bool ndarray."""
         n_columns = self.groups.n_columns
-        at_0, at_1 = self.unscaled(np.stack([np.zeros(n_columns), np.ones(n_columns)]))
+        at_0, at_1 = self.to_x_units(np.stack([np.zeros(n_columns), np.ones(n_columns)]))
         told = np.isfinite(at_0) & np.isfinite(at_1) & (at_0 != at_1)
         return np.where(told, at_1 < at_0, self.scale < 0)
 
-    def scaled(self, columns):
+    def to_module_units(self, columns):
         """Map columns to module units; NaN where a curve is not defined."""
         columns = np.array(columns, dtype=np.float64)
         for column, stages in self.curves.items():
             for stage in stages:
                 columns[..., column] = stage.forward(columns[..., column])
-        return super().scaled(columns)
+        return super().to_module_units(columns)
 
-    def unscaled(self, rows):
+    def to_x_units(self, rows):
         """Map module rows to columns; NaN where a curve cannot be undone."""
-        columns = super().unscaled(rows)
+        columns = super().to_x_units(rows)
         for column, stages in self.curves.items():
             for stage in reversed(stages):
                 columns[..., column] = stage.inverse(columns[..., column])
         return columns
 
-    def scaled_box(self, box):
+    def encode_box(self, box):
         """Map bounds in X's units to module units; open where a curve is not defined."""
-        return Box(*self.mapped_ends(self.scaled, box.lower, box.upper), box.groups)
+        return Box(*self.mapped_ends(self.to_module_units, box.lower, box.upper), box.groups)
 
     def mapped_ends(self, mapping, low, high):
         """Map lower and upper bounds, either way; open ones, and what is lost, are open."""
@@ -215,20 +215,20 @@ def _space(trace, schema, inner):
     for column, feature in enumerate(numeric):
         stages, line = split(trace.stages.get(feature, ()))
         if feature in trace.alone:
-            own = inner.columns_of(trace.alone[feature]).start
+            own = inner.feature_slices[trace.alone[feature]].start
             line = line.then(type(line)(inner.center[own], inner.scale[own]))
         center[column], scale[column] = line.origin, line.unit
         if stages:
             curves[column] = stages
-    make = partial(PipelineSpace, schema, curves=curves, center=center, scale=scale)
-    space = make(domain=None, observed=None)
-    reachable = [schema.categories[feature].reachable for feature in space.categorical]
+    make = partial(PipelineEncoder, schema, curves=curves, center=center, scale=scale)
+    encoder = make(domain=None, observed=None)
+    reachable = [schema.categories[feature].reachable for feature in encoder.categorical]
     reachable = np.concatenate([np.empty(0), *reachable])
     # There and back, a zero is no zero any more; whether numbers are negative hangs on it.
     tiny = 1e-9 * np.abs(scale[: len(numeric)])
-    observed = _in_x_units(trace, space, inner, *inner.observed)
+    observed = _in_x_units(trace, encoder, inner, *inner.observed)
     observed = [np.where(np.abs(ends) <= tiny, 0.0, ends) for ends in observed]
-    low, high = _in_x_units(trace, space, inner, *inner.domain)
+    low, high = _in_x_units(trace, encoder, inner, *inner.domain)
     low, high = inferred_domain(low, high, *observed)
     return make(
         domain=(np.append(low, np.zeros_like(reachable)), np.append(high, reachable)),
@@ -236,14 +236,16 @@ def _space(trace, schema, inner):
     )
 
 
-def _in_x_units(trace, space, inner, low, high):
+def _in_x_units(trace, encoder, inner, low, high):
     """Map bounds of the classifier's numbers to X's units; open where it sees none alone."""
-    ends = np.repeat([[-np.inf], [np.inf]], space.groups.n_columns, axis=1)
+    ends = np.repeat([[-np.inf], [np.inf]], encoder.groups.n_columns, axis=1)
     for feature in set(trace.alone) & set(trace.stages):
-        own = inner.columns_of(trace.alone[feature]).start
+        own = inner.feature_slices[trace.alone[feature]].start
         bounds = np.array([low[own], high[own]])
-        ends[:, space.columns_of(feature).start] = (bounds - inner.center[own]) / inner.scale[own]
-    return [end[: len(space.numeric)] for end in space.mapped_ends(space.unscaled, *ends)]
+        ends[:, encoder.feature_slices[feature].start] = (bounds - inner.center[own]) / inner.scale[
+            own
+        ]
+    return [end[: len(encoder.numeric)] for end in encoder.mapped_ends(encoder.to_x_units, *ends)]
 
 
 class _Affine(torch.nn.Module):
@@ -271,61 +273,61 @@ class _Affine(torch.nn.Module):
         return torch.addmm(self.bias, rows, self.weight)
 
 
-def _linear_map(trace, space, inner, pipeline, X, values):
+def _linear_map(trace, encoder, inner, pipeline, X, values):
     """Return the map from the space to module rows, learnt by transforming made-up rows.
 
     The first row has all numbers at one place and all categories at their first;
-    each other row differs from it in one column of the space.
+    each other row differs from it in one column of the encoder.
     """
-    n_numeric = len(space.numeric)
-    first, other = _places(space, values)
-    rows = _module_rows(pipeline, inner, _made_up(trace, space, X, first, other))
+    n_numeric = len(encoder.numeric)
+    first, other = _places(encoder, values)
+    rows = _module_rows(pipeline, inner, _made_up(trace, encoder, X, first, other))
     weight = rows[1:] - rows[0]
-    lengths = (space.scaled(other) - space.scaled(first))[:n_numeric]
+    lengths = (encoder.to_module_units(other) - encoder.to_module_units(first))[:n_numeric]
     weight[:n_numeric] /= np.where(lengths == 0, 1, lengths)[:, None]
     for feature in set(trace.alone) & set(trace.stages):
-        column = space.columns_of(feature).start
-        unit = np.eye(weight.shape[1])[inner.space.columns_of(trace.alone[feature]).start]
+        column = encoder.feature_slices[feature].start
+        unit = np.eye(weight.shape[1])[inner.encoder.feature_slices[trace.alone[feature]].start]
         if lengths[column] != 0 and not np.allclose(weight[column], unit, atol=1e-4):
             raise ValueError(_NOT_WHAT_IT_SEEMS)
         weight[column] = unit
-    bias = rows[0] - space.scaled(first)[:n_numeric] @ weight[:n_numeric]
+    bias = rows[0] - encoder.to_module_units(first)[:n_numeric] @ weight[:n_numeric]
     said = _module_rows(pipeline, inner, _in_double(X))
-    if not np.allclose(space.encode_values(values) @ weight + bias, said, rtol=1e-4, atol=1e-4):
+    if not np.allclose(encoder.encode_values(values) @ weight + bias, said, rtol=1e-4, atol=1e-4):
         raise ValueError(_NOT_WHAT_IT_SEEMS)
     return _Affine(weight, bias).to(device_of(inner.module))
 
 
-def _places(space, values):
+def _places(encoder, values):
     """Two places of each number, as far apart as can be, at which the pipeline is defined."""
-    n_columns = space.groups.n_columns
-    seen = space.expand(values)
+    n_columns = encoder.groups.n_columns
+    seen = encoder.expand(values)
     places = np.stack(
         [
-            *space.unscaled(np.stack([np.zeros(n_columns), np.ones(n_columns)])),
+            *encoder.to_x_units(np.stack([np.zeros(n_columns), np.ones(n_columns)])),
             seen.min(axis=0),
             seen.max(axis=0),
         ]
     )
-    scaled = space.scaled(places)
+    scaled = encoder.to_module_units(places)
     defined = np.isfinite(places) & np.isfinite(scaled)
     columns, first = np.arange(n_columns), defined.argmax(axis=0)
     distances = np.where(defined, np.abs(scaled - scaled[first, columns]), -1)
     return places[first, columns], places[distances.argmax(axis=0), columns]
 
 
-def _made_up(trace, space, X, first, other):
-    """Return rows like X's that differ from the first in one column of the space."""
-    n_rows, made_up = space.groups.n_columns + 1, {}
-    for feature, name in enumerate(space.names):
-        columns = space.columns_of(feature)
+def _made_up(trace, encoder, X, first, other):
+    """Return rows like X's that differ from the first in one column of the encoder."""
+    n_rows, made_up = encoder.groups.n_columns + 1, {}
+    for feature, name in enumerate(encoder.names):
+        columns = encoder.feature_slices[feature]
         if feature in trace.codings:
             coding = trace.codings[feature]
             known = dict(zip(coding.values, coding.cells, strict=True))
-            cells = [known[value] for value in space.schema.categories[feature].values]
+            cells = [known[value] for value in encoder.schema.categories[feature].values]
             made_up[name] = np.full(n_rows, cells[0], dtype=coding.cells.dtype)
             made_up[name][1:][columns] = cells
-        elif feature in space.schema.unread:
+        elif feature in encoder.schema.unread:
             made_up[name] = np.empty(n_rows, dtype=object)
             made_up[name].fill(X.iloc[0, feature] if is_frame(X) else X[0, feature])
         else:
@@ -350,64 +352,64 @@ def _module_rows(pipeline, inner, X):
     """Rows that the module of the last step sees."""
     with np.errstate(all="ignore"):
         rows = pipeline[:-1].transform(X) if len(pipeline.steps) > 1 else X
-    return inner.space.encode(rows)
+    return inner.encoder.encode(rows)
 
 
-def _trained_constraints(trace, space, subject, to_module):
+def _trained_constraints(trace, encoder, subject, to_module):
     """Return what the classifier was trained with, in the pipeline's units."""
-    inner, trained = subject.space, subject.constraints
-    n_columns = space.groups.n_columns
+    inner, trained = subject.encoder, subject.constraints
+    n_columns = encoder.groups.n_columns
     may_rise, may_fall = np.ones(n_columns, dtype=bool), np.ones(n_columns, dtype=bool)
-    low, high = (bound.copy() for bound in space.domain)
-    told = _in_x_units(trace, space, inner, trained.low, trained.high)
+    low, high = (bound.copy() for bound in encoder.domain)
+    told = _in_x_units(trace, encoder, inner, trained.low, trained.high)
     # What was inferred is inferred again, from the same rows, in X's units.
     inferred = trained.low == inner.domain[0], trained.high == inner.domain[1]
-    for feature in set(range(len(space.names))) - space.schema.unread:
-        here = space.columns_of(feature)
+    for feature in set(range(len(encoder.names))) - encoder.schema.unread:
+        here = encoder.feature_slices[feature]
         if feature not in trace.alone:
             fixed = _is_fixed(trained, inner, to_module.weight[here], trace.uses[feature])
             may_rise[here] = may_fall[here] = not fixed
             continue
-        own = inner.columns_of(trace.alone[feature])
+        own = inner.feature_slices[trace.alone[feature]]
         if feature in trace.codings:
-            own = _same_categories(own, inner, space, trace.alone[feature], feature)
+            own = _same_categories(own, inner, encoder, trace.alone[feature], feature)
             known = own >= 0
             low[here], high[here] = known * trained.low[own], known * trained.high[own]
             may_rise[here], may_fall[here] = trained.may_rise[own[0]], trained.may_fall[own[0]]
             continue
-        column, step = here.start, -1 if space.falls[here.start] else 1
+        column, step = here.start, -1 if encoder.falls[here.start] else 1
         may_rise[here], may_fall[here] = (trained.may_rise[own], trained.may_fall[own])[::step]
         is_low_inferred, is_high_inferred = [ends[own].item() for ends in inferred][::step]
         if not is_low_inferred:
             low[column] = told[0][column]
         if not is_high_inferred:
             high[column] = told[1][column]
-    return Constraints(low, high, may_rise, may_fall, space.groups)
+    return Constraints(low, high, may_rise, may_fall, encoder.groups)
 
 
 def _is_fixed(trained, inner, weight, uses):
     """Whether the classifier was told that what becomes of a feature does not move."""
     free = trained.may_rise | trained.may_fall
     moved = (weight != 0).any(dim=0).cpu().numpy()
-    owns = [inner.columns_of(own) for own in uses if own is not None]
+    owns = [inner.feature_slices[own] for own in uses if own is not None]
     return (moved.any() and not free[moved].any()) or not all(free[own].any() for own in owns)
 
 
-def _same_categories(columns, inner, space, own, feature):
+def _same_categories(columns, inner, encoder, own, feature):
     """Columns of the classifier, by the pipeline's categories; -1 where it knows none."""
     known = list(inner.schema.categories[own].values)
-    values = space.schema.categories[feature].values
+    values = encoder.schema.categories[feature].values
     positions = [known.index(value) if value in known else None for value in values]
     return np.array([-1 if i is None else columns.start + i for i in positions])
 
 
-def _trained_costs(trace, space, subject):
+def _trained_costs(trace, encoder, subject):
     """Return the classifier's costs, per unit of X; 1 per module unit where it has none."""
-    inner = subject.space
-    costs = np.ones(len(space.names))
+    inner = subject.encoder
+    costs = np.ones(len(encoder.names))
     for feature, own in trace.alone.items():
         costs[feature] = subject.feature_costs[own]
         if feature in trace.stages:
-            costs[feature] *= inner.scale[inner.columns_of(own)].item()
-    costs[space.numeric] /= np.abs(space.scale[: len(space.numeric)])
+            costs[feature] *= inner.scale[inner.feature_slices[own]].item()
+    costs[encoder.numeric] /= np.abs(encoder.scale[: len(encoder.numeric)])
     return costs

@@ -14,10 +14,9 @@ from sklearn.utils._param_validation import (
 
 from ctsk._columns.user_constraints import check_constraints, check_costs
 from ctsk._columns.validation import check_target, naming_reference
-from ctsk._explaining.logits import CHUNK
 from ctsk._explaining.models import RowSearch
-from ctsk._torch.networks import device_of, inference_copy
 from ctsk._torch.threads import one_thread_if_small
+from ctsk._torch.utils import CHUNK, device_of, inference_copy
 from ctsk.generators import SHORTCUTS, BaseGenerator, Reference
 from ctsk.generators.shortcuts import are_alike, new_generator
 
@@ -66,13 +65,13 @@ def explain_rows(subject, X, target, *, X_reference=None, **settings):
     }
     validate_parameter_constraints(_SETTINGS, given, "explain")
     values = subject.read(X)
-    space = subject.space
+    encoder = subject.encoder
     subject = replace(
         subject,
         constraints=check_constraints(
-            given.get("mutability"), given.get("domain"), space, subject.constraints, len(values)
+            given.get("mutability"), given.get("domain"), encoder, subject.constraints, len(values)
         ),
-        feature_costs=check_costs(given.get("feature_costs"), space, subject.feature_costs),
+        feature_costs=check_costs(given.get("feature_costs"), encoder, subject.feature_costs),
     )
     search = RowSearch(
         subject,
@@ -92,10 +91,10 @@ def _ready(given, subject, X_reference):
     """Return the generator to search by, with what it has to learn learnt."""
     trained = subject.generator
     generator = trained if given is None else new_generator(given)
-    if not generator.learns:
+    if not generator.must_learn:
         return generator
     if X_reference is not None:
-        return clone(generator).fit(_reference(subject, X_reference))
+        return clone(generator).learn(_reference(subject, X_reference))
     if subject.has_learnt and are_alike(generator, trained):
         return trained
     raise ValueError(
@@ -111,7 +110,7 @@ def _reference(subject, X_reference):
         values = subject.read(X_reference)
     module = inference_copy(subject.module, torch.float32)
     rows = torch.as_tensor(
-        subject.space.encode_values(values), dtype=torch.float32, device=device_of(module)
+        subject.encoder.encode_values(values), dtype=torch.float32, device=device_of(module)
     )
     with one_thread_if_small(module, min(len(rows), CHUNK)):
         labels = torch.cat([module(part).argmax(dim=1) for part in rows.split(CHUNK)])
@@ -119,6 +118,6 @@ def _reference(subject, X_reference):
         rows=rows,
         labels=labels,
         n_classes=len(subject.classes),
-        groups=subject.space.groups,
+        groups=subject.encoder.groups,
         random=torch.Generator().manual_seed(_SEED),
     )

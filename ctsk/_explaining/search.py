@@ -7,8 +7,8 @@ import torch
 
 from ctsk._columns.constraints import Box
 from ctsk._explaining.failure_reasons import TOO_NEAR, reasons
-from ctsk._explaining.sparsify import put_back
-from ctsk._torch.networks import device_of
+from ctsk._explaining.sparsify import revert_features
+from ctsk._torch.utils import device_of
 
 # In module units: the l1 distance that alternatives keep from each other at least.
 _LEAST_APART = 0.1
@@ -76,8 +76,8 @@ class ChunkSearch:
         self.dtypes = dtypes
         self.positions = np.arange(len(values))[chunk]
         self.values, self.targets = values[chunk], targets[chunk]
-        self.space = search.subject.space
-        self.columns = self.space.expand(self.values)
+        self.encoder = search.subject.encoder
+        self.columns = self.encoder.expand(self.values)
         self.box = search.subject.constraints.of_rows(self.positions).box(self.columns)
 
     def alternatives(self):
@@ -96,7 +96,7 @@ class ChunkSearch:
 
     def _find_another(self, founds):
         """Search a way unlike those that were found."""
-        ways = np.stack([self.space.encode_values(found.values) for found in founds], axis=1)
+        ways = np.stack([self.encoder.encode_values(found.values) for found in founds], axis=1)
         rows, other = np.arange(len(self.values)), None
         for held, push in self._attempts(ways):
             found = self._find(rows, ways[rows], None if held is None else held[rows], push)
@@ -119,8 +119,8 @@ class ChunkSearch:
         of each: those that all have changed much, or the most changed of each, or
         the second.
         """
-        moves = np.abs(ways - self.space.encode_values(self.values)[:, None])
-        columns = [self.space.columns_of(feature) for feature in range(len(self.space.names))]
+        moves = np.abs(ways - self.encoder.encode_values(self.values)[:, None])
+        columns = self.encoder.feature_slices
         moves = np.stack([moves[..., own].max(axis=-1) for own in columns], axis=-1)
         use = moves.sum(axis=1)
         yield use > _MUCH * use.max(axis=1, keepdims=True), 0.0
@@ -150,33 +150,33 @@ class ChunkSearch:
         -------
         found : Found
         """
-        search, space, device = self.search, self.space, device_of(self.searcher)
+        search, encoder, device = self.search, self.encoder, device_of(self.searcher)
         values, box = self.values[rows], self._box(rows, held)
-        factual_rows = space.encode_values(values).astype(np.float32)
+        factual_rows = encoder.encode_values(values).astype(np.float32)
 
         def tensor(array, dtype=torch.float32):
             return torch.as_tensor(array, dtype=dtype, device=device)
 
-        def hand_over(states, some=slice(None), dtypes=self.dtypes):
-            return space.hand_over(
+        def decode(states, some=slice(None), dtypes=self.dtypes):
+            return encoder.decode(
                 states, factual_rows[some], values[some], box.select(some), dtypes
             )
 
         def accept(states, some):
             some = some.cpu().numpy()
-            handed = hand_over(states.cpu().numpy(), some)
+            handed = decode(states.cpu().numpy(), some)
             is_way = self._is_reached(handed, rows[some])
             is_way &= self._is_apart(handed, None if ways is None else ways[some])
             return tensor(is_way, torch.bool)
 
         targets = tensor(self.targets[rows], torch.int64)
-        module_box = space.scaled_box(box).to_tensors(tensor)
+        module_box = encoder.encode_box(box).to_tensors(tensor)
         result = search.generator.generate(
             self.searcher,
             tensor(factual_rows),
             targets,
             module_box,
-            costs=tensor(space.relative_costs(search.subject.feature_costs)),
+            costs=tensor(encoder.relative_costs(search.subject.feature_costs)),
             tau=search.tau,
             T=search.T,
             accept=accept,
@@ -184,10 +184,10 @@ class ChunkSearch:
             push=push,
             return_path=search.return_path,
         )
-        found = hand_over(result.counterfactuals.cpu().numpy())
+        found = decode(result.counterfactuals.cpu().numpy())
         reason = reasons(
             self.searcher,
-            space,
+            encoder,
             result,
             targets,
             module_box,
@@ -201,7 +201,7 @@ class ChunkSearch:
         n_iter, path = result.n_iter.cpu().numpy(), np.empty((len(rows), 0))
         if search.return_path:
             states, steps = result.path.cpu().numpy(), np.arange(search.T + 1)
-            path = np.stack([hand_over(states[:, t], dtypes=None) for t in steps], axis=1)
+            path = np.stack([decode(states[:, t], dtypes=None) for t in steps], axis=1)
             path = np.where((steps >= n_iter[:, None])[:, :, None], found[:, None], path)
         return Found(found, n_iter, reason, path)
 
@@ -210,7 +210,7 @@ class ChunkSearch:
         box = self.box.select(rows)
         if held is None:
             return box
-        held, columns = self.space.by_column(held), self.columns[rows]
+        held, columns = self.encoder.per_column(held), self.columns[rows]
         return Box(
             np.where(held, columns, box.lower), np.where(held, columns, box.upper), box.groups
         )
@@ -234,8 +234,8 @@ class ChunkSearch:
         """Whether values keep their distance from other ways."""
         if ways is None:
             return True
-        moves = np.abs(self.space.encode_values(values)[:, None] - ways)
-        return (moves @ self.space.column_weights).min(axis=1) >= _LEAST_APART
+        moves = np.abs(self.encoder.encode_values(values)[:, None] - ways)
+        return (moves @ self.encoder.column_weights).min(axis=1) >= _LEAST_APART
 
     def _sparse(self, found, rows):
         """Put features back where a row stays valid, and mature if it was.
@@ -253,5 +253,5 @@ class ChunkSearch:
             return np.where(is_predicted & (shares >= levels[some]), shares, -np.inf)
 
         sparse = found.copy()
-        sparse[open_rows] = put_back(found[open_rows], self.values[rows[open_rows]], score)
+        sparse[open_rows] = revert_features(found[open_rows], self.values[rows[open_rows]], score)
         return sparse

@@ -6,7 +6,7 @@ import numpy as np
 _BLOCK = 2**22
 
 
-def put_back(values, factual_values, score):
+def revert_features(values, factual_values, score):
     """Put back as many features as a greedy search can.
 
     Parameters

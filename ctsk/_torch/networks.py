@@ -1,7 +1,5 @@
-"""The torch modules that ctsk builds itself, and how a module is asked."""
+"""The networks that ctsk builds: a multilayer perceptron and a variational autoencoder."""
 
-import contextlib
-import copy
 import itertools
 import math
 from numbers import Integral
@@ -149,42 +147,3 @@ def check_layers(hidden_layer_sizes):
             "linear model."
         )
     return [int(size) for size in sizes]
-
-
-@contextlib.contextmanager
-def evaluating(module):
-    """Put a module in eval mode and restore its mode afterwards."""
-    training = module.training
-    module.eval()
-    try:
-        yield module
-    finally:
-        module.train(training)
-
-
-def device_of(module):
-    """Device of a module's first weight or constant."""
-    return next(itertools.chain(module.parameters(), module.buffers())).device
-
-
-def inference_copy(module, dtype):
-    """Return a copy of a module to ask, not to train: eval mode, no gradients."""
-    return copy.deepcopy(module).to(dtype).eval().requires_grad_(False)
-
-
-@contextlib.contextmanager
-def forked_random_state(generator, device):
-    """Seed torch's global random state from a generator; restore it afterwards.
-
-    For modules that are not ours: their initial weights and their dropout know
-    no other source of chance. The global state is the process's, so this is not
-    safe in threads.
-    """
-    seed = int(torch.randint(2**31, (), generator=generator))
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        torch.default_generator.manual_seed(seed)
-        for cuda in devices:
-            with torch.cuda.device(cuda):
-                torch.cuda.manual_seed(seed)
-        yield

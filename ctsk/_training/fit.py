@@ -8,8 +8,9 @@ import torch
 from sklearn.utils import compute_class_weight
 
 from ctsk._columns import validation
-from ctsk._torch.networks import MLP, check_layers, forked_random_state
+from ctsk._torch.networks import MLP, check_layers
 from ctsk._torch.threads import one_thread_if_small
+from ctsk._torch.utils import forked_random_state, make_generator
 from ctsk._training.net import (
     CounterfactualNet,
     ProgressLine,
@@ -17,7 +18,6 @@ from ctsk._training.net import (
     warn_of_training,
 )
 from ctsk._training.objective import Objective
-from ctsk._training.sampling import make_generator
 from ctsk.generators import Reference
 from ctsk.generators.shortcuts import are_alike, new_generator
 
@@ -30,7 +30,7 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
     Parameters
     ----------
     estimator : CounterfactualTrainedClassifier
-        With `classes_`, `feature_space_`, `constraints_` and `feature_costs_`.
+        With `classes_`, `encoder_`, `constraints_` and `feature_costs_`.
     net : CounterfactualNet or None
         The net to go on with; None builds a new one.
     values : ndarray of shape (n_rows, n_features)
@@ -49,19 +49,19 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
     random = make_generator(estimator.random_state) if net is None else net.random
     device = validation.check_device(estimator.device) if net is None else net.device
     own = estimator.module is None
-    space = estimator.feature_space_
-    rows = space.encode_values(values).astype(np.float32)
+    encoder = estimator.encoder_
+    rows = encoder.encode_values(values).astype(np.float32)
     generator = _generator(estimator, net, rows, labels, random, device)
     with contextlib.nullcontext() if own else forked_random_state(random, device):
         n_before = 0 if net is None else len(net.history)
         settings = {
             "objective": _objective(estimator, labels, device),
             "generator": generator,
-            "constraints": space.encode_constraints(estimator.constraints_).to_tensors(
+            "constraints": encoder.encode_constraints(estimator.constraints_).to_tensors(
                 dtype=torch.float32, device=device
             ),
             "costs": torch.as_tensor(
-                space.relative_costs(estimator.feature_costs_), dtype=torch.float32, device=device
+                encoder.relative_costs(estimator.feature_costs_), dtype=torch.float32, device=device
             ),
             "tau": estimator.tau,
             "T": estimator.T,
@@ -124,17 +124,17 @@ def _generator(estimator, net, rows, labels, random, device):
     generator = new_generator(estimator.generator)
     if net is not None and are_alike(generator, net.generator):
         return net.generator
-    if not generator.learns:
+    if not generator.must_learn:
         return generator
     reference = Reference(
         rows=torch.as_tensor(rows, device=device),
         labels=torch.as_tensor(labels, device=device),
         n_classes=len(estimator.classes_),
-        groups=estimator.feature_space_.groups,
+        groups=estimator.encoder_.groups,
         # A stream of its own: the net's draws stay what they are.
         random=torch.Generator().manual_seed((random.initial_seed() + 1) % 2**63),
     )
-    return generator.fit(reference)
+    return generator.learn(reference)
 
 
 def _objective(estimator, labels, device):

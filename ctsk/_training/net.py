@@ -12,7 +12,7 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback
 from skorch.utils import TeeGenerator, to_tensor
 
-from ctsk._torch.networks import evaluating
+from ctsk._torch.utils import evaluating
 from ctsk._training.objective import TERMS
 from ctsk._training.sampling import CounterfactualBatch, TrainingRows
 from ctsk.exceptions import InertDivergenceWarning, NonFiniteLossError, NonFiniteLossWarning

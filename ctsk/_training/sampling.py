@@ -2,27 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-import numpy as np
 import torch
-from sklearn.utils import check_random_state
-
-
-def make_generator(random_state):
-    """Return a torch generator seeded by scikit-learn's `random_state`.
-
-    None seeds from the operating system: NumPy's global state is left alone.
-    """
-    generator = torch.Generator()
-    if random_state is None:
-        generator.seed()
-    else:
-        generator.manual_seed(int(check_random_state(random_state).randint(2**31 - 1)))
-    return generator
-
-
-def make_rng(random_state):
-    """Return a NumPy generator seeded like `make_generator`."""
-    return np.random.default_rng(make_generator(random_state).initial_seed())
 
 
 class TrainingRows:

@@ -10,7 +10,6 @@ from numbers import Real
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.metadata_routing import UNUSED
 from torch.nn.functional import cross_entropy
 
 from ctsk._columns.one_hot import OneHotGroups
@@ -82,7 +81,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
 
     - `penalty` what a search pays besides the cross-entropy of the target (the
       only hook that it needs);
-    - `fit` what it learns from observed rows before any search;
+    - `learn` what it learns from observed rows before any search;
     - `encode` and `decode` in which space it searches, if not among the rows.
 
     :func:`~ctsk.generators.check_generator` tests a subclass against this contract.
@@ -110,15 +109,13 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
     """
 
     _parameter_constraints = {"step_size": [Interval(Real, 0, None, closed="neither")]}
-    # What `fit` takes is nothing that scikit-learn could route.
-    __metadata_request__fit = {"reference": UNUSED}
 
     @property
-    def learns(self):
-        """Whether `fit` has to see rows before a search: by default, if there is one."""
-        return type(self).fit is not BaseGenerator.fit
+    def must_learn(self):
+        """Whether `learn` has to see rows before a search: by default, if there is one."""
+        return type(self).learn is not BaseGenerator.learn
 
-    def fit(self, reference):
+    def learn(self, reference):
         """Learn from observed rows; called once, before any search.
 
         Parameters

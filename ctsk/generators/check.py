@@ -53,7 +53,7 @@ def check_generator(generator):
     _check_search(once)
     _require(
         torch.equal(torch.get_rng_state(), before),
-        "It draws from torch's global random state; take reference.random, in fit.",
+        "It draws from torch's global random state; take reference.random, in learn.",
     )
 
 
@@ -69,11 +69,11 @@ def _check_parameters(generator):
 
 def _learnt(generator):
     """Return the generator, having learnt what it has to."""
-    if generator.learns:
+    if generator.must_learn:
         before = set(vars(generator))
-        _require(generator.fit(_reference()) is generator, "fit does not return self.")
+        _require(generator.learn(_reference()) is generator, "learn does not return self.")
         new = [name for name in set(vars(generator)) - before if not name.endswith("_")]
-        _require(not new, f"fit sets {new}; names of what was learnt end in an underscore.")
+        _require(not new, f"learn sets {new}; names of what was learnt end in an underscore.")
     return generator
 
 
@@ -131,7 +131,7 @@ def _check_chance(once, again):
     found, same = (_search(each).counterfactuals for each in (once, again))
     _require(
         torch.equal(found, same),
-        "From the same rows and the same seed it finds something else. Draw in fit, and from "
+        "From the same rows and the same seed it finds something else. Draw in learn, and from "
         "reference.random only.",
     )
     stored = pickle.loads(pickle.dumps(once))

@@ -33,9 +33,9 @@ class GenericGenerator(BaseGenerator):
     Attributes
     ----------
     deviations_ : Tensor of shape (n_columns,)
-        Median absolute deviations of the training rows; after `fit`.
+        Median absolute deviations of the training rows; after `learn`.
     centroids_ : Tensor of shape (n_classes, n_columns)
-        Mean training row of each class; after `fit`.
+        Mean training row of each class; after `learn`.
 
     Notes
     -----
@@ -81,12 +81,12 @@ class GenericGenerator(BaseGenerator):
         self.lambda_gravity = lambda_gravity
 
     @property
-    def learns(self):
-        """Whether `fit` has to see rows: for another distance than l1, and for gravity."""
+    def must_learn(self):
+        """Whether `learn` has to see rows: for another distance than l1, and for gravity."""
         return self.distance == "mad" or self.lambda_gravity > 0
 
-    def fit(self, reference):
-        """Learn deviations and centroids; see `BaseGenerator.fit`."""
+    def learn(self, reference):
+        """Learn deviations and centroids; see `BaseGenerator.learn`."""
         self.deviations_ = median_absolute_deviations(reference.rows, reference.groups)
         self.centroids_ = class_centroids(reference)
         return self

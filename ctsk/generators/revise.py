@@ -9,13 +9,12 @@ from sklearn.utils._param_validation import Interval
 
 from ctsk._torch.networks import VAE, check_layers
 from ctsk._torch.threads import one_thread_if_small
+from ctsk._torch.utils import CHUNK
 from ctsk.exceptions import PoorReconstructionWarning
 from ctsk.generators.base import NON_NEGATIVE, BaseGenerator
 from ctsk.generators.penalties import l1_distance
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
-# Rows that pass through the autoencoder at once when it is judged.
-_CHUNK = 4096
 # Mean share of what a feature varies that may be lost before a search is not to be trusted.
 _POOR = 0.5
 # Share of the iterations over which the divergence from the prior gains its full weight:
@@ -55,7 +54,7 @@ class REVISEGenerator(BaseGenerator):
     Attributes
     ----------
     vae_ : torch.nn.Module
-        The autoencoder, after `fit`.
+        The autoencoder, after `learn`.
     reconstruction_error_ : float
         How poorly it gives the rows back that it was trained on: the mean over
         features of the share that is lost. Of a number that is its mean squared
@@ -66,7 +65,7 @@ class REVISEGenerator(BaseGenerator):
     Warns
     -----
     PoorReconstructionWarning
-        In `fit`, if `reconstruction_error_` is above 0.5.
+        In `learn`, if `reconstruction_error_` is above 0.5.
 
     Notes
     -----
@@ -81,7 +80,7 @@ class REVISEGenerator(BaseGenerator):
     row into the box that domain and mutability leave to it; see
     :class:`BaseGenerator` for the gradient. The autoencoder is a variational one with a
     Gaussian likelihood for numbers, each with a deviation that is learnt, and a
-    categorical one for categories. It is trained once per `fit` of the estimator, in
+    categorical one for categories. It is trained once per `learn` of the estimator, in
     module units; it does not learn from the labels.
 
     References
@@ -130,8 +129,8 @@ class REVISEGenerator(BaseGenerator):
         self.batch_size = batch_size
         self.lr = lr
 
-    def fit(self, reference):
-        """Train the autoencoder; see `BaseGenerator.fit`.
+    def learn(self, reference):
+        """Train the autoencoder; see `BaseGenerator.learn`.
 
         Raises
         ------
@@ -193,7 +192,7 @@ class REVISEGenerator(BaseGenerator):
 
     def _reconstruction_error(self, reference):
         rows, groups = reference.rows, reference.groups
-        decoded = torch.cat([self.decode(self.encode(part)) for part in rows.split(_CHUNK)])
+        decoded = torch.cat([self.decode(self.encode(part)) for part in rows.split(CHUNK)])
         vae = self.vae_
         lost = ((decoded - rows) / vae.scale).square().mean(dim=0)
         errors = lost[vae.varies].tolist()

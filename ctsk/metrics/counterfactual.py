@@ -157,7 +157,7 @@ def diversity(explanation, *, norm="l1"):
     valid = explanation.valid.reshape(shape)
     totals, n_pairs = np.zeros(len(ways)), np.zeros(len(ways))
     for i, j in itertools.combinations(range(n_alternatives), 2):
-        moves = _moves(ways[:, i] - ways[:, j], explanation.feature_space.groups)
+        moves = _moves(ways[:, i] - ways[:, j], explanation.encoder.groups)
         both = valid[:, i] & valid[:, j]
         totals += np.where(both, _NORMS[norm](moves), 0)
         n_pairs += both
@@ -167,7 +167,7 @@ def diversity(explanation, *, norm="l1"):
 def _moves_of(explanation):
     """How far each feature moved, in module units; a change of category is 1."""
     differences = explanation.counterfactual_encoded - explanation.factual_encoded
-    return _moves(differences, explanation.feature_space.groups)
+    return _moves(differences, explanation.encoder.groups)
 
 
 def _moves(differences, groups):

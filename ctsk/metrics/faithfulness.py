@@ -9,9 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ctsk._columns.validation import check_X, encode_labels
 from ctsk._torch.energy import energy
-from ctsk._torch.networks import inference_copy
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._training.sampling import make_generator
+from ctsk._torch.utils import inference_copy, make_generator
 from ctsk.metrics.plausibility import implausibility
 
 # Module units at which an open domain ends.
@@ -44,7 +43,7 @@ def energy_gap(estimator, explanation, X, y):
     """
     module = _module(estimator)
     labels = encode_labels(np.asarray(y), estimator.classes_, "y", "Leave out its rows.")
-    observed = estimator.feature_space_.encode_values(check_X(estimator, X))
+    observed = estimator.encoder_.encode_values(check_X(estimator, X))
     targets = np.searchsorted(estimator.classes_, explanation.target)
     found = _energies(module, explanation.counterfactual_encoded, targets)
     observed = _energies(module, observed, labels)
@@ -105,7 +104,7 @@ def unfaithfulness(
        explanations through energy-constrained conformal counterfactuals",
        AAAI 2024.
     """
-    module, space = _module(estimator), estimator.feature_space_
+    module, encoder = _module(estimator), estimator.encoder_
     generator = make_generator(random_state)
     found, distances = explanation.counterfactual_encoded, np.empty(len(explanation))
     for k, label in enumerate(estimator.classes_):
@@ -113,38 +112,38 @@ def unfaithfulness(
         if of_label.any():
             with one_thread_if_small(module, n_samples):
                 samples = _sample(
-                    module, space, estimator.constraints_, k, n_samples, n_steps, step_size,
+                    module, encoder, estimator.constraints_, k, n_samples, n_steps, step_size,
                     generator,
                 )  # fmt: skip
             distances[of_label] = implausibility(
-                found[of_label], samples, weights=space.column_weights
+                found[of_label], samples, weights=encoder.column_weights
             )
     return distances
 
 
-def _sample(module, space, constraints, k, n_samples, n_steps, step_size, generator):
+def _sample(module, encoder, constraints, k, n_samples, n_steps, step_size, generator):
     """Draw rows of one class by Langevin dynamics."""
     device = next(module.parameters()).device
 
     def draw(function):
-        shape = n_samples, space.groups.n_columns
+        shape = n_samples, encoder.groups.n_columns
         return function(shape, dtype=torch.float64, generator=generator).to(device)
 
-    low, high = space.scaled(constraints.low), space.scaled(constraints.high)
+    low, high = encoder.to_module_units(constraints.low), encoder.to_module_units(constraints.high)
     is_open_below, is_open_above = np.isinf(low), np.isinf(high)
     low = np.where(is_open_below, np.minimum(0, np.where(is_open_above, 0, high)) - _OPEN, low)
     high = np.where(is_open_above, np.maximum(0, low) + _OPEN, high)
     low, high = (torch.as_tensor(end, device=device) for end in (low, high))
     targets = torch.full((n_samples,), k, device=device)
     allowed = high.expand(n_samples, -1)
-    rows = space.groups.project(low + draw(torch.rand) * (high - low), allowed)
+    rows = encoder.groups.project(low + draw(torch.rand) * (high - low), allowed)
     for _ in range(n_steps):
         rows = rows.detach().requires_grad_()
         with torch.enable_grad():
             (gradients,) = torch.autograd.grad(energy(module(rows), targets).sum(), rows)
         moved = rows.detach() - step_size / 2 * gradients + step_size**0.5 * draw(torch.randn)
-        rows = torch.clamp(space.groups.project(moved, allowed), low, high)
-    return space.groups.harden(rows).cpu().numpy()
+        rows = torch.clamp(encoder.groups.project(moved, allowed), low, high)
+    return encoder.groups.harden(rows).cpu().numpy()
 
 
 def _module(estimator):

@@ -7,7 +7,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from sklearn.utils import check_array, gen_batches
 
-from ctsk._training.sampling import make_rng
+from ctsk._torch.utils import make_rng
 
 # Kernel values in memory at once, and rows whose median distance is computed.
 _BLOCK = 2**23
@@ -24,7 +24,7 @@ def implausibility(X_counterfactual, X_target, *, weights=None):
     X_target : array-like of shape (n_rows, n_features)
         Observed rows of the target class, in the same units.
     weights : array-like of shape (n_features,), default=None
-        Of the columns; None is 1 for all. `FeatureSpace.column_weights` lets a
+        Of the columns; None is 1 for all. `Encoder.column_weights` lets a
         change of category count 1, not one for each of the two columns it moves.
 
     Returns

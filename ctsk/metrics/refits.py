@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import resample
 
-from ctsk._training.sampling import make_rng
+from ctsk._torch.utils import make_rng
 
 
 def stability(estimator, explanation, X, y, *, n_refits=10, random_state=0):

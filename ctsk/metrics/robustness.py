@@ -13,12 +13,9 @@ from torch.nn.functional import cross_entropy
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.user_constraints import check_constraints, check_features
 from ctsk._columns.validation import check_X, encode_labels
-from ctsk._torch.networks import inference_copy
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._training.sampling import make_generator
+from ctsk._torch.utils import CHUNK, inference_copy, make_generator
 
-# Rows attacked at once: what bounds the memory.
-_CHUNK = 4096
 _ATTACKS = ("fgsm", "pgd", "margin", "noise")
 
 
@@ -122,34 +119,34 @@ def robust_accuracy(
     labels = encode_labels(np.asarray(y), estimator.classes_, "y", remedy)
     module = inference_copy(estimator.net_.module_, torch.float64)
     device = next(module.parameters()).device
-    reach = _reach(estimator.feature_space_, values, epsilon, features, domain)
+    reach = _reach(estimator.encoder_, values, epsilon, features, domain)
     tensors = [torch.as_tensor(array, device=device) for array in (*reach, labels)]
     generator = make_generator(random_state)
     withstood = []
-    with one_thread_if_small(module, min(len(values), _CHUNK)):
-        for chunk in gen_batches(len(values), _CHUNK):
+    with one_thread_if_small(module, min(len(values), CHUNK)):
+        for chunk in gen_batches(len(values), CHUNK):
             attacked = _Attacked(module, *(tensor[chunk] for tensor in tensors), generator)
             withstood.append(attacked.withstands(attack, epsilon, n_steps, n_restarts))
     return float(torch.cat(withstood).double().mean())
 
 
-def _reach(space, values, epsilon, features, domain):
+def _reach(encoder, values, epsilon, features, domain):
     """Rows, and bounds of what an attacker can make of them, in module units."""
-    names = space.names
+    names = encoder.names
     fixed = np.zeros(len(names), dtype=bool)
     if features is not None:
         fixed = ~check_features(features, names, "features")
-    fixed[space.categorical] = True
-    is_number = np.arange(space.groups.n_columns) < space.groups.n_numeric
+    fixed[encoder.categorical] = True
+    is_number = np.arange(encoder.groups.n_columns) < encoder.groups.n_numeric
     anywhere = np.where(is_number, -np.inf, 0), np.where(is_number, np.inf, 1)
     constraints = check_constraints(
         {names[feature]: "none" for feature in np.flatnonzero(fixed)},
         domain,
-        space,
-        Constraints.free(*anywhere, space.groups),
+        encoder,
+        Constraints.free(*anywhere, encoder.groups),
     )
-    box = space.scaled_box(constraints.box(space.expand(values)))
-    rows = space.encode_values(values)
+    box = encoder.encode_box(constraints.box(encoder.expand(values)))
+    rows = encoder.encode_values(values)
     return rows, np.maximum(box.lower, rows - epsilon), np.minimum(box.upper, rows + epsilon)
 
 

@@ -106,7 +106,7 @@ class _CounterfactualScorer(_BaseScorer):
             if settings["reference"] is not None:
                 rows, labels = settings["reference"]
                 _, rows = _inside(estimator, rows)
-            encoded, labels = classifier.feature_space_.encode(rows), np.asarray(labels)
+            encoded, labels = classifier.encoder_.encode(rows), np.asarray(labels)
             given["reference"] = {
                 label: encoded[labels == label] for label in classifier.classes_.tolist()
             }
@@ -157,7 +157,7 @@ def _by_target(explanation, reference, at_least):
 
 
 def _mean_implausibility(explanation, reference):
-    weights = explanation.feature_space.column_weights
+    weights = explanation.encoder.column_weights
     found = explanation.counterfactual_encoded
     distances = [
         implausibility(found[positions], rows, weights=weights)

@@ -10,9 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from ctsk._columns.validation import check_target, check_X
-from ctsk._torch.networks import inference_copy
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._training.sampling import make_generator, make_rng
+from ctsk._torch.utils import inference_copy, make_generator, make_rng
 
 # Rows times steps that pass through the module at once.
 _CHUNK = 2**16
@@ -88,10 +87,10 @@ def integrated_gradients(
     """
     check_is_fitted(estimator)
     values = check_X(estimator, X)
-    space = estimator.feature_space_
+    encoder = estimator.encoder_
     module = inference_copy(estimator.net_.module_, torch.float64)
     device = next(module.parameters()).device
-    rows = torch.as_tensor(space.encode_values(values), device=device)
+    rows = torch.as_tensor(encoder.encode_values(values), device=device)
     scores = module(rows).cpu().numpy()
     labels = scores.argmax(axis=1)
     if target is not None:
@@ -107,7 +106,7 @@ def integrated_gradients(
         ]
     by_column = (torch.cat(parts) * (rows - starts)).cpu().numpy()
     return np.column_stack(
-        [by_column[:, space.columns_of(feature)].sum(axis=1) for feature in range(len(space.names))]
+        [by_column[:, columns].sum(axis=1) for columns in encoder.feature_slices]
     )
 
 

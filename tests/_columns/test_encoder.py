@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctsk._columns.constraints import Box, Constraints
-from ctsk._columns.encoder import FeatureSpace
+from ctsk._columns.encoder import Encoder
 from ctsk._columns.schema import Schema
 
 X = np.random.default_rng(0).normal([0.0, 100.0, 5.0], [1.0, 30.0, 0.0], size=(50, 3))
@@ -25,7 +25,7 @@ def fit(X, *, standardize=True, categorical=None):
     names = list(X.columns) if hasattr(X, "columns") else [f"x{i}" for i in range(X.shape[1])]
     schema = Schema.fit(X, names, categorical)
     values = schema.read(X)
-    return FeatureSpace.fit(values, schema, standardize=standardize), values
+    return Encoder.fit(values, schema, standardize=standardize), values
 
 
 @pytest.fixture
@@ -41,26 +41,26 @@ def test_standardized_columns_have_mean_0_and_deviation_1_and_constants_scale_1(
 
 
 def test_without_standardize_rows_are_x():
-    space, _ = fit(X, standardize=False)
-    np.testing.assert_array_equal(space.encode(X), X)
-    np.testing.assert_array_equal(space.unscaled(X), X)
+    encoder, _ = fit(X, standardize=False)
+    np.testing.assert_array_equal(encoder.encode(X), X)
+    np.testing.assert_array_equal(encoder.to_x_units(X), X)
 
 
 def test_unscaled_inverts_encode():
-    space, _ = fit(X)
-    np.testing.assert_allclose(space.unscaled(space.encode(X)), X, rtol=1e-12)
+    encoder, _ = fit(X)
+    np.testing.assert_allclose(encoder.to_x_units(encoder.encode(X)), X, rtol=1e-12)
 
 
 def test_module_rows_are_numbers_standardized_then_one_hot_groups(mixed):
-    space, values = mixed
-    rows = space.encode(MIXED)
+    encoder, values = mixed
+    rows = encoder.encode(MIXED)
     np.testing.assert_allclose(rows[:, 0], (MIXED["income"] - 25) / MIXED["income"].std(ddof=0))
     np.testing.assert_allclose(rows[:, 1], (MIXED["age"] - 35) / MIXED["age"].std(ddof=0))
     # cook, nurse, missing; False, True
     expected = [[1, 0, 0, 0, 1], [0, 1, 0, 1, 0], [0, 0, 1, 1, 0], [1, 0, 0, 0, 1]]
     np.testing.assert_array_equal(rows[:, 2:], expected)
-    np.testing.assert_array_equal(space.collapse(space.expand(values)), values)
-    assert [space.columns_of(i) for i in range(4)] == [
+    np.testing.assert_array_equal(encoder.collapse(encoder.expand(values)), values)
+    assert encoder.feature_slices == [
         slice(2, 5), slice(0, 1), slice(5, 7), slice(1, 2)
     ]  # fmt: skip
 
@@ -92,21 +92,21 @@ def test_inferred_domain_of_a_category_is_what_rows_hold_without_the_missing_one
 
 
 def test_costs_per_unit_become_costs_per_module_unit_and_half_of_a_change(mixed):
-    space, _ = mixed
-    costs = space.encode_costs(np.array([4.0, 0.1, 1.0, 2.0]))
+    encoder, _ = mixed
+    costs = encoder.encode_costs(np.array([4.0, 0.1, 1.0, 2.0]))
     income, age = MIXED["income"].std(ddof=0), MIXED["age"].std(ddof=0)
     np.testing.assert_allclose(costs, [0.1 * income, 2 * age, 2, 2, 2, 0.5, 0.5])
 
 
 def test_relative_costs_keep_their_ratios_and_are_one_on_average(mixed):
-    space, _ = mixed
-    costs = space.encode_costs(np.array([4.0, 0.1, 1.0, 2.0]))
-    relative = space.relative_costs(np.array([4.0, 0.1, 1.0, 2.0]))
+    encoder, _ = mixed
+    costs = encoder.encode_costs(np.array([4.0, 0.1, 1.0, 2.0]))
+    relative = encoder.relative_costs(np.array([4.0, 0.1, 1.0, 2.0]))
     np.testing.assert_allclose(relative / relative[0], costs / costs[0])
     assert relative[0] + relative[1] + 2 * relative[2] + 2 * relative[5] == pytest.approx(4)
-    tenfold = space.relative_costs(10 * np.array([4.0, 0.1, 1.0, 2.0]))
+    tenfold = encoder.relative_costs(10 * np.array([4.0, 0.1, 1.0, 2.0]))
     np.testing.assert_allclose(tenfold, relative)
-    assert not space.relative_costs(np.zeros(4)).any()
+    assert not encoder.relative_costs(np.zeros(4)).any()
 
 
 DTYPES = [np.float64, np.float32, np.float16, np.int64, np.int8, np.uint8, np.bool_]
@@ -123,22 +123,22 @@ DTYPES = [np.float64, np.float32, np.float16, np.int64, np.int8, np.uint8, np.bo
 def test_values_handed_over_are_representable_and_inside_the_box(seed, dtype, rise, fall, width):
     rng = np.random.default_rng(seed)
     factuals = rng.uniform(0, 2 if dtype == np.bool_ else 100, size=(30, 1)).astype(dtype)
-    space, values = fit(factuals)
+    encoder, values = fit(factuals)
     center = values.mean()
     constraints = Constraints(
         low=np.array([center - width]),
         high=np.array([center + width]),
         may_rise=np.array([rise]),
         may_fall=np.array([fall]),
-        groups=space.groups,
+        groups=encoder.groups,
     )
-    encoded = space.encode(factuals).astype(np.float32)
+    encoded = encoder.encode(factuals).astype(np.float32)
     moved = encoded + rng.normal(size=encoded.shape).astype(np.float32) * rng.integers(
         0, 2, (30, 1)
     )
     moved[0] = np.nan
     box = constraints.box(values)
-    handed = space.hand_over(moved, encoded, values, box, [np.dtype(dtype)])
+    handed = encoder.decode(moved, encoded, values, box, [np.dtype(dtype)])
     assert (handed >= box.lower).all()
     assert (handed <= box.upper).all()
     np.testing.assert_array_equal(handed, handed.astype(dtype).astype(np.float64))
@@ -147,21 +147,21 @@ def test_values_handed_over_are_representable_and_inside_the_box(seed, dtype, ri
 
 
 def test_integers_are_rounded_to_the_nearest_inside_the_box():
-    space, _ = fit(np.array([[0], [2]]), standardize=False)
-    box = Box(np.full((4, 1), 0.0), np.full((4, 1), 3.5), space.groups)
+    encoder, _ = fit(np.array([[0], [2]]), standardize=False)
+    box = Box(np.full((4, 1), 0.0), np.full((4, 1), 3.5), encoder.groups)
     rows, factuals = np.array([[1.4], [1.6], [3.4], [9.0]]), np.full((4, 1), 1.0)
-    handed = space.hand_over(rows, np.zeros((4, 1)), factuals, box, [np.dtype(float)])
+    handed = encoder.decode(rows, np.zeros((4, 1)), factuals, box, [np.dtype(float)])
     assert handed[:, 0].tolist() == [1.0, 2.0, 3.0, 3.0]
 
 
 def test_category_handed_over_is_the_largest_of_those_that_may_be_reached(mixed):
-    space, values = mixed
-    box = Constraints.free(*space.domain, space.groups).box(space.expand(values))
-    factual_rows = space.encode_values(values)
+    encoder, values = mixed
+    box = Constraints.free(*encoder.domain, encoder.groups).box(encoder.expand(values))
+    factual_rows = encoder.encode_values(values)
     found = factual_rows.copy()
     found[0, 2:5] = [0.2, 0.5, 0.3]
     found[1, 2:5] = [0.1, 0.2, 0.7]  # towards a missing value, which is no way out
-    dtypes = space.schema.dtypes(MIXED)
-    handed = space.hand_over(found, factual_rows, values, box, dtypes)
+    dtypes = encoder.schema.dtypes(MIXED)
+    handed = encoder.decode(found, factual_rows, values, box, dtypes)
     assert handed[:, 0].tolist() == [1.0, 1.0, 2.0, 0.0]
     np.testing.assert_array_equal(handed[:, 1:], values[:, 1:])

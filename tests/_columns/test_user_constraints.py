@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from ctsk._columns.constraints import Constraints
-from ctsk._columns.encoder import FeatureSpace
+from ctsk._columns.encoder import Encoder
 from ctsk._columns.schema import Schema
 from ctsk._columns.user_constraints import check_categorical, check_constraints, check_costs
 
@@ -20,19 +20,19 @@ CATEGORICAL = np.array([False, True, True, True])
 
 
 @pytest.fixture(scope="module")
-def space():
+def encoder():
     schema = Schema.fit(FRAME, NAMES, CATEGORICAL)
-    return FeatureSpace.fit(schema.read(FRAME), schema, standardize=True)
+    return Encoder.fit(schema.read(FRAME), schema, standardize=True)
 
 
-def check(space, mutability=None, domain=None, n_rows=None):
-    default = Constraints.free(*space.domain, space.groups)
-    return check_constraints(mutability, domain, space, default, n_rows)
+def check(encoder, mutability=None, domain=None, n_rows=None):
+    default = Constraints.free(*encoder.domain, encoder.groups)
+    return check_constraints(mutability, domain, encoder, default, n_rows)
 
 
-def of(space, array, name):
+def of(encoder, array, name):
     """What an array says of the columns of one feature."""
-    return array[..., space.columns_of(NAMES.index(name))].tolist()
+    return array[..., encoder.feature_slices[NAMES.index(name)]].tolist()
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_arrays_hold_numbers_unless_told():
     assert check_categorical([1], names, np.zeros((2, 2))).tolist() == [False, True]
 
 
-def test_costs_default_to_one_per_standard_deviation_and_per_change(space):
-    costs = check_costs(None, space)
+def test_costs_default_to_one_per_standard_deviation_and_per_change(encoder):
+    costs = check_costs(None, encoder)
     np.testing.assert_allclose(costs, [1 / FRAME["age"].std(ddof=0), 1, 1, 1])
-    named = check_costs({"age": 0.5, "job": 3}, space)
+    named = check_costs({"age": 0.5, "job": 3}, encoder)
     np.testing.assert_allclose(named, [0.5, 3, 1, 1])
-    np.testing.assert_allclose(check_costs([1, 2, 3, 0], space), [1, 2, 3, 0])
+    np.testing.assert_allclose(check_costs([1, 2, 3, 0], encoder), [1, 2, 3, 0])
 
 
 @pytest.mark.parametrize(
@@ -88,35 +88,35 @@ def test_costs_default_to_one_per_standard_deviation_and_per_change(space):
         ([1, 2], "feature_costs must be a dict by feature"),
     ],
 )
-def test_bad_costs_are_refused_by_feature(space, given, message):
+def test_bad_costs_are_refused_by_feature(encoder, given, message):
     with pytest.raises(ValueError, match=message):
-        check_costs(given, space)
+        check_costs(given, encoder)
 
 
-def test_mutability_reaches_all_columns_of_a_feature(space):
-    constraints = check(space, {"job": "none", "grade": "increase", "owner": "decrease"})
-    assert of(space, constraints.may_rise, "job") == [False] * 3
-    assert of(space, constraints.may_rise, "grade") == [True] * 3
-    assert of(space, constraints.may_fall, "grade") == [False] * 3
-    assert of(space, constraints.may_rise, "owner") == [False] * 2
-    assert of(space, constraints.may_fall, "owner") == [True] * 2
-    assert of(space, constraints.may_rise, "age") == [True]
+def test_mutability_reaches_all_columns_of_a_feature(encoder):
+    constraints = check(encoder, {"job": "none", "grade": "increase", "owner": "decrease"})
+    assert of(encoder, constraints.may_rise, "job") == [False] * 3
+    assert of(encoder, constraints.may_rise, "grade") == [True] * 3
+    assert of(encoder, constraints.may_fall, "grade") == [False] * 3
+    assert of(encoder, constraints.may_rise, "owner") == [False] * 2
+    assert of(encoder, constraints.may_fall, "owner") == [True] * 2
+    assert of(encoder, constraints.may_rise, "age") == [True]
 
 
-def test_domain_of_a_category_lists_what_may_be_reached(space):
+def test_domain_of_a_category_lists_what_may_be_reached(encoder):
     # Unless told otherwise, what was observed: 'high' was not, a missing value is no way out.
-    assert of(space, check(space).high, "grade") == [1, 1, 0]
-    assert of(space, check(space).high, "job") == [1, 1, 0]
+    assert of(encoder, check(encoder).high, "grade") == [1, 1, 0]
+    assert of(encoder, check(encoder).high, "job") == [1, 1, 0]
     given = {"grade": ["high", "low"], "job": None, "owner": np.array([True]), "age": (None, 5)}
-    constraints = check(space, domain=given)
-    assert of(space, constraints.high, "grade") == [1, 0, 1]
-    assert of(space, constraints.high, "job") == [1, 1, 0]
-    assert of(space, constraints.high, "owner") == [0, 1]
-    assert (of(space, constraints.low, "age"), of(space, constraints.high, "age")) == (
+    constraints = check(encoder, domain=given)
+    assert of(encoder, constraints.high, "grade") == [1, 0, 1]
+    assert of(encoder, constraints.high, "job") == [1, 1, 0]
+    assert of(encoder, constraints.high, "owner") == [0, 1]
+    assert (of(encoder, constraints.low, "age"), of(encoder, constraints.high, "age")) == (
         [-np.inf],
         [5],
     )
-    assert of(space, check(space, domain={"grade": "auto"}).high, "grade") == [1, 1, 0]
+    assert of(encoder, check(encoder, domain={"grade": "auto"}).high, "grade") == [1, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -133,50 +133,50 @@ def test_domain_of_a_category_lists_what_may_be_reached(space):
         (None, {"age": (2, 1)}, "domain of feature 'age'.*low must not be greater"),
     ],
 )
-def test_bad_constraint_is_refused_by_feature(space, mutability, domain, message):
+def test_bad_constraint_is_refused_by_feature(encoder, mutability, domain, message):
     with pytest.raises(ValueError, match=message):
-        check(space, mutability, domain)
+        check(encoder, mutability, domain)
 
 
 ROWS = [{"age": "none"}, None, {"grade": "decrease"}]
 
 
-def test_a_list_of_dicts_constrains_each_row(space):
-    constraints = check(space, ROWS, [None, {"age": (25, 35)}, {"job": ["cook"]}], n_rows=3)
-    assert of(space, constraints.may_rise, "age") == [[False], [True], [True]]
-    assert of(space, constraints.may_rise, "grade") == [[True] * 3, [True] * 3, [False] * 3]
-    auto = of(space, check(space).low, "age")
-    assert of(space, constraints.low, "age") == [auto, [25], auto]
-    assert of(space, constraints.high, "job") == [[1, 1, 0], [1, 1, 0], [1, 0, 0]]
+def test_a_list_of_dicts_constrains_each_row(encoder):
+    constraints = check(encoder, ROWS, [None, {"age": (25, 35)}, {"job": ["cook"]}], n_rows=3)
+    assert of(encoder, constraints.may_rise, "age") == [[False], [True], [True]]
+    assert of(encoder, constraints.may_rise, "grade") == [[True] * 3, [True] * 3, [False] * 3]
+    auto = of(encoder, check(encoder).low, "age")
+    assert of(encoder, constraints.low, "age") == [auto, [25], auto]
+    assert of(encoder, constraints.high, "job") == [[1, 1, 0], [1, 1, 0], [1, 0, 0]]
 
 
 @pytest.mark.parametrize("container", [list, np.array, pd.DataFrame], ids=str)
-def test_a_table_of_words_constrains_each_row(space, container):
+def test_a_table_of_words_constrains_each_row(encoder, container):
     words = [["none", "both", "both", "both"], ["increase", "none", "both", "both"]]
     table = container(words)
     if container is pd.DataFrame:
         table.columns = NAMES
-    constraints = check(space, table, n_rows=2)
-    assert of(space, constraints.may_rise, "age") == [[False], [True]]
-    assert of(space, constraints.may_fall, "age") == [[False], [False]]
-    assert of(space, constraints.may_rise, "job") == [[True] * 3, [False] * 3]
+    constraints = check(encoder, table, n_rows=2)
+    assert of(encoder, constraints.may_rise, "age") == [[False], [True]]
+    assert of(encoder, constraints.may_fall, "age") == [[False], [False]]
+    assert of(encoder, constraints.may_rise, "job") == [[True] * 3, [False] * 3]
 
 
-def test_a_table_may_name_some_columns_only(space):
+def test_a_table_may_name_some_columns_only(encoder):
     table = pd.DataFrame({"age": ["none", "both"]})
-    constraints = check(space, table, n_rows=2)
-    assert of(space, constraints.may_rise, "age") == [[False], [True]]
+    constraints = check(encoder, table, n_rows=2)
+    assert of(encoder, constraints.may_rise, "age") == [[False], [True]]
     assert constraints.may_rise[:, 1:].all()
 
 
-def test_an_array_of_bounds_constrains_each_row(space):
+def test_an_array_of_bounds_constrains_each_row(encoder):
     bounds = np.full((2, 4, 2), np.nan)
     bounds[0, 0] = [10, 50]
     bounds[1, 0] = [np.nan, 30]
-    constraints = check(space, domain=bounds, n_rows=2)
-    assert of(space, constraints.low, "age") == [[10], [-np.inf]]
-    assert of(space, constraints.high, "age") == [[50], [30]]
-    assert of(space, constraints.high, "grade") == [[1, 1, 0]] * 2
+    constraints = check(encoder, domain=bounds, n_rows=2)
+    assert of(encoder, constraints.low, "age") == [[10], [-np.inf]]
+    assert of(encoder, constraints.high, "age") == [[50], [30]]
+    assert of(encoder, constraints.high, "grade") == [[1, 1, 0]] * 2
 
 
 @pytest.mark.parametrize(
@@ -191,32 +191,32 @@ def test_an_array_of_bounds_constrains_each_row(space):
         (None, np.zeros((3, 2, 2)), r"domain has shape \(3, 2, 2\).*takes \(3, 4, 2\)"),
     ],
 )
-def test_bad_constraint_of_a_row_is_refused(space, mutability, domain, message):
+def test_bad_constraint_of_a_row_is_refused(encoder, mutability, domain, message):
     with pytest.raises(ValueError, match=message):
-        check(space, mutability, domain, n_rows=3)
+        check(encoder, mutability, domain, n_rows=3)
 
 
-def test_a_series_goes_by_its_index(space):
-    by_name = check(space, pd.Series({"job": "none", "age": "both"}))
-    assert of(space, by_name.may_rise, "job") == [False] * 3
-    assert of(space, by_name.may_rise, "age") == [True]
-    in_order = check(space, pd.Series(["none", "both", "both", "both"]))
-    assert of(space, in_order.may_rise, "age") == [False]
-    assert check_costs(pd.Series({"grade": 7.0}), space)[2] == 7
+def test_a_series_goes_by_its_index(encoder):
+    by_name = check(encoder, pd.Series({"job": "none", "age": "both"}))
+    assert of(encoder, by_name.may_rise, "job") == [False] * 3
+    assert of(encoder, by_name.may_rise, "age") == [True]
+    in_order = check(encoder, pd.Series(["none", "both", "both", "both"]))
+    assert of(encoder, in_order.may_rise, "age") == [False]
+    assert check_costs(pd.Series({"grade": 7.0}), encoder)[2] == 7
 
 
-def test_a_nested_list_of_bounds_and_a_table_with_gaps_keep_what_is_not_said(space):
+def test_a_nested_list_of_bounds_and_a_table_with_gaps_keep_what_is_not_said(encoder):
     pairs = [[(0, None), (None, None), (None, None), (None, None)]] * 2
-    constraints = check(space, domain=pairs, n_rows=2)
-    assert of(space, constraints.low, "age") == [[0], [0]]
-    assert of(space, constraints.high, "age") == [[np.inf], [np.inf]]
+    constraints = check(encoder, domain=pairs, n_rows=2)
+    assert of(encoder, constraints.low, "age") == [[0], [0]]
+    assert of(encoder, constraints.high, "age") == [[np.inf], [np.inf]]
     table = pd.DataFrame({"age": ["none", None], "job": [np.nan, "none"]})
-    constraints = check(space, table, n_rows=2)
-    assert of(space, constraints.may_rise, "age") == [[False], [True]]
-    assert of(space, constraints.may_rise, "job") == [[True] * 3, [False] * 3]
+    constraints = check(encoder, table, n_rows=2)
+    assert of(encoder, constraints.may_rise, "age") == [[False], [True]]
+    assert of(encoder, constraints.may_rise, "job") == [[True] * 3, [False] * 3]
 
 
-def test_an_error_in_a_table_names_the_row(space):
+def test_an_error_in_a_table_names_the_row(encoder):
     table = pd.DataFrame({"age": ["none", "both", "sideways"]})
     with pytest.raises(ValueError, match=r"mutability of feature 'age' \(row 2\) is 'sideways'"):
-        check(space, table, n_rows=3)
+        check(encoder, table, n_rows=3)

@@ -41,7 +41,7 @@ def test_everything_said_is_said_of_the_rows_returned(fitted, explanation):
 
 
 def test_encoded_rows_are_in_module_units(fitted, explanation):
-    rows = fitted.feature_space_.encode(explanation.factual)
+    rows = fitted.encoder_.encode(explanation.factual)
     assert_array_equal(explanation.factual_encoded, rows)
 
 

@@ -179,7 +179,7 @@ def test_every_way_of_explaining_works_on_any_module(flowers, module, settings):
     assert (cost(explanation) > 0).any()
     assert len(redundancy(explanation)) == len(explanation)
     found = explanation.counterfactual_encoded[explanation.valid]
-    assert np.isfinite(implausibility(found, explanation.feature_space.encode(X))).all()
+    assert np.isfinite(implausibility(found, explanation.encoder.encode(X))).all()
 
 
 def test_same_question_has_the_same_answer(flowers, module):

@@ -18,7 +18,7 @@ def ways(fitted_loans, loans):
 
 def distances(explanation):
     """Between alternatives of a factual, where both were reached; the others NaN."""
-    n_each, weights = explanation.n_alternatives, explanation.feature_space.column_weights
+    n_each, weights = explanation.n_alternatives, explanation.encoder.column_weights
     rows = explanation.counterfactual_encoded.reshape(-1, n_each, len(weights))
     reached = np.array([reason is None for reason in explanation.reason]).reshape(-1, n_each)
     i, j = np.triu_indices(n_each, 1)
@@ -38,10 +38,10 @@ def test_sparse_alternatives_leave_alone_what_the_first_changes_where_that_is_a_
 ):
     X = loans[0].head(60)
     ways = fitted_loans.explain(X, n_alternatives=2, sparse=True, **SETTINGS)
-    space = ways.feature_space
+    encoder = ways.encoder
     moved = np.abs(ways.counterfactual_encoded - ways.factual_encoded)
     moved = np.column_stack(
-        [moved[:, space.columns_of(feature)].max(axis=1) for feature in range(X.shape[1])]
+        [moved[:, encoder.feature_slices[feature]].max(axis=1) for feature in range(X.shape[1])]
     )
     first, second = moved[::2], moved[1::2]
     most = first > 0.5 * first.max(axis=1, keepdims=True)
@@ -144,7 +144,7 @@ def test_row_with_one_way_out_says_that_others_are_too_near(fitted_loans, loans)
 
 def test_rows_do_not_depend_on_those_that_are_explained_beside_them(fitted_loans, loans, ways):
     alone = fitted_loans.explain(loans[0].iloc[[7]], n_alternatives=4, **SETTINGS)
-    found, expected = (e.feature_space.encode(e.counterfactual) for e in (alone, ways))
+    found, expected = (e.encoder.encode(e.counterfactual) for e in (alone, ways))
     np.testing.assert_allclose(found, expected[28:32], atol=1e-3)
 
 
@@ -191,7 +191,7 @@ def test_sparse_counterfactuals_need_every_feature_that_they_move(fitted_loans, 
 
 def test_no_sparse_alternative_is_an_earlier_one_and_something_more(fitted_loans, loans):
     explanation = fitted_loans.explain(loans[0], n_alternatives=3, sparse=True, **SETTINGS)
-    schema = explanation.feature_space.schema
+    schema = explanation.encoder.schema
     before, after = (schema.read(X) for X in (explanation.factual, explanation.counterfactual))
     after, before = (values.reshape(-1, 3, 5) for values in (after, before))
     own = np.array([reason is None for reason in explanation.reason]).reshape(-1, 3)
@@ -205,7 +205,7 @@ def test_immature_ways_that_are_alike_say_so(fitted_loans, loans):
     X = loans[0]
     fixed = {name: "none" for name in X if name != "owner"}
     explanation = fitted_loans.explain(X, n_alternatives=2, mutability=fixed, tau=0.97, T=10)
-    weights = explanation.feature_space.column_weights
+    weights = explanation.encoder.column_weights
     rows = explanation.counterfactual_encoded.reshape(-1, 2, len(weights))
     valid, mature = explanation.valid.reshape(-1, 2), explanation.mature.reshape(-1, 2)
     near = np.abs(rows[:, 0] - rows[:, 1]) @ weights < 0.1

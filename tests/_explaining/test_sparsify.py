@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctsk._explaining.sparsify import put_back
+from ctsk._explaining.sparsify import revert_features
 
 
 def scorer(weights, threshold, pairs):
@@ -24,7 +24,7 @@ def test_no_single_feature_more_can_be_put_back(seed):
     pairs = [(*rng.integers(0, 5, 2), rng.normal()) for _ in range(2)]
     score = scorer(rng.normal(size=5), rng.normal(), pairs)
     fine = score(values, np.arange(6)) > -np.inf
-    sparse = put_back(values[fine], factual[fine], lambda rows, _: score(rows, None))
+    sparse = revert_features(values[fine], factual[fine], lambda rows, _: score(rows, None))
     assert (score(sparse, None) > -np.inf).all()
     is_back = sparse == factual[fine]
     assert (is_back | (sparse == values[fine])).all()
@@ -38,14 +38,14 @@ def test_no_single_feature_more_can_be_put_back(seed):
 def test_what_matters_least_is_put_back_first():
     """Of four features, any one of weight 3 is enough; so three go, the weakest first."""
     weights = np.array([1.0, 3.0, 2.0, 0.5])
-    sparse = put_back(np.ones((1, 4)), np.zeros((1, 4)), scorer(weights, 3.0, []))
+    sparse = revert_features(np.ones((1, 4)), np.zeros((1, 4)), scorer(weights, 3.0, []))
     assert sparse.tolist() == [[0.0, 1.0, 0.0, 0.0]]
 
 
 def test_rows_that_are_refused_as_they_are_stay_as_they_are():
     weights = np.ones(3)
     values = np.array([[1.0, 1.0, 1.0], [5.0, 1.0, 1.0]])
-    sparse = put_back(values, np.zeros((2, 3)), scorer(weights, 4.0, []))
+    sparse = revert_features(values, np.zeros((2, 3)), scorer(weights, 4.0, []))
     assert sparse.tolist() == [[1.0, 1.0, 1.0], [5.0, 0.0, 0.0]]
 
 
@@ -58,12 +58,12 @@ def test_scores_are_asked_about_the_rows_they_are_of():
 
     values = np.array([[1.0, 10.0], [0.0, 20.0], [1.0, 30.0]])
     factual = np.array([[0.0, 10.0], [0.0, 20.0], [0.0, 30.0]])
-    sparse = put_back(values, factual, score)
+    sparse = revert_features(values, factual, score)
     assert (sparse == factual).all()
     assert all(rows == [int(tag / 10) - 1 for tag in tags] for tags, rows in asked)
 
 
 def test_nothing_moved_asks_nothing():
     rows = np.ones((2, 3))
-    assert (put_back(rows, rows, None) == rows).all()
-    assert put_back(rows[:0], rows[:0], None).shape == (0, 3)
+    assert (revert_features(rows, rows, None) == rows).all()
+    assert revert_features(rows[:0], rows[:0], None).shape == (0, 3)

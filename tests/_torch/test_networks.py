@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from ctsk._columns.one_hot import OneHotGroups
-from ctsk._torch.networks import MLP, VAE, evaluating, forked_random_state, inference_copy
+from ctsk._torch.networks import MLP, VAE
+from ctsk._torch.utils import evaluating, forked_random_state, inference_copy
 
 
 def mlp(hidden_layer_sizes=(5, 4), activation="relu", seed=0):

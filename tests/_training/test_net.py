@@ -82,7 +82,7 @@ def test_every_epoch_passes_once_through_all_rows(diabetes):
     clf = CounterfactualTrainedClassifier(max_epochs=1, callbacks=[recorder], random_state=0)
     clf.fit(*diabetes)
     seen = torch.cat([X for X, _ in recorder.batches]).numpy()
-    rows = clf.feature_space_.encode(diabetes[0]).astype(np.float32)
+    rows = clf.encoder_.encode(diabetes[0]).astype(np.float32)
     assert [len(X) for X, _ in recorder.batches] == [32] * 13 + [26]
     np.testing.assert_array_equal(seen[np.lexsort(seen.T)], rows[np.lexsort(rows.T)])
     assert not np.array_equal(seen, rows)

@@ -39,7 +39,7 @@ def test_each_learns_predicts_and_explains_and_repeats_itself(estimator, frame):
 def test_attacks_stay_within_their_radius_and_leave_categories_alone(frame):
     X, y = frame
     clf = rivals.PGDClassifier(max_epochs=2, batch_size=30, random_state=0).fit(X, y)
-    rows = torch.as_tensor(clf.feature_space_.encode(X), dtype=torch.float32)
+    rows = torch.as_tensor(clf.encoder_.encode(X), dtype=torch.float32)
     clf._random = torch.Generator().manual_seed(0)
     found = clf.attack(clf.net_.module_, rows, lambda logits: logits[:, 0].sum())
     moves = (found - rows).abs()

@@ -98,18 +98,18 @@ class Halved(Minimal):
 
 
 class Forgetful(Minimal):
-    def fit(self, reference):
+    def learn(self, reference):
         self.mean = reference.rows.mean(dim=0)
         return self
 
 
 class Ungrateful(Minimal):
-    def fit(self, reference):
+    def learn(self, reference):
         self.mean_ = reference.rows.mean(dim=0)
 
 
 class Careless(Minimal):
-    def fit(self, reference):
+    def learn(self, reference):
         self.center_ = torch.randn(len(reference.rows[0]))
         return self
 
@@ -147,7 +147,7 @@ class NotANumber(Minimal):
         (Narrow(), "decode returns shape"),
         (Halved(), "one code for each"),
         (Forgetful(), "end in an underscore"),
-        (Ungrateful(), "fit does not return self"),
+        (Ungrateful(), "learn does not return self"),
         (Careless(), "from reference.random only"),
         (Lazy(), "moves no row at all"),
         (NoSlope(), "gradient of penalty is not finite, at the factual"),

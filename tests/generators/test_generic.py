@@ -32,7 +32,7 @@ def test_penalty_equals_wachters_distance_and_gravity():
     labels = rng.integers(0, 2, 41)
     groups = OneHotGroups(3, (2,), (False,))
     generator = GenericGenerator(lambda_cost=0.7, distance="mad", lambda_gravity=0.3)
-    generator.fit(reference(observed, labels, groups))
+    generator.learn(reference(observed, labels, groups))
     rows, factuals = rng.normal(size=(2, 6, 5))
     targets, costs = rng.integers(0, 2, 6), rng.uniform(0, 2, 5)
     medians = np.median(observed, axis=0)
@@ -49,20 +49,20 @@ def test_deviation_falls_back_to_the_mean_where_most_rows_are_equal_and_to_1_for
     column = np.array([0.0, 0.0, 0.0, 4.0, 8.0])
     rows = np.column_stack([column, np.ones(5)])
     generator = GenericGenerator(distance="mad")
-    generator.fit(reference(rows, [0, 1, 0, 1, 0], OneHotGroups(2)))
+    generator.learn(reference(rows, [0, 1, 0, 1, 0], OneHotGroups(2)))
     assert generator.deviations_.tolist() == pytest.approx([12 / 5, 1.0])
 
 
 def test_median_of_an_even_number_of_rows_is_between_the_middle_two():
     rows = np.array([[0.0], [1.0], [3.0], [10.0]])
-    generator = GenericGenerator(distance="mad").fit(reference(rows, [0, 1, 0, 1], OneHotGroups(1)))
+    generator = GenericGenerator(distance="mad").learn(reference(rows, [0, 1, 0, 1], OneHotGroups(1)))
     assert generator.deviations_.item() == pytest.approx(np.median(np.abs(rows - 2)))
 
 
 def test_class_without_rows_has_the_mean_of_all_as_its_centre():
     rows = np.array([[0.0], [2.0], [7.0]])
     generator = GenericGenerator(lambda_gravity=1.0)
-    generator.fit(reference(rows, [0, 0, 2], OneHotGroups(1), n_classes=3))
+    generator.learn(reference(rows, [0, 0, 2], OneHotGroups(1), n_classes=3))
     assert generator.centroids_[:, 0].tolist() == [1.0, 3.0, 7.0]
 
 
@@ -78,10 +78,10 @@ def test_gravity_draws_counterfactuals_to_the_rows_of_their_class(iris):
 
 
 def test_only_what_looks_at_observed_rows_has_to_learn():
-    assert not GenericGenerator().learns
-    assert not ECCCoGenerator().learns
-    assert GenericGenerator(distance="mad").learns
-    assert GenericGenerator(lambda_gravity=0.1).learns
+    assert not GenericGenerator().must_learn
+    assert not ECCCoGenerator().must_learn
+    assert GenericGenerator(distance="mad").must_learn
+    assert GenericGenerator(lambda_gravity=0.1).must_learn
 
 
 @pytest.mark.parametrize("t", [1, 4])

@@ -40,7 +40,7 @@ def correlated(n_rows=300, seed=0):
 def linear_revise():
     """A generator whose autoencoder is linear, in double precision."""
     generator = REVISEGenerator(n_latent=2, hidden_layer_sizes=(), lambda_cost=0.05)
-    generator.fit(reference(correlated()))
+    generator.learn(reference(correlated()))
     generator.vae_.double()
     return generator
 
@@ -92,7 +92,7 @@ def test_reconstruction_error_is_the_share_of_what_features_vary_that_is_lost():
     constant = np.ones((200, 1))
     rows = torch.tensor(np.hstack([numbers, constant, words]), dtype=torch.float32)
     groups = OneHotGroups(5, (3,), (False,))
-    generator = REVISEGenerator(**SMALL).fit(reference(rows, groups))
+    generator = REVISEGenerator(**SMALL).learn(reference(rows, groups))
     decoded = generator.decode(generator.encode(rows)).numpy()
     errors = [np.mean((decoded[:, i] - numbers[:, i]) ** 2) / numbers[:, i].var() for i in range(4)]
     wrong = np.mean(decoded[:, 5:].argmax(axis=1) != words.argmax(axis=1))
@@ -103,17 +103,17 @@ def test_reconstruction_error_is_the_share_of_what_features_vary_that_is_lost():
 def test_autoencoder_gives_correlated_rows_back_and_warns_of_noise_that_it_cannot():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        generator = REVISEGenerator(**{**SMALL, "max_iter": 1500}).fit(reference(correlated()))
+        generator = REVISEGenerator(**{**SMALL, "max_iter": 1500}).learn(reference(correlated()))
     assert generator.reconstruction_error_ < 0.05
     noise = torch.randn(300, 20, generator=torch.Generator().manual_seed(0))
     with pytest.warns(PoorReconstructionWarning, match=r"loses \d+% .* Raise n_latent \(now 4\)"):
-        REVISEGenerator(**SMALL).fit(reference(noise))
+        REVISEGenerator(**SMALL).learn(reference(noise))
 
 
 def test_scale_and_place_of_numbers_do_not_matter_to_the_autoencoder():
     rows = correlated()
-    far = REVISEGenerator(**SMALL).fit(reference(1000 * rows + 5000))
-    near = REVISEGenerator(**SMALL).fit(reference(rows))
+    far = REVISEGenerator(**SMALL).learn(reference(1000 * rows + 5000))
+    near = REVISEGenerator(**SMALL).learn(reference(rows))
     assert far.reconstruction_error_ == pytest.approx(near.reconstruction_error_, abs=0.02)
 
 
@@ -121,7 +121,7 @@ def test_scale_and_place_of_numbers_do_not_matter_to_the_autoencoder():
 def test_constants_neither_disturb_the_autoencoder_nor_count_as_lost(constant):
     rows = correlated()
     with_constant = torch.cat([rows, torch.full((len(rows), 1), constant)], dim=1)
-    generator = REVISEGenerator(**{**SMALL, "max_iter": 1500}).fit(reference(with_constant))
+    generator = REVISEGenerator(**{**SMALL, "max_iter": 1500}).learn(reference(with_constant))
     assert generator.reconstruction_error_ < 0.1
 
 
@@ -143,7 +143,7 @@ def test_autoencoder_and_net_do_not_start_at_the_same_weights(iris):
 
 def test_autoencoder_that_diverges_is_an_error_that_names_the_remedy():
     with pytest.raises(ValueError, match="diverged. Lower its lr"):
-        REVISEGenerator(lr=1e30, max_iter=50).fit(reference(correlated()))
+        REVISEGenerator(lr=1e30, max_iter=50).learn(reference(correlated()))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 from sklearn.base import clone
 
 from ctsk import CounterfactualTrainedClassifier
-from ctsk._training.sampling import make_generator
+from ctsk._torch.utils import make_generator
 from ctsk.metrics import energy_gap, unfaithfulness
 from ctsk.metrics.faithfulness import _module, _sample
 
@@ -42,9 +42,7 @@ def test_samples_follow_the_models_distribution(steep):
     """For a linear energy in a box the density is exponential in each feature."""
     clf, _ = steep
     module = _module(clf)
-    rows = _sample(
-        module, clf.feature_space_, clf.constraints_, 1, 2_000, 600, 0.05, make_generator(0)
-    )
+    rows = _sample(module, clf.encoder_, clf.constraints_, 1, 2_000, 600, 0.05, make_generator(0))
     assert np.abs(rows).max() <= 3
     slope = clf.net_.module_[0].weight.detach().numpy()[1].astype(float)
     points = np.linspace(-3, 3, 10_001)
@@ -59,7 +57,7 @@ def test_a_domain_that_is_open_beyond_the_centre_has_room(steep):
     one_sided = clone(clf).set_params(domain={0: (5, None), 1: (None, -5)}, max_epochs=1)
     one_sided.fit(X, X[:, 0] > 0)
     rows = _sample(
-        _module(one_sided), one_sided.feature_space_, one_sided.constraints_, 1, 50, 20, 0.05,
+        _module(one_sided), one_sided.encoder_, one_sided.constraints_, 1, 50, 20, 0.05,
         make_generator(0),
     )  # fmt: skip
     assert rows[:, 0].min() >= 5

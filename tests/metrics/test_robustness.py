@@ -14,7 +14,7 @@ def test_fgsm_moves_every_feature_by_epsilon_against_a_linear_model():
     clf = CounterfactualTrainedClassifier((), max_epochs=20, lr=0.05, random_state=0).fit(X, y)
     weights = clf.net_.module_[0].weight.detach().numpy()
     direction = np.sign(weights[1] - weights[0]) * np.where(y == 1, -1, 1)[:, None]
-    attacked = X + 0.4 * clf.feature_space_.scale * direction
+    attacked = X + 0.4 * clf.encoder_.scale * direction
     assert robust_accuracy(clf, X, y, epsilon=0.4, attack="fgsm") == pytest.approx(
         clf.score(attacked, y)
     )
@@ -70,7 +70,7 @@ def test_on_a_linear_model_all_gradient_attacks_find_the_corner():
 def test_gradient_attacks_agree_with_foolboxs(fitted, diabetes, epsilon):
     foolbox = pytest.importorskip("foolbox", reason="foolbox is a reference for tests only")
     X, y = diabetes
-    rows = torch.as_tensor(fitted.feature_space_.encode(X), dtype=torch.float32)
+    rows = torch.as_tensor(fitted.encoder_.encode(X), dtype=torch.float32)
     labels = torch.as_tensor(np.searchsorted(fitted.classes_, y))
     model = foolbox.PyTorchModel(fitted.net_.module_, bounds=(-1e3, 1e3), device="cpu")
     attacks = {
@@ -99,14 +99,16 @@ def test_masked_features_never_move(fitted, diabetes):
     from ctsk.metrics.robustness import _reach
 
     X, _ = diabetes
-    space = fitted.feature_space_
-    rows, lower, upper = _reach(space, space.schema.read(X), 0.3, ["bmi", "s5"], {"s5": (5, None)})
+    encoder = fitted.encoder_
+    rows, lower, upper = _reach(
+        encoder, encoder.schema.read(X), 0.3, ["bmi", "s5"], {"s5": (5, None)}
+    )
     moved = [list(X).index(name) for name in ("bmi", "s5")]
     still = np.setdiff1d(np.arange(10), moved)
     np.testing.assert_array_equal(lower[:, still], rows[:, still])
     np.testing.assert_array_equal(upper[:, still], rows[:, still])
     np.testing.assert_allclose(upper[:, moved], rows[:, moved] + 0.3)
-    low = np.minimum((5 - space.center[8]) / space.scale[8], rows[:, 8])
+    low = np.minimum((5 - encoder.center[8]) / encoder.scale[8], rows[:, 8])
     np.testing.assert_allclose(lower[:, 8], np.maximum(rows[:, 8] - 0.3, low))
 
 

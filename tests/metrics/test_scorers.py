@@ -55,7 +55,7 @@ def test_scores_equal_the_metrics_of_a_search_by_hand(fitted_iris, iris):
     valid, found = explanation.valid, explanation.counterfactual_encoded
     assert validity_scorer(fitted_iris, X, y) == validity(explanation) > 0.5
     assert neg_cost_scorer(fitted_iris, X, y) == -cost(explanation)[valid].mean()
-    rows = fitted_iris.feature_space_.encode(X)
+    rows = fitted_iris.encoder_.encode(X)
     distances, mmds, sizes = [], [], []
     for label in np.unique(explanation.target[valid]):
         of_label = valid & (explanation.target == label)
@@ -72,7 +72,7 @@ def test_a_change_of_category_counts_one_in_implausibility(fitted_loans, loans):
     X, y = loans
     explanation = fitted_loans.explain(X, **SEARCH)
     weights = np.r_[1, 1, np.full(4 + 4 + 2, 0.5)]
-    rows = fitted_loans.feature_space_.encode(X)
+    rows = fitted_loans.encoder_.encode(X)
     distances = [
         np.abs((row - rows[y == target]) * weights).sum(axis=1).mean()
         for row, target, is_valid in zip(

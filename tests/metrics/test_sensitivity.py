@@ -4,7 +4,7 @@ import torch
 from sklearn.datasets import load_iris
 
 from ctsk import CounterfactualTrainedClassifier
-from ctsk._training.sampling import make_rng
+from ctsk._torch.utils import make_rng
 from ctsk.metrics import feature_sensitivity, integrated_gradients
 
 
@@ -19,7 +19,7 @@ def test_closed_form_equals_a_fine_sum_along_the_path(iris):
     clf = fit("relu")
     hidden, out = (clf.net_.module_[i] for i in (0, 2))
     W, b, V = (weights.detach().numpy() for weights in (hidden.weight, hidden.bias, out.weight))
-    rows = clf.feature_space_.encode(iris[0])
+    rows = clf.encoder_.encode(iris[0])
     start = np.array([0.3, -0.2, 0.5, 0.1])
     shares = (np.arange(20_000)[:, None] + 0.5) / 20_000
     expected = []
@@ -33,7 +33,7 @@ def test_closed_form_equals_a_fine_sum_along_the_path(iris):
 def test_a_linear_model_is_attributed_by_its_weights(iris):
     clf = fit("relu", ())
     weights = clf.net_.module_[0].weight.detach().numpy()
-    rows = clf.feature_space_.encode(iris[0])
+    rows = clf.encoder_.encode(iris[0])
     found = integrated_gradients(clf, iris[0], target=iris[1])
     np.testing.assert_allclose(found, rows * weights[iris[1]], rtol=1e-6)
 
@@ -42,8 +42,8 @@ def test_a_linear_model_is_attributed_by_its_weights(iris):
 def test_attributions_sum_to_the_difference_of_the_logits(iris, activation):
     clf = fit(activation)
     starts = np.array([0.3, -0.2, 0.5, 0.0])
-    space = clf.feature_space_
-    at_start = clf.decision_function(space.unscaled(starts[None]))
+    encoder = clf.encoder_
+    at_start = clf.decision_function(encoder.to_x_units(starts[None]))
     attributions = integrated_gradients(clf, iris[0], target=2, baseline=starts)
     expected = clf.decision_function(iris[0])[:, 2] - at_start[:, 2]
     np.testing.assert_allclose(attributions.sum(axis=1), expected, atol=1e-9)
@@ -54,7 +54,7 @@ def test_attributions_equal_captums(iris, activation):
     captum = pytest.importorskip("captum.attr", reason="captum is a reference for tests only")
     clf = fit(activation)
     module = clf.net_.module_.double()
-    rows = torch.as_tensor(clf.feature_space_.encode(iris[0]))
+    rows = torch.as_tensor(clf.encoder_.encode(iris[0]))
     expected = captum.IntegratedGradients(module).attribute(
         rows, torch.zeros_like(rows), target=torch.as_tensor(iris[1]), n_steps=200
     )
