@@ -1,5 +1,6 @@
 """The estimator."""
 
+from functools import partial
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -13,12 +14,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from ctsk._columns import validation
 from ctsk._columns.constraints import Constraints
+from ctsk._columns.containers import chunks_of
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.user_constraints import check_constraints, check_costs
-from ctsk._explaining.logits import logit_function
-from ctsk._explaining.models import Subject
-from ctsk._explaining.request import SHARED_SETTINGS, explain_rows
+from ctsk._explaining.models import ExplainableModel, Judge
+from ctsk._explaining.request import SHARED_SETTINGS, Settings, make_request
+from ctsk._explaining.search import search
 from ctsk._torch.networks import ACTIVATIONS
+from ctsk._torch.utils import CHUNK
 from ctsk._training.fit import OPTIMIZERS, train
 from ctsk.generators import SHORTCUTS, ECCCoGenerator
 
@@ -314,6 +317,14 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             )
         return super().set_params(**params)
 
+    def __sklearn_tags__(self):
+        """Say what X may hold, for scikit-learn's meta-estimators and checks."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags
+
     @property
     def history_(self):
         """Record of the training, by skorch."""
@@ -354,16 +365,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         """
         fresh = not (self.warm_start and hasattr(self, "net_"))
         with validation.undo_on_failure(self):
-            self._validate_params()
-            known = None if fresh else self.encoder_.schema
-            values, y, schema = validation.check_training_rows(self, X, y, known)
-            check_classification_targets(y)
+            rows, y = self._read_training_rows(X, y, fresh)
             if fresh:
                 self.classes_ = np.unique(y)
-                validation.check_two_classes(self.classes_, len(y))
-                self.encoder_ = Encoder.fit(values, schema, standardize=self.standardize)
-            net = None if fresh else self.net_
-            return self._train(net, values, y, epochs=self.max_epochs, burn_in=self.burn_in)
+            return self._train(rows, y, fresh, epochs=self.max_epochs, burn_in=self.burn_in)
 
     def partial_fit(self, X, y, classes=None):
         """Train one epoch, without burn-in.
@@ -390,20 +395,15 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         """
         fresh = not hasattr(self, "net_")
         with validation.undo_on_failure(self):
-            self._validate_params()
-            if self.class_weight == "balanced":
+            if isinstance(self.class_weight, str):
                 raise ValueError(
-                    "class_weight='balanced' is not known to partial_fit, which sees a chunk of "
-                    "the rows. Give the weights as a dict; compute_class_weight computes them."
+                    f"class_weight={self.class_weight!r} is unavailable in partial_fit, which sees "
+                    "a chunk of the rows only. Pass the weights as a dict, for example from "
+                    "sklearn.utils.compute_class_weight."
                 )
-            known = None if fresh else self.encoder_.schema
-            values, y, schema = validation.check_training_rows(self, X, y, known)
-            check_classification_targets(y)
+            rows, y = self._read_training_rows(X, y, fresh)
             _check_partial_fit_first_call(self, classes)
-            validation.check_two_classes(self.classes_, len(y))
-            if fresh:
-                self.encoder_ = Encoder.fit(values, schema, standardize=self.standardize)
-            return self._train(None if fresh else self.net_, values, y, epochs=1)
+            return self._train(rows, y, fresh, epochs=1)
 
     def predict(self, X):
         """Predict the class of each row.
@@ -529,10 +529,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         then the most changed of each, then the second; with a push away from earlier
         ones; with none of it.
         """
-        return explain_rows(
-            self._subject(),
-            X,
-            target,
+        settings = Settings(
             generator=generator,
             tau=tau,
             T=T,
@@ -544,40 +541,53 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             sparse=sparse,
             return_path=return_path,
         )
+        return search(make_request(self._explainable(), X, target, settings))
 
-    def _subject(self):
-        """Return what there is to explain."""
+    def _explainable(self):
+        """Return the fitted model as a search sees it."""
         check_is_fitted(self)
-        logits = logit_function(self.net_.module_, self.encoder_)
-        return Subject(
+        return ExplainableModel(
             module=self.net_.module_,
             classes=self.classes_,
-            read=lambda X: validation.check_X(self, X),
-            predict_proba=lambda values, positions: softmax(logits(values), axis=1),
+            read=partial(validation.check_X, self),
+            predict_proba=Judge(self.net_.module_, self.encoder_).predict_proba,
             encoder=self.encoder_,
             constraints=self.constraints_,
             feature_costs=self.feature_costs_,
             generator=self.generator_,
-            has_learnt=True,
             tau=self.tau,
             T=self.T,
+            has_learned=True,
         )
 
-    def _train(self, net, values, y, *, epochs, burn_in=0.0):
-        remedy = "Name all at the first partial_fit, or fit anew with warm_start=False."
+    def _read_training_rows(self, X, y, fresh):
+        """Validate parameters and training data; return the rows and the labels."""
+        self._validate_params()
+        schema = None if fresh else self.encoder_.schema
+        rows, y = validation.check_training_rows(self, X, y, schema)
+        check_classification_targets(y)
+        return rows, y
+
+    def _train(self, rows, y, fresh, *, epochs, burn_in=0.0):
+        """Train a fresh net, or the fitted one further."""
+        validation.check_two_classes(self.classes_, len(y))
+        remedy = "Pass all classes to the first partial_fit, or refit with warm_start=False."
         labels = validation.encode_labels(y, self.classes_, "y", remedy)
+        if fresh:
+            self.encoder_ = Encoder.fit(rows, standardize=self.standardize)
         encoder = self.encoder_
-        self.constraints_ = check_constraints(
-            self.mutability,
-            [None] * len(encoder.names) if self.domain is None else self.domain,
-            encoder,
-            Constraints.free(*encoder.domain, encoder.groups),
-        )
+        inferred = Constraints.free(*encoder.domain, encoder.groups, is_inferred=True)
+        # None frees all features, whereas check_constraints takes it for "as by default".
+        domain = [None] * len(encoder.names) if self.domain is None else self.domain
+        self.constraints_ = check_constraints(self.mutability, domain, encoder, inferred)
         self.feature_costs_ = check_costs(self.feature_costs, encoder)
-        self.net_ = train(self, net, values, labels, epochs=epochs, burn_in=burn_in)
+        net = None if fresh else self.net_
+        self.net_ = train(self, net, rows.values, labels, epochs=epochs, burn_in=burn_in)
         return self
 
     def _validated_logits(self, X):
         check_is_fitted(self)
-        values = validation.check_X(self, X)
-        return logit_function(self.net_.module_, self.encoder_)(values)
+        judge = Judge(self.net_.module_, self.encoder_)
+        # A sparse matrix is made dense a chunk at a time.
+        parts = [judge.logits(validation.check_X(self, part)) for part in chunks_of(X, CHUNK)]
+        return np.concatenate(parts)

@@ -4,13 +4,15 @@ import warnings
 
 import numpy as np
 import torch
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from ctsk._classifier import CounterfactualTrainedClassifier
-from ctsk._columns.user_constraints import check_constraints
-from ctsk._columns.validation import check_rows, naming_reference
+from ctsk._columns.containers import listed
+from ctsk._columns.validation import check_table, naming_reference
 from ctsk._explaining import foreign_models, pipelines
-from ctsk._explaining.request import explain_rows
+from ctsk._explaining.request import Settings, make_request
+from ctsk._explaining.search import search
 from ctsk.exceptions import OtherConstraintsWarning
 from ctsk.generators.shortcuts import new_generator
 
@@ -115,71 +117,76 @@ def explain(
     >>> list(explanation.counterfactual.columns) == list(X.columns)
     True
     """
-    model = getattr(model, "best_estimator_", model)
-    # Other people's models may draw from the global state, if only to load rows.
+    settings = Settings(
+        generator=generator,
+        tau=tau,
+        T=T,
+        mutability=mutability,
+        domain=domain,
+        feature_costs=feature_costs,
+        X_reference=X_reference,
+        n_alternatives=n_alternatives,
+        sparse=sparse,
+        return_path=return_path,
+    )
+    # Other people's models may draw from the global random state, if only to load rows.
     with torch.random.fork_rng(devices=[]):
+        model = _unwrapped(model)
         if isinstance(model, Pipeline):
-            X = check_rows(X)
-            subject = _subject_of_pipeline(model, X, X_reference)
+            X = check_table(X, getattr(model, "feature_names_in_", None))
+            pipeline = _explainable_pipeline(model, X, X_reference)
+            request = make_request(pipeline, X, target, settings)
             if isinstance(model.steps[-1][1], CounterfactualTrainedClassifier):
-                now = check_constraints(
-                    mutability, domain, subject.encoder, subject.constraints, len(X)
-                )
-                _warn_where_different(subject, now)
+                _warn_where_different(request)
         else:
-            subject = _subject(model, X_reference)
-        return explain_rows(
-            subject,
-            X,
-            target,
-            X_reference=X_reference,
-            generator=generator,
-            tau=tau,
-            T=T,
-            mutability=mutability,
-            domain=domain,
-            feature_costs=feature_costs,
-            n_alternatives=n_alternatives,
-            sparse=sparse,
-            return_path=return_path,
-        )
+            request = make_request(_explainable(model, X_reference), X, target, settings)
+        return search(request)
 
 
-def _subject(model, X_reference):
+def _unwrapped(model):
+    """Return the best estimator of a finished search, and the estimator that is frozen."""
+    model = getattr(model, "best_estimator_", model)
+    return model.estimator if isinstance(model, FrozenEstimator) else model
+
+
+def _explainable(model, X_reference):
+    """Return a model that is no pipeline as a search sees it."""
     if isinstance(model, CounterfactualTrainedClassifier):
-        return model._subject()
+        return model._explainable()
     if foreign_models.is_known(model):
+        # A model that was trained elsewhere is searched by our defaults.
         defaults = CounterfactualTrainedClassifier()
-        return foreign_models.subject_of(
-            model,
-            X_reference,
-            generator=new_generator(defaults.generator),
-            tau=defaults.tau,
-            T=defaults.T,
+        generator = new_generator(defaults.generator)
+        return foreign_models.model_of(
+            model, X_reference, generator=generator, tau=defaults.tau, T=defaults.T
         )
     raise TypeError(
         f"model is a {type(model).__name__}, unfitted perhaps; it must be a "
         "CounterfactualTrainedClassifier, a torch module, a fitted skorch classifier, a Pipeline "
-        "that ends in one of the estimators, or a finished search over them (with refit)."
+        "that ends in one of these, or a finished search over them (with refit)."
     )
 
 
-def _subject_of_pipeline(pipeline, X, X_reference):
+def _explainable_pipeline(pipeline, X, X_reference):
+    """Return a fitted pipeline as a search sees it."""
     if X_reference is not None:
         with naming_reference():
-            pipelines.check_names(pipeline, check_rows(X_reference, "X_reference"))
-            if len(pipeline.steps) > 1:
-                X_reference = pipeline[:-1].transform(X_reference)
-    return pipelines.subject_of(pipeline, _subject(pipeline.steps[-1][1], X_reference), X)
+            X_reference = check_table(X_reference, name="X_reference")
+            pipelines.check_names(pipeline, X_reference)
+            X_reference = pipelines.transformed(pipeline, X_reference)
+    last = _unwrapped(pipeline.steps[-1][1])
+    return pipelines.model_of(pipeline, _explainable(last, X_reference), X)
 
 
-def _warn_where_different(subject, now):
+def _warn_where_different(request):
     """Warn of constraints that are not those of the training."""
-    trained, encoder = subject.constraints, subject.encoder
-    same = {"rtol": 1e-6, "atol": 1e-6 * np.abs(encoder.scale)}
-    differs = ~np.isclose(now.low, trained.low, **same)
-    differs |= ~np.isclose(now.high, trained.high, **same)
-    differs |= (now.may_rise != trained.may_rise) | (now.may_fall != trained.may_fall)
+    constraints, trained = request.constraints, request.model.constraints
+    encoder = request.model.encoder
+    tolerance = {"rtol": 1e-6, "atol": 1e-6 * np.abs(encoder.scale)}
+    differs = ~np.isclose(constraints.low, trained.low, **tolerance)
+    differs |= ~np.isclose(constraints.high, trained.high, **tolerance)
+    differs |= constraints.may_rise != trained.may_rise
+    differs |= constraints.may_fall != trained.may_fall
     differs = np.atleast_2d(differs).any(axis=0)
     names = [
         name
@@ -188,10 +195,10 @@ def _warn_where_different(subject, now):
     ]
     if names:
         warnings.warn(
-            f"mutability or domain of {', '.join(map(repr, names))} is not what the pipeline's "
-            "classifier was trained with. The explanations keep to what is given here, but the "
-            "model did not learn from such counterfactuals; tell the classifier the same, in the "
-            "names and units of the data that reach it.",
+            f"mutability or domain of {listed(names)} is not what the pipeline's classifier was "
+            "trained with. The explanations keep the constraints of this call, but the model did "
+            "not learn from such counterfactuals; pass the same constraints to the classifier, in "
+            "the names and units of the data that reach it.",
             OtherConstraintsWarning,
             stacklevel=3,
         )

@@ -1,6 +1,6 @@
-"""What may move, in which direction and how far, as a box around each row."""
+"""What may change, in which direction and how far, as a box around each row."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,8 +15,8 @@ class Box:
     Parameters
     ----------
     lower, upper : ndarray or Tensor of shape (n_rows, n_columns)
-        The row itself lies inside. The upper bound of a one-hot column is 1 where
-        the category may be reached and 0 where it may not.
+        The row itself lies inside. The upper bound of a one-hot column is 1 if the
+        category may be reached and 0 otherwise.
     groups : OneHotGroups
     """
 
@@ -24,33 +24,40 @@ class Box:
     upper: np.ndarray | torch.Tensor
     groups: OneHotGroups
 
-    def select(self, rows):
-        """Return the bounds of some rows."""
-        return replace(self, lower=self.lower[rows], upper=self.upper[rows])
+    def select(self, idx):
+        """Return the bounds of the rows at some positions."""
+        return replace(self, lower=self.lower[idx], upper=self.upper[idx])
 
-    def to_tensors(self, tensor):
-        """Return the same bounds as torch tensors, made by a function."""
-        return replace(self, lower=tensor(self.lower), upper=tensor(self.upper))
+    def to_tensors(self, *, dtype, device):
+        """Return the same bounds as torch tensors."""
+        return replace(
+            self,
+            lower=torch.as_tensor(self.lower, dtype=dtype, device=device),
+            upper=torch.as_tensor(self.upper, dtype=dtype, device=device),
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Constraints:
     """Domain and mutability of every column.
 
-    The columns are those that the module sees: numeric ones first, then one for
-    each known category. The same class serves numbers in X's units (NumPy) and in
-    module units (torch); which one it holds follows from the rows it was built
-    beside. One-hot columns are 0 or 1 in both.
+    The columns are those that the module sees: all numeric columns, then one column for
+    each known category. The class serves constraints in X's units (NumPy) and in module
+    units (torch); one-hot columns are 0 or 1 in both. ``low`` and ``high`` bound a
+    domain; the ``lower`` and ``upper`` bounds of a row are those of its `Box`.
 
     Parameters
     ----------
     low, high : ndarray or Tensor of shape (n_columns,) or (n_rows, n_columns)
-        The domain; infinite on an open side. Of a one-hot column: 0, and whether
-        the category may be reached. Two dimensions hold bounds for each row.
+        The domain; infinite on an open side. For a one-hot column, ``low`` is 0 and
+        ``high`` is 1 if the category may be reached. Two dimensions hold the constraints
+        of each row.
     may_rise, may_fall : bool ndarray or Tensor, shaped like the domain
-        The mutability: "both" may do both, "none" neither. A category rises to
-        those behind it in its group and falls to those before it.
+        The mutability: both are true for "both", neither is for "none". A category rises
+        to those after it in its group and falls to those before it.
     groups : OneHotGroups
+    is_inferred : bool or bool ndarray, shaped like the domain, default=False
+        Whether the domain was inferred from training rows rather than given by the user.
     """
 
     low: np.ndarray | torch.Tensor
@@ -58,19 +65,19 @@ class Constraints:
     may_rise: np.ndarray | torch.Tensor
     may_fall: np.ndarray | torch.Tensor
     groups: OneHotGroups
+    is_inferred: np.ndarray | bool = False
 
     @classmethod
-    def free(cls, low, high, groups):
+    def free(cls, low, high, groups, *, is_inferred=False):
         """Return constraints that let every feature move both ways within a domain."""
         free = np.ones(len(low), dtype=bool)
-        return cls(low=low, high=high, may_rise=free, may_fall=free, groups=groups)
+        return cls(low, high, free, free, groups, np.full(len(low), is_inferred))
 
     def box(self, factuals):
-        """Bounds within which each row may be changed.
+        """Return the bounds within which each row may be changed.
 
-        A feature that may not fall (rise) has the factual's own value as lower
-        (upper) bound. A factual outside the domain may stay where it is or
-        come back towards the domain.
+        The lower (upper) bound of a feature that may not fall (rise) is the factual's own
+        value. A factual outside the domain may keep its value or move toward the domain.
 
         Parameters
         ----------
@@ -86,30 +93,36 @@ class Constraints:
         upper = xp.where(self.may_rise, xp.maximum(self.high, factuals), factuals)
         for columns, has_missing in zip(self.groups.slices, self.groups.missing, strict=True):
             own = factuals[:, columns]
-            up = own.cumsum(1) - own
-            down = 1 - own - up
+            # The cumulative sum of a one-hot row jumps from 0 to 1 at its category. Less
+            # the row itself, it is 1 exactly for the categories after its own: to reach
+            # these is to rise. The remaining categories, without its own, come before.
+            after = own.cumsum(1) - own
+            before = 1 - own - after
             if has_missing:
-                up = up + own[:, -1:]
-            forbidden = (up > 0) & ~self.may_rise[..., columns]
-            forbidden |= (down > 0) & ~self.may_fall[..., columns]
+                # A missing value has no place in the order: leaving it is to rise and to
+                # fall. It is the last column, so every category comes before it already.
+                after = after + own[:, -1:]
+            forbidden = (after > 0) & ~self.may_rise[..., columns]
+            forbidden |= (before > 0) & ~self.may_fall[..., columns]
             upper[:, columns] = xp.maximum(own, self.high[..., columns] * ~forbidden)
+            # A category is fixed, with its lower bound at 1, if no other may be reached.
             is_only = upper[:, columns].sum(1)[:, None] == 1
             lower[:, columns] = own * is_only
         return Box(lower, upper, self.groups)
 
     def protect(self, exemplars, counterfactuals, box):
-        """Hide from the objective what the counterfactual was not allowed to do.
+        """Hide from the objective what the counterfactuals were not allowed to do.
 
-        Where moving the counterfactual towards its exemplar is forbidden, the
-        exemplar takes the counterfactual's value, so that the contrastive
-        divergence says nothing about that feature. A category is taken over where
-        the factual could not have reached the exemplar's.
+        Where moving a counterfactual toward its exemplar is forbidden, the exemplar takes
+        the counterfactual's value, so that the contrastive divergence is silent about
+        that feature. A category is taken over where the factual could not have reached
+        the exemplar's.
 
         Parameters
         ----------
         exemplars, counterfactuals : Tensor of shape (n_rows, n_columns)
         box : Box
-            In which the counterfactuals were searched.
+            The box in which the counterfactuals were searched.
 
         Returns
         -------
@@ -117,8 +130,8 @@ class Constraints:
 
         Notes
         -----
-        The comparison is with the counterfactual, as in the paper, although
-        the box would let a feature that has risen come back to the factual.
+        The exemplar is compared with the counterfactual, as in the paper, although the
+        box would allow a feature that has risen to return to the factual's value.
         """
         forbidden = ((exemplars > counterfactuals) & ~self.may_rise) | (
             (exemplars < counterfactuals) & ~self.may_fall
@@ -127,15 +140,22 @@ class Constraints:
             one_hot = slice(self.groups.n_numeric, None)
             membership = self.groups.membership(exemplars)
             unreachable = (exemplars > box.upper)[:, one_hot].to(membership)
+            # From columns to groups and back: one unreachable column marks its whole group.
             forbidden[:, one_hot] = (unreachable @ membership @ membership.T) > 0
         return torch.where(forbidden, counterfactuals, exemplars)
 
-    def of_rows(self, rows):
-        """Return the constraints of some of the rows."""
+    def select(self, idx):
+        """Return the constraints of the rows at some positions."""
         if self.low.ndim == 1:
             return self
-        arrays = {name: getattr(self, name)[rows] for name in _ARRAYS}
-        return replace(self, **arrays)
+        return replace(
+            self,
+            low=self.low[idx],
+            high=self.high[idx],
+            may_rise=self.may_rise[idx],
+            may_fall=self.may_fall[idx],
+            is_inferred=np.broadcast_to(self.is_inferred, self.low.shape)[idx],
+        )
 
     def to_tensors(self, *, dtype, device):
         """Return the same constraints as torch tensors."""
@@ -146,6 +166,3 @@ class Constraints:
             may_rise=torch.as_tensor(self.may_rise, device=device),
             may_fall=torch.as_tensor(self.may_fall, device=device),
         )
-
-
-_ARRAYS = [field.name for field in fields(Constraints) if field.name != "groups"]

@@ -1,4 +1,4 @@
-"""Between X in the user's units and the rows that the module sees."""
+"""The map between X in the user's units and the rows that the module sees."""
 
 from functools import cached_property
 
@@ -10,24 +10,24 @@ from ctsk._columns.one_hot import OneHotGroups
 
 
 class Encoder:
-    """The map between X and module rows: standardise, one-hot, and back.
+    """The map between X and module rows: standardization, one-hot coding, and back.
 
-    Rows have three forms. *Values* are what `Schema.read` makes of X: one column
-    per feature, a category as a position. *Columns* are in X's units, too, but
-    have one column for each category, behind all numeric ones. *Module rows* are
-    columns whose numeric part is standardised.
+    Rows take three forms. *Values* are what `Schema.read` returns: one column per
+    feature, with a category as a position. *Columns* are in X's units, too, but have one
+    column per category, after all numeric columns. *Encoded* rows, which the module
+    sees, are columns whose numeric part is standardized.
 
     Parameters
     ----------
     schema : Schema
         Names and kinds of X's columns.
     center, scale : ndarray of shape (n_columns,)
-        ``module units = (columns - center) / scale``; 0 and 1 for one-hot columns.
+        ``encoded = (columns - center) / scale``; 0 and 1 for one-hot columns.
     domain : tuple of two ndarrays of shape (n_columns,)
-        Lower and upper bounds of the inferred domain, in X's units; for a one-hot
-        column 0, and whether the category may be reached.
+        Lower and upper bounds of the inferred domain, in X's units. For a one-hot column
+        they are 0, and 1 if the category may be reached.
     observed : tuple of two ndarrays of shape (n_numeric,)
-        Least and greatest number in training rows, in X's units.
+        Least and greatest number in the training rows, in X's units.
     """
 
     def __init__(self, schema, *, center, scale, domain, observed):
@@ -36,26 +36,26 @@ class Encoder:
         self.scale = scale
         self.domain = domain
         self.observed = observed
-        is_category = np.isin(np.arange(len(schema.names)), list(schema.categories))
-        self.numeric, self.categorical = np.flatnonzero(~is_category), np.flatnonzero(is_category)
-        known = [schema.categories[feature] for feature in self.categorical]
+        is_categorical = np.isin(np.arange(len(schema.names)), list(schema.categories))
+        self.numeric = np.flatnonzero(~is_categorical)
+        self.categorical = np.flatnonzero(is_categorical)
+        categories = [schema.categories[feature] for feature in self.categorical]
         self.groups = OneHotGroups(
             n_numeric=len(self.numeric),
-            sizes=tuple(len(categories) for categories in known),
-            missing=tuple(categories.has_missing for categories in known),
+            sizes=tuple(len(group) for group in categories),
+            missing=tuple(group.has_missing for group in categories),
         )
 
     @classmethod
-    def fit(cls, values, schema, *, standardize):
-        r"""Learn centre, scale and domain from training rows.
+    def fit(cls, rows, *, standardize):
+        r"""Learn center, scale and domain from training rows.
 
         Parameters
         ----------
-        values : ndarray of shape (n_rows, n_features)
-        schema : Schema
+        rows : Rows
         standardize : bool
-            False keeps X's own units. A constant column has scale 1. Categories
-            are never standardised.
+            Whether to standardize numbers; False keeps X's units. A constant column has
+            scale 1. Categories are never standardized.
 
         Returns
         -------
@@ -64,16 +64,17 @@ class Encoder:
         Notes
         -----
         The inferred domain of a numeric feature is
-        :math:`[\min(\mu - 3\sigma, \min x), \max(\mu + 3\sigma, \max x)]`, but ends at
-        zero where no training row lies beyond: there are no negative ages and debts.
-        That of a category is all that training rows hold, without the missing one.
+        :math:`[\min(\mu - 3\sigma, \min x), \max(\mu + 3\sigma, \max x)]`, cut at zero
+        unless a training row lies beyond: ages and debts cannot be negative. The inferred
+        domain of a categorical feature is the set of observed categories, without the
+        missing one.
         """
+        values, schema = rows.values, rows.schema
         is_numeric = ~np.isin(np.arange(values.shape[1]), list(schema.categories))
         center, scale, low, high, observed = _statistics(values[:, is_numeric])
         if not standardize:
             center, scale = np.zeros_like(center), np.ones_like(scale)
-        reachable = [schema.categories[f].reachable for f in np.flatnonzero(~is_numeric)]
-        reachable = np.concatenate([np.empty(0), *reachable])
+        reachable = reachable_columns(schema)
         zeros, ones = np.zeros_like(reachable), np.ones_like(reachable)
         return cls(
             schema,
@@ -90,14 +91,12 @@ class Encoder:
 
     @property
     def column_weights(self):
-        """Weights that let a change of any feature by one module unit, or category, count 1.
+        """Weights for which a change by one module unit, or of a category, counts 1.
 
-        1 for numbers and 1/2 for one-hot columns, of which a change moves two;
-        ndarray of shape (n_columns,).
+        They are 1 for numbers and 1/2 for one-hot columns, of which a change of category
+        moves two; ndarray of shape (n_columns,).
         """
-        weights = np.ones(self.groups.n_columns)
-        weights[self.groups.n_numeric :] = 0.5
-        return weights
+        return self.groups.column_weights
 
     @cached_property
     def feature_slices(self):
@@ -119,7 +118,7 @@ class Encoder:
         return columns
 
     def collapse(self, columns):
-        """Map columns to values: of each one-hot group the largest is the category."""
+        """Map columns to values: the largest column of each one-hot group is the category."""
         if not len(self.groups):
             return columns
         values = np.empty((len(columns), len(self.names)))
@@ -129,7 +128,7 @@ class Encoder:
         return values
 
     def encode(self, X):
-        """Map X, in the user's units, to module rows."""
+        """Map X, in the user's units, to module rows; ndarray of shape (n_rows, n_columns)."""
         return self.encode_values(self.schema.read(X))
 
     def encode_values(self, values):
@@ -137,12 +136,12 @@ class Encoder:
         return self.to_module_units(self.expand(values))
 
     def to_module_units(self, columns):
-        """Map columns, or bounds of columns, to module units."""
+        """Map columns, or bounds of columns, from X's units to module units."""
         return (columns - self.center) / self.scale
 
-    def to_x_units(self, rows):
-        """Map module rows to columns."""
-        return np.asarray(rows, dtype=np.float64) * self.scale + self.center
+    def to_x_units(self, encoded):
+        """Map module rows to columns in X's units."""
+        return np.asarray(encoded, dtype=np.float64) * self.scale + self.center
 
     def encode_constraints(self, constraints):
         """Map constraints in X's units to module units."""
@@ -156,71 +155,84 @@ class Encoder:
 
     def encode_box(self, box):
         """Map bounds in X's units to module units."""
-        ends = self.to_module_units(box.lower), self.to_module_units(box.upper)
-        return Box(np.minimum(*ends), np.maximum(*ends), box.groups)
+        # A negative scale, behind a step of a pipeline, swaps the bounds.
+        bounds = self.to_module_units(box.lower), self.to_module_units(box.upper)
+        return Box(np.minimum(*bounds), np.maximum(*bounds), box.groups)
 
     def encode_costs(self, feature_costs):
-        """Map costs of features, per unit of X or per change, to costs of module columns.
-
-        A change of category moves two one-hot columns by one, so each costs half.
-        """
+        """Map costs of features, per unit of X or per change, to costs of module columns."""
         return self.per_column(feature_costs) * np.abs(self.scale) * self.column_weights
 
-    def per_column(self, by_feature):
+    def per_column(self, per_feature):
         """Repeat what holds for features, along the last axis, for each of their columns."""
-        words = np.repeat(by_feature[..., self.categorical], self.groups.sizes, axis=-1)
-        return np.concatenate([by_feature[..., self.numeric], words], axis=-1)
+        one_hot = np.repeat(per_feature[..., self.categorical], self.groups.sizes, axis=-1)
+        return np.concatenate([per_feature[..., self.numeric], one_hot], axis=-1)
 
     def relative_costs(self, feature_costs):
         """Map costs to costs of module columns, scaled so that features cost 1 on average.
 
-        To a search only the ratios of costs matter, in whatever currency.
+        To a search only the ratios of costs matter, whatever the currency.
         """
         costs = self.encode_costs(feature_costs)
         total = costs[: len(self.numeric)].sum() + feature_costs[self.categorical].sum()
         return costs * (len(self.names) / total) if total > 0 else costs
 
-    def decode(self, rows, factual_rows, values, box, dtypes):
-        """Map found rows to the values that the user is handed.
+    def decode(self, encoded, factual_encoded, factuals, box, *, rounded=True):
+        """Map the states of a search to rows that can be returned to the user.
 
-        A value that did not move is the factual's own; one that did is clamped
-        to the box in X's units and brought to its column's dtype without
-        leaving the box: integers are rounded, inwards at a bound.
+        A value that did not move is the factual's own. A value that moved is clamped to
+        the box in X's units and brought to the dtype of its column without leaving the
+        box; integers are rounded, inward at a bound.
 
         Parameters
         ----------
-        rows, factual_rows : ndarray of shape (n_rows, n_columns)
-            What was found and what it was found for, in module units.
-        values : ndarray of shape (n_rows, n_features)
-            The factuals.
+        encoded, factual_encoded : ndarray of shape (n_rows, n_columns)
+            The states, and the factuals in the same precision, in module units.
+        factuals : Rows
+            The rows from which the states started.
         box : Box
-            In X's units; see `Constraints.box`.
-        dtypes : list of numpy.dtype or None
-            Of X's columns; see `Schema.dtypes`. None rounds nothing.
+            Bounds of each row in X's units; see `Constraints.box`.
+        rounded : bool, default=True
+            Whether to round numbers to what the dtypes can hold.
 
         Returns
         -------
-        handed : ndarray of shape (n_rows, n_features)
-            Values, each representable in its column's dtype.
+        rows : Rows
         """
-        columns = self.expand(values)
-        found = self.to_x_units(rows)
-        moved = (rows != factual_rows) & np.isfinite(found)
-        found = np.where(moved, found, columns)
-        handed = self.collapse(np.clip(found, box.lower, box.upper))
-        if dtypes is None:
-            return handed
+        columns = self.to_x_units(encoded)
+        # A state that did not move, or overflowed, must not pick up a rounding error.
+        moved = (encoded != factual_encoded) & np.isfinite(columns)
+        columns = np.where(moved, columns, self.expand(factuals.values))
+        # To module units and back, a bound may be missed by a rounding error: clamp again.
+        values = self.collapse(np.clip(columns, box.lower, box.upper))
+        if not rounded:
+            return factuals.with_values(values)
         for column, feature in enumerate(self.numeric):
-            dtype, integral = dtypes[feature], self.schema.integral[feature]
+            dtype, integral = factuals.dtypes[feature], self.schema.integral[feature]
             if dtype != np.float64 or integral:
                 bounds = box.lower[:, column], box.upper[:, column]
-                rounded = _representable(handed[:, feature], *bounds, dtype, integral)
-                handed[:, feature] = np.where(moved[:, column], rounded, values[:, feature])
-        return handed
+                numbers = _representable(values[:, feature], *bounds, dtype, integral)
+                values[:, feature] = np.where(
+                    moved[:, column], numbers, factuals.values[:, feature]
+                )
+        return factuals.with_values(values)
+
+
+def reachable_columns(schema):
+    """Return 1 for each one-hot column whose category may be reached by default, else 0."""
+    groups = [schema.categories[feature].reachable for feature in sorted(schema.categories)]
+    return np.concatenate([np.empty(0), *groups])
+
+
+def inferred_domain(low, high, least, most):
+    """Widen bounds to the observed range, and cut them at zero unless a row lies beyond."""
+    floor = np.where(least >= 0, 0, -np.inf)
+    ceiling = np.where(most <= 0, 0, np.inf)
+    return np.minimum(least, np.maximum(floor, low)), np.maximum(most, np.minimum(ceiling, high))
 
 
 def _statistics(X):
-    """Centre, scale, inferred domain and range of numeric columns."""
+    """Return center, scale, inferred domain and observed range of numeric columns."""
     if not X.shape[1]:
         return (*(np.empty(0),) * 4, (np.empty(0),) * 2)
     scaler = StandardScaler().fit(X)
@@ -230,29 +242,25 @@ def _statistics(X):
     return scaler.mean_, scaler.scale_, *domain, observed
 
 
-def inferred_domain(low, high, least, most):
-    """Widen bounds to what was observed, and end them at zero where none lies beyond."""
-    floor, ceiling = np.where(least >= 0, 0, -np.inf), np.where(most <= 0, 0, np.inf)
-    return np.minimum(least, np.maximum(floor, low)), np.maximum(most, np.minimum(ceiling, high))
-
-
 def _representable(values, lower, upper, dtype, integral):
-    """Round `values` to numbers that `dtype` holds and that lie within the bounds."""
+    """Round `values` to numbers that `dtype` can hold and that lie within the bounds."""
     if integral or dtype.kind in "biu":
         least, most = _range(dtype)
         first, last = np.ceil(np.maximum(lower, least)), np.floor(np.minimum(upper, most))
-        # Between the bounds of a fractional factual there may be no integer at all.
+        # The box of a fractional factual may hold no integer at all.
         values = np.where(first <= last, np.clip(np.rint(values), first, last), values)
     if dtype.kind != "f":
         return values
     rounded = np.clip(values, *_range(dtype)).astype(dtype)
-    inwards = np.where(rounded > upper, -np.inf, np.inf).astype(dtype)
-    outside = (rounded > upper) | (rounded < lower)
+    # Rounding to fewer digits may cross a bound: the next number inward lies inside.
+    inward = np.where(rounded > upper, -np.inf, np.inf).astype(dtype)
+    is_outside = (rounded > upper) | (rounded < lower)
     with np.errstate(over="ignore"):
-        return np.where(outside, np.nextafter(rounded, inwards), rounded)
+        return np.where(is_outside, np.nextafter(rounded, inward), rounded)
 
 
 def _range(dtype):
+    """Return the least and the greatest number of a dtype."""
     if dtype.kind == "b":
         return 0, 1
     info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)

@@ -8,17 +8,17 @@ import torch
 
 @dataclass(frozen=True, eq=False)
 class OneHotGroups:
-    """The columns that code one category each, after all numeric columns.
+    """Groups of columns that code one category each, after all numeric columns.
 
     Parameters
     ----------
     n_numeric : int
-        Columns before the first group.
+        Number of columns before the first group.
     sizes : tuple of int, default=()
-        Columns of each group, one behind the other.
+        Number of columns of each group; the groups follow one another.
     missing : tuple of bool, default=()
-        Whether the last column of a group stands for a missing value, which has
-        no place in the order of the others.
+        Whether the last column of a group stands for a missing value, which has no place
+        in the order of the other categories.
     """
 
     n_numeric: int
@@ -31,7 +31,7 @@ class OneHotGroups:
 
     @property
     def n_columns(self):
-        """Number of columns, numeric ones included."""
+        """Number of columns, including the numeric ones."""
         return self.n_numeric + sum(self.sizes)
 
     @property
@@ -40,31 +40,43 @@ class OneHotGroups:
         ends = self.n_numeric + np.cumsum(self.sizes, dtype=int)
         return [slice(end - size, end) for end, size in zip(ends.tolist(), self.sizes, strict=True)]
 
+    @property
+    def column_weights(self):
+        """Weights for which a unit of a number, or a change of category, counts 1.
+
+        A change of category moves two one-hot columns by one, so each counts 1/2;
+        ndarray of shape (n_columns,).
+        """
+        weights = np.ones(self.n_columns)
+        weights[self.n_numeric :] = 0.5
+        return weights
+
     def membership(self, like):
-        """Which one-hot column belongs to which group, 1 or 0.
+        """Return which one-hot column belongs to which group, as 1 or 0.
 
         Parameters
         ----------
         like : Tensor
-            Of the wanted dtype and device.
+            Lends dtype and device.
 
         Returns
         -------
         membership : Tensor of shape (n_columns - n_numeric, n_groups)
         """
         group = torch.repeat_interleave(torch.arange(len(self)), torch.tensor(self.sizes))
-        # Column by column in memory, which is how a product with it is fastest.
+        # Transposed, it lies column by column in memory: a product with it is fastest then.
         return (torch.arange(len(self))[:, None] == group).to(like).T
 
-    def relative(self, gradients, rows):
-        """Gradients of a group less their mean over its present weights.
+    def relative(self, gradients, encoded):
+        """Return gradients relative to their mean over the current weights of each group.
 
-        What moves weight from one category to another is the same for both; but where
-        some categories are left out, only these tell which of the others gain.
+        A constant added to all gradients of a group changes nothing, because the weights
+        sum to one. Once some categories are excluded, only the relative gradients tell
+        which of the others would gain.
 
         Parameters
         ----------
-        gradients, rows : Tensor of shape (n_rows, n_columns)
+        gradients, encoded : Tensor of shape (n_rows, n_columns)
 
         Returns
         -------
@@ -73,16 +85,16 @@ class OneHotGroups:
         if not self.sizes:
             return gradients
         numeric, slopes = gradients[:, : self.n_numeric], gradients[:, self.n_numeric :]
-        membership = self.membership(rows)
-        means = (slopes * rows[:, self.n_numeric :]) @ membership
+        membership = self.membership(encoded)
+        means = (slopes * encoded[:, self.n_numeric :]) @ membership
         return torch.cat([numeric, slopes - means @ membership.T], dim=1)
 
-    def project(self, rows, allowed):
-        r"""Project each group on the simplex over its allowed categories.
+    def project(self, encoded, allowed):
+        r"""Project each group onto the simplex over its allowed categories.
 
         Parameters
         ----------
-        rows : Tensor of shape (n_rows, n_columns)
+        encoded : Tensor of shape (n_rows, n_columns)
         allowed : Tensor of shape (n_rows, n_columns)
             1 where a category is allowed, 0 elsewhere; at least one in each group.
 
@@ -92,9 +104,9 @@ class OneHotGroups:
 
         Notes
         -----
-        The nearest point of the simplex is :math:`\max(v - \theta, 0)`. The
-        threshold that makes it sum to one is found by dropping categories that it
-        sends below zero until none is left to drop [1]_.
+        The nearest point of the simplex is :math:`\max(v - \theta, 0)`. The threshold
+        :math:`\theta` for which it sums to one is found by dropping the categories that
+        become negative until none is left to drop [1]_.
 
         References
         ----------
@@ -103,40 +115,45 @@ class OneHotGroups:
            Applications 50, 1986.
         """
         if not self.sizes:
-            return rows
-        numeric, weights = rows[:, : self.n_numeric], rows[:, self.n_numeric :]
+            return encoded
+        numeric, weights = encoded[:, : self.n_numeric], encoded[:, self.n_numeric :]
         kept = allowed[:, self.n_numeric :]
-        membership = self.membership(rows)
+        membership = self.membership(encoded)
         group = membership.argmax(dim=1)
-        simplex, pending = torch.empty_like(weights), torch.arange(len(rows), device=rows.device)
+        simplex, pending = (
+            torch.empty_like(weights),
+            torch.arange(len(encoded), device=encoded.device),
+        )
         while len(pending):
             excess = (weights * kept) @ membership - 1
             thresholds = (excess / (kept @ membership)).index_select(1, group)
             above = (weights - thresholds).clamp_(min=0).mul_(kept)
             simplex[pending] = above
             # Signs and sums of floats are several times faster than comparisons.
-            still = above.sign()
-            unsettled = (kept.sum(dim=1) - still.sum(dim=1)).nonzero()[:, 0]
+            positive = above.sign()
+            # A row is settled once no category was dropped in this round.
+            unsettled = (kept.sum(dim=1) - positive.sum(dim=1)).nonzero()[:, 0]
             pending = pending.index_select(0, unsettled)
-            weights, kept = (part.index_select(0, unsettled) for part in (weights, still))
+            weights, kept = (part.index_select(0, unsettled) for part in (weights, positive))
         return torch.cat([numeric, simplex], dim=1)
 
-    def harden(self, rows):
-        """Turn each group into its largest category: what a user would be handed.
+    def harden(self, encoded):
+        """Turn each group into its largest category, as it is returned to the user.
 
         Parameters
         ----------
-        rows : Tensor of shape (n_rows, n_columns)
+        encoded : Tensor of shape (n_rows, n_columns)
 
         Returns
         -------
         hardened : Tensor of shape (n_rows, n_columns)
         """
         if not self.sizes:
-            return rows
-        hardened = torch.zeros_like(rows)
-        hardened[:, : self.n_numeric] = rows[:, : self.n_numeric]
+            return encoded
+        hardened = torch.zeros_like(encoded)
+        hardened[:, : self.n_numeric] = encoded[:, : self.n_numeric]
         largest = [
-            rows[:, columns].argmax(dim=1, keepdim=True) + columns.start for columns in self.slices
+            encoded[:, columns].argmax(dim=1, keepdim=True) + columns.start
+            for columns in self.slices
         ]
         return hardened.scatter_(1, torch.cat(largest, dim=1), 1.0)

@@ -1,61 +1,20 @@
 """What the columns of X hold: read as numbers, written back as the user's own values."""
 
 import contextlib
-from collections import Counter
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
-# More are no categories, but names or numbers; and one-hot columns take memory.
-_MOST_CATEGORIES = 1_000
+from ctsk._columns.containers import check_columns, columns_of, dtypes_of, is_frame, listed
+
+# A column with more categories holds names or numbers rather than categories, and each
+# category takes a one-hot column.
+_MAX_CATEGORIES = 1_000
 _DECLARE = (
-    "Declare all categories before the data is split: by a pandas category dtype or, in a "
-    "pipeline, by the encoder's parameter categories."
+    "Declare all categories before the data are split: by a pandas category dtype or, in a "
+    "pipeline, by the parameter categories of the encoder."
 )
-_FILL = "Put a word in place of missing values before the data is split: .fillna('missing')."
-
-
-def is_frame(X):
-    """Whether X is a pandas DataFrame (without importing pandas)."""
-    return hasattr(X, "iloc") and hasattr(X, "columns")
-
-
-def repeated(X, n_times):
-    """Return rows like X's, each several times.
-
-    Parameters
-    ----------
-    X : DataFrame or array-like of shape (n_rows, n_features)
-    n_times : int
-
-    Returns
-    -------
-    X : DataFrame or array-like of shape (n_rows * n_times, n_features)
-        X itself if `n_times` is 1. The index of a DataFrame has gained a last level,
-        "alternative", that counts.
-    """
-    if n_times == 1:
-        return X
-    if not is_frame(X):
-        return np.repeat(X, n_times, axis=0)
-    import pandas as pd
-
-    copies = X.iloc[np.repeat(np.arange(len(X)), n_times)]
-    index = copies.index
-    levels = [index.get_level_values(level) for level in range(index.nlevels)]
-    unnamed = ["row"] if len(levels) == 1 else [f"level_{i}" for i in range(len(levels))]
-    names = [u if name is None else name for name, u in zip(index.names, unnamed, strict=True)]
-    names.append("alternative" if "alternative" not in names else "alternative_again")
-    alternative = np.tile(np.arange(n_times), len(X))
-    copies.index = pd.MultiIndex.from_arrays([*levels, alternative], names=names)
-    return copies
-
-
-def is_missing(cell):
-    """Whether a cell is None, NaN or pandas' NA."""
-    not_a_number = isinstance(cell, Real) and cell != cell
-    return cell is None or not_a_number or type(cell).__name__ == "NAType"
+_FILL = "Replace missing values before the data are split, for example by .fillna('missing')."
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +24,13 @@ class Categories:
     Parameters
     ----------
     values : tuple
-        In their order. A missing value is a category of its own: None, at the end.
+        The categories in their order. A missing value is a category of its own, None,
+        which comes last.
     observed : bool ndarray of shape (n_categories,)
-        Whether training rows hold it; a pandas category dtype may declare more.
+        Whether the training rows hold the category; a pandas category dtype may declare
+        more.
     ordered : bool
-        Whether the order means something, so that one may rise or fall.
+        Whether the order is meaningful, so that a category can rise or fall.
     """
 
     values: tuple
@@ -104,9 +65,10 @@ class Categories:
 
     @property
     def reachable(self):
-        """Categories that a counterfactual may move to unless told otherwise.
+        """Categories that a counterfactual may move to by default.
 
-        Those that were observed. To have a value missing is no way out.
+        These are the observed categories, without the missing one: a missing value is
+        no recourse.
         """
         reachable = self.observed.copy()
         if self.has_missing:
@@ -114,7 +76,7 @@ class Categories:
         return reachable
 
     def codes(self, cells):
-        """Positions of cells among the categories; -1 for an unknown one."""
+        """Return the positions of cells among the categories; -1 for an unknown one."""
         positions = {value: code for code, value in enumerate(self.values)}
         return np.fromiter((positions.get(cell, -1) for cell in cells), np.intp, len(cells))
 
@@ -123,25 +85,28 @@ class Categories:
 class Schema:
     """Names and kinds of X's columns.
 
-    Rows are read as a matrix of float64 with one column per feature: numbers in
-    the user's units, and for a category its position among the known ones.
+    Rows are read as a matrix of float64 with one column per feature: a number in the
+    user's units, or the position of a category among the known ones.
 
     Parameters
     ----------
     names : list
-        One per feature.
+        Names of the features.
     categories : dict of int to Categories
-        By position of the feature; all other features are numeric.
+        Categories by position of the feature; all other features are numeric.
     integral : bool ndarray of shape (n_features,)
-        Whether a column was of integer dtype, so that its values are integers.
+        Whether the column had an integer dtype, so that its values are integers.
     unread : set of int, default=frozenset()
-        Features that no model looks at, whatever they hold: read as 0.
+        Features that the model ignores, whatever they hold; they are read as 0.
+    is_named : bool, default=True
+        Whether X was a DataFrame, whose columns have names of the user's.
     """
 
     names: list
     categories: dict
     integral: np.ndarray
     unread: set = frozenset()
+    is_named: bool = True
 
     @classmethod
     def fit(cls, X, names, categorical):
@@ -152,6 +117,7 @@ class Schema:
         X : DataFrame or ndarray of shape (n_rows, n_features)
             An ndarray is numeric.
         names : list
+            Names of the features.
         categorical : bool ndarray of shape (n_features,)
             Which columns hold categories.
 
@@ -162,32 +128,24 @@ class Schema:
         Raises
         ------
         ValueError
-            If a column can be neither: a date, say, or text that nobody called a
-            category; or if it has more than 1,000 categories.
+            If a column is neither numeric nor categorical, such as a date or text that is
+            not among the categorical features, or if it has more than 1,000 categories.
         """
         check_columns(names)
-        columns = _columns(X)
+        columns = columns_of(X)
         integral = np.array([column.dtype.kind in "iu" for column in columns])
         categories = {}
         for position, (name, column) in enumerate(zip(names, columns, strict=True)):
             _check_kind(name, column.dtype)
-            if not categorical[position] and column.dtype.kind not in "biuf":
+            if categorical[position]:
+                categories[position] = _fit_categories(name, column)
+            elif column.dtype.kind not in "biuf":
                 raise ValueError(
                     f"Column {name!r} of X has dtype {column.dtype}, but is not among "
                     "categorical_features; name it there if it holds categories, or convert it by "
                     "pandas.to_numeric."
                 )
-            if categorical[position]:
-                with _hashing(name):
-                    categories[position] = known = Categories.fit(column)
-                if len(known) > _MOST_CATEGORIES:
-                    raise ValueError(
-                        f"Column {name!r} of X has {len(known)} categories; at most "
-                        f"{_MOST_CATEGORIES} are supported. If it names or numbers the rows, drop "
-                        "it; if it holds numbers, convert it, for example by pandas.to_numeric; "
-                        "otherwise group its rare categories."
-                    )
-        return cls(names, categories, integral & ~categorical)
+        return cls(names, categories, integral & ~categorical, is_named=is_frame(X))
 
     def read(self, X):
         """Read rows as numbers.
@@ -195,7 +153,7 @@ class Schema:
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_rows, n_features)
-            With the columns that were fitted.
+            Rows with the columns of the fit.
 
         Returns
         -------
@@ -205,39 +163,39 @@ class Schema:
         Raises
         ------
         ValueError
-            If a category is unknown, or what should be a number is none.
+            If a category is unknown, or a cell of a numeric column is not a number.
         """
         if not (self.categories or self.unread or is_frame(X)):
             return np.ascontiguousarray(X, dtype=np.float64)
-        columns = _columns(X)
+        columns = columns_of(X)
         values = np.empty((len(X), len(columns)))
         for position, (name, column) in enumerate(zip(self.names, columns, strict=True)):
+            categories = self.categories.get(position)
             if position in self.unread:
                 values[:, position] = 0.0
-                continue
-            known = self.categories.get(position)
-            values[:, position] = (
-                _numbers(column, name) if known is None else _codes(column, name, known)
-            )
+            elif categories is None:
+                values[:, position] = _numbers(column, name)
+            else:
+                values[:, position] = _codes(column, name, categories)
         return values
 
     def dtypes(self, X):
-        """NumPy dtype of each of X's columns; float64 where it has none."""
+        """Return the NumPy dtype of each of X's columns; float64 for non-numeric ones."""
         dtypes = [_numpy_dtype(dtype) for dtype in dtypes_of(X)]
         return [dtype if dtype.kind in "biuf" else np.dtype(np.float64) for dtype in dtypes]
 
     def write(self, X, before, after):
         """Return a copy of X with new values, in X's container, index and dtypes.
 
-        Cells whose value did not change keep X's own bits.
+        Cells whose value is unchanged keep X's own bits.
 
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_rows, n_features)
         before : ndarray of shape (n_rows, n_features)
-            What `read` makes of X.
+            The values that `read` returns for X.
         after : ndarray of shape (n_rows, n_features)
-            What it is to make of the copy.
+            The values that `read` shall return for the copy.
 
         Returns
         -------
@@ -246,20 +204,19 @@ class Schema:
         moved = before != after
         copy = X.copy() if is_frame(X) else np.array(X, dtype=self.dtypes(X)[0])
         for position in np.flatnonzero(moved.any(axis=0)):
-            rows = moved[:, position]
-            cells = self.cells(position, after[rows, position])
-            if not is_frame(X):
-                exact = _smallest_dtype(cells, copy.dtype)
-                if exact != copy.dtype:
-                    copy = copy.astype(np.result_type(copy, exact))
-                copy[rows, position] = cells
+            idx = np.flatnonzero(moved[:, position])
+            cells = self.cells(position, after[idx, position])
+            if is_frame(X):
+                column = X.iloc[:, position].copy()
+                copy.isetitem(position, self._written(column, position, idx, cells))
                 continue
-            copy.isetitem(
-                position, self._written(X.iloc[:, position].copy(), position, rows, cells)
-            )
+            exact = _smallest_dtype(cells, copy.dtype)
+            if exact != copy.dtype:
+                copy = copy.astype(np.result_type(copy, exact))
+            copy[idx, position] = cells
         return copy
 
-    def _written(self, column, position, rows, cells):
+    def _written(self, column, position, idx, cells):
         """Return a Series with new cells, in its dtype if that can hold them."""
         dtype = _numpy_dtype(column.dtype)
         if dtype.kind in "biuf":
@@ -269,51 +226,36 @@ class Schema:
         elif position in self.categories:
             if hasattr(column.dtype, "categories"):
                 column = _with_categories(column, self.categories[position], cells)
-        elif column.dtype != object:
-            column = column.astype(np.float64)  # numbers that came as words or categories
+        elif column.dtype != object or any(isinstance(cell, str) for cell in column):
+            # Numbers that came as text or as categories cannot be written as such.
+            column = column.astype(np.float64)
         elif self.integral[position]:
             cells = cells.astype(np.int64).astype(object)
-        column[rows] = cells
+        # By position: labels of the index may repeat.
+        column.iloc[idx] = cells
         return column
 
     def cells(self, position, values):
-        """Values of one feature as the user writes them."""
+        """Return values of one feature as the user writes them."""
         if position not in self.categories:
             return values
-        known = np.empty(len(self.categories[position]), dtype=object)
-        known[:] = self.categories[position].values
-        return known[values.astype(np.intp)]
+        # An assignment keeps categories such as tuples as cells of their own.
+        categories = np.empty(len(self.categories[position]), dtype=object)
+        categories[:] = self.categories[position].values
+        return categories[values.astype(np.intp)]
 
 
-def check_columns(names):
-    """Raise a ValueError unless there are columns, and names tell them apart."""
-    if not names:
-        raise ValueError("X has no columns: 0 feature(s) while a minimum of 1 is required.")
-    name, n_named = Counter(names).most_common(1)[0]
-    if n_named > 1:
+def _fit_categories(name, column):
+    """Return the categories of a column; a ValueError if there are too many."""
+    with _hashing(name):
+        categories = Categories.fit(column)
+    if len(categories) > _MAX_CATEGORIES:
         raise ValueError(
-            f"X has {n_named} columns named {name!r}. Constraints go by name: rename or drop, for "
-            "example by X.loc[:, ~X.columns.duplicated()]."
+            f"Column {name!r} of X has {len(categories)} categories; at most {_MAX_CATEGORIES} are "
+            "supported. If it names or numbers the rows, drop it; if it holds numbers, convert "
+            "it, for example by pandas.to_numeric; otherwise group its rare categories."
         )
-
-
-def dtypes_of(X):
-    """Return the dtype of each column, as X's container has it."""
-    return [column.dtype for column in _columns(X)]
-
-
-def cells_of(X, position):
-    """Cells of one column of X, as objects."""
-    column = X.iloc[:, position] if is_frame(X) else np.asarray(X)[:, position]
-    return np.asarray(column, dtype=object)
-
-
-def _columns(X):
-    """Return the columns of X, each with a dtype."""
-    if is_frame(X):
-        return [X.iloc[:, position] for position in range(X.shape[1])]
-    numeric = isinstance(X, np.ndarray) and X.dtype.kind in "biuf"
-    return list((X if numeric else np.asarray(X, dtype=np.float64)).T)
+    return categories
 
 
 def _numpy_dtype(dtype):
@@ -323,7 +265,10 @@ def _numpy_dtype(dtype):
 
 
 def _smallest_dtype(cells, dtype):
-    """Return `dtype` if it holds all cells (categories of another dtype may not fit)."""
+    """Return `dtype` if it holds all cells, and otherwise the dtype of the cells.
+
+    Categories of another dtype than the column's may not fit into it.
+    """
     try:
         fits = (cells.astype(dtype) == cells).all()
     except (OverflowError, TypeError, ValueError):
@@ -332,28 +277,28 @@ def _smallest_dtype(cells, dtype):
 
 
 def _check_kind(name, dtype):
-    """Refuse dtypes that hold neither numbers nor categories."""
+    """Reject dtypes that hold neither numbers nor categories."""
     if hasattr(dtype, "fill_value"):
-        problem = "which is sparse", "convert it by .sparse.to_dense()"
+        problem, remedy = "which is sparse", "convert it by .sparse.to_dense()"
     elif dtype.kind not in "biufOUST" or type(dtype).__name__ in ("PeriodDtype", "IntervalDtype"):
-        problem = (
-            "which is neither a number nor a category",
-            "derive numbers from it, such as days or years since",
-        )
+        problem = "which is neither a number nor a category"
+        remedy = "derive numbers from it, such as days or years since a date"
     else:
         return
-    raise ValueError(f"Column {name!r} of X has dtype {dtype}, {problem[0]}; {problem[1]}.")
+    raise ValueError(f"Column {name!r} of X has dtype {dtype}, {problem}; {remedy}.")
 
 
 def _cells(column):
-    """Cells of a Series, or of an array of floats, as objects; None where missing."""
-    frame_like = hasattr(column, "isna")
-    cells = column.to_numpy(dtype=object) if frame_like else column.astype(object)
-    missing = column.isna().to_numpy() if frame_like else np.isnan(column)
-    return np.where(missing, None, cells)
+    """Return the cells of a Series, or of an array of floats, as objects; None if missing."""
+    if hasattr(column, "isna"):
+        cells, is_missing = column.to_numpy(dtype=object), column.isna().to_numpy()
+    else:
+        cells, is_missing = column.astype(object), np.isnan(column)
+    return np.where(is_missing, None, cells)
 
 
 def _in_order(values):
+    """Return values in ascending order; by type and text where they cannot be compared."""
     try:
         return sorted(values)
     except TypeError:
@@ -362,6 +307,7 @@ def _in_order(values):
 
 @contextlib.contextmanager
 def _hashing(name):
+    """Say which column holds values that cannot be categories."""
     try:
         yield
     except TypeError as error:
@@ -371,25 +317,26 @@ def _hashing(name):
         ) from error
 
 
-def _codes(column, name, known):
+def _codes(column, name, categories):
+    """Return the positions of a column's cells among its categories."""
     cells = _cells(column)
     with _hashing(name):
-        codes = known.codes(cells)
+        codes = categories.codes(cells)
     unknown = np.flatnonzero(codes < 0)
     if len(unknown):
-        cell, values = cells[unknown[0]], [value for value in known.values if value is not None]
-        what, remedy = f"the unknown category {cell!r}", _DECLARE
-        if cell is None:
-            what, remedy = "a missing value", _FILL
-        listed = f"{', '.join(map(repr, values[:10]))}{', ...' if len(values) > 10 else ''}"
+        cell = cells[unknown[0]]
+        problem = "a missing value" if cell is None else f"the unknown category {cell!r}"
+        known = [value for value in categories.values if value is not None]
         raise ValueError(
-            f"Column {name!r} of X holds {what} (row {unknown[0]}), which was not there when the "
-            f"estimator was fitted; known are {listed}. {remedy}"
+            f"Column {name!r} of X holds {problem} (row {unknown[0]}), which was absent when the "
+            f"estimator was fitted; the known categories are {listed(known)}. "
+            f"{_FILL if cell is None else _DECLARE}"
         )
     return codes
 
 
 def _numbers(column, name):
+    """Return the cells of a numeric column as float64."""
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
         return np.asarray(column, dtype=np.float64)
     _check_kind(name, column.dtype)

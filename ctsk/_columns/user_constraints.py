@@ -1,12 +1,13 @@
-"""What users say of features: mutability, domain, costs, which are categories."""
+"""Mutability, domain, costs and categorical features as users write them."""
 
 import difflib
+from collections.abc import Set
 from numbers import Integral, Real
 
 import numpy as np
 
 from ctsk._columns.constraints import Constraints
-from ctsk._columns.schema import is_frame, is_missing
+from ctsk._columns.containers import is_frame, is_missing, listed
 
 _EXAMPLES = {"mutability": "'none'", "domain": "(0, None)", "feature_costs": "2.0"}
 # Whether a feature may rise, and whether it may fall.
@@ -16,6 +17,8 @@ _MUTABILITY = {
     "decrease": (False, True),
     "none": (False, False),
 }
+# Dimensions of an array that holds an entry for every row and feature.
+_TABLE_DIMENSIONS = {"mutability": 2, "domain": 3}
 
 
 def check_categorical(categorical_features, names, X):
@@ -26,7 +29,7 @@ def check_categorical(categorical_features, names, X):
     categorical_features : "from_dtype", None, or array-like
         Names, indices, or a mask of shape (n_features,).
     names : list
-        Of the features.
+        Names of the features.
     X : DataFrame or ndarray of shape (n_rows, n_features)
 
     Returns
@@ -55,9 +58,9 @@ def check_features(features, names, parameter):
     features : array-like
         Names, indices, or a mask of shape (n_features,).
     names : list
-        Of the features.
+        Names of the features.
     parameter : str
-        What an error calls them.
+        The name of the parameter in error messages.
 
     Returns
     -------
@@ -88,13 +91,13 @@ def check_costs(feature_costs, encoder, default=None):
     feature_costs : dict, array-like of shape (n_features,) or None
     encoder : Encoder
     default : ndarray of shape (n_features,), default=None
-        Of the features that are not named; None is 1 per module unit (with
+        Costs of the features that are not named; None is 1 per module unit (with
         ``standardize=True``, per standard deviation) or change of category.
 
     Returns
     -------
     costs : ndarray of shape (n_features,)
-        Per unit of X, per change of a category.
+        Cost per unit of X, or per change of category.
 
     Raises
     ------
@@ -109,90 +112,124 @@ def check_costs(feature_costs, encoder, default=None):
         if not isinstance(cost, Real) or not 0 <= cost < np.inf:
             raise ValueError(
                 f"feature_costs of feature {encoder.names[feature]!r} is {cost!r}; it must be a "
-                "non-negative number: what a change by one unit, or of a category, costs."
+                "non-negative finite number: the cost of a change by one unit, or of a category."
             )
         costs[feature] = cost
     return costs
 
 
-def check_constraints(mutability, domain, encoder, default, n_rows=None):
+def check_constraints(mutability, domain, encoder, default, rows=None):
     """Read `mutability` and `domain` as the user writes them.
 
     Parameters
     ----------
     mutability : dict, array-like of shape (n_features,) or None
-        With `n_rows`, also one dict per row, or an array-like of shape
+        If `rows` are given, also one dict per row, or an array-like of shape
         (n_rows, n_features).
     domain : "auto", dict, array-like of shape (n_features,) or None
-        With `n_rows`, also one dict per row, or an array of shape
+        If `rows` are given, also one dict per row, or an array of shape
         (n_rows, n_features, 2).
     encoder : Encoder
     default : Constraints
-        Of the features that are not named, in X's units.
-    n_rows : int, default=None
-        Rows of which each may have constraints of its own.
+        Constraints of the features that are not named, in X's units.
+    rows : Rows, default=None
+        Rows that may have constraints of their own.
 
     Returns
     -------
     constraints : Constraints
-        In X's units.
+        Constraints in X's units.
 
     Raises
     ------
     ValueError
-        If a feature is unknown, a word is no mutability, or a domain is empty.
+        If a feature or a mutability is unknown, a domain is empty, or the constraints of
+        the rows do not match the rows.
     """
-    mutabilities = _by_row(mutability, encoder.names, "mutability", n_rows)
+    mutabilities = _by_row(mutability, encoder.names, "mutability", rows)
     if isinstance(domain, str) and domain == "auto":
         domain = ["auto"] * len(encoder.names)
-    domains = _by_row(domain, encoder.names, "domain", n_rows)
-    fields = {name: getattr(default, name) for name in ("low", "high", "may_rise", "may_fall")}
-    if any(rows is not ... for rows, _ in mutabilities + domains):
-        fields = {name: np.tile(array, (n_rows, 1)) for name, array in fields.items()}
-    fields = {name: np.array(array) for name, array in fields.items()}
+    domains = _by_row(domain, encoder.names, "domain", rows)
+    fields = {
+        name: np.array(np.broadcast_to(getattr(default, name), np.shape(default.low)))
+        for name in ("low", "high", "may_rise", "may_fall", "is_inferred")
+    }
+    # Ellipsis stands for all rows; once one row differs, every row needs its own entries.
+    if any(idx is not ... for idx, _ in mutabilities + domains):
+        fields = {name: np.tile(array, (len(rows), 1)) for name, array in fields.items()}
     columns = encoder.feature_slices
-    for rows, entries in mutabilities:
+    for idx, entries in mutabilities:
         for feature, word in entries.items():
-            rise, fall = _mutability(word, feature, encoder, rows)
-            fields["may_rise"][rows, columns[feature]] = rise
-            fields["may_fall"][rows, columns[feature]] = fall
-    for rows, entries in domains:
+            may_rise, may_fall = _directions(word, feature, encoder, idx)
+            fields["may_rise"][idx, columns[feature]] = may_rise
+            fields["may_fall"][idx, columns[feature]] = may_fall
+    for idx, entries in domains:
         for feature, entry in entries.items():
             if feature in encoder.schema.unread:
                 continue
-            low, high = _domain(entry, feature, encoder, rows, columns[feature])
-            fields["low"][rows, columns[feature]] = low
-            fields["high"][rows, columns[feature]] = high
+            is_inferred = isinstance(entry, str) and entry == "auto"
+            low, high = _domain(entry, feature, encoder, idx, columns[feature])
+            fields["low"][idx, columns[feature]] = low
+            fields["high"][idx, columns[feature]] = high
+            fields["is_inferred"][idx, columns[feature]] = is_inferred
     return Constraints(groups=encoder.groups, **fields)
 
 
-def _mutability(word, feature, encoder, rows):
-    """Whether a feature may rise, and whether it may fall."""
-    name = _called(encoder.names[feature], rows)
-    if not isinstance(word, str) or word not in _MUTABILITY:
+def _directions(mutability, feature, encoder, idx):
+    """Return whether a feature may rise, and whether it may fall."""
+    name = _described(encoder.names[feature], idx)
+    if not isinstance(mutability, str) or mutability not in _MUTABILITY:
         raise ValueError(
-            f"mutability of feature {name} is {word!r}; it must be one of {list(_MUTABILITY)}."
+            f"mutability of feature {name} is {mutability!r}; it must be one of "
+            f"{list(_MUTABILITY)}."
         )
-    rise, fall = _MUTABILITY[word]
-    known = encoder.schema.categories.get(feature)
-    if rise != fall and known is not None and not known.ordered:
+    may_rise, may_fall = _MUTABILITY[mutability]
+    categories = encoder.schema.categories.get(feature)
+    if may_rise != may_fall and categories is not None and not categories.ordered:
         raise ValueError(
-            f"mutability of feature {name} is {word!r}, but its categories have no order. Make it "
-            "'both' or 'none', give the order by an ordered pandas categorical, or list the "
-            "categories that may be reached in domain."
+            f"mutability of feature {name} is {mutability!r}, but its categories have no order. "
+            "Use 'both' or 'none', define the order by an ordered pandas categorical, or list "
+            "the categories that may be reached in domain."
         )
-    return rise, fall
+    return may_rise, may_fall
 
 
-def _domain(entry, feature, encoder, rows, columns):
-    """Lower and upper bounds of the columns of a feature."""
-    name = _called(encoder.names[feature], rows)
-    known = encoder.schema.categories.get(feature)
+def _domain(entry, feature, encoder, idx, columns):
+    """Return lower and upper bounds of the columns of a feature."""
+    name = _described(encoder.names[feature], idx)
     if isinstance(entry, str) and entry == "auto":
         return encoder.domain[0][columns], encoder.domain[1][columns]
-    if known is None:
+    categories = encoder.schema.categories.get(feature)
+    if categories is None:
         return _bounds(entry, name)
-    values = [value for value in known.values if value is not None]
+    return 0.0, _reachable(entry, categories, name)
+
+
+def _bounds(entry, name):
+    """Return the bounds of a numeric feature."""
+    if entry is None:
+        return -np.inf, np.inf
+    if not _is_sequence(entry, 2) or not all(
+        bound is None or isinstance(bound, Real) for bound in entry
+    ):
+        raise ValueError(
+            f"domain of feature {name} is {entry!r}; it must be a pair (low, high) of numbers, "
+            "with None for an open side, or 'auto'."
+        )
+    low = -np.inf if entry[0] is None else float(entry[0])
+    high = np.inf if entry[1] is None else float(entry[1])
+    # NaN fails this comparison, too.
+    if not low <= high:
+        raise ValueError(
+            f"domain of feature {name} is ({low}, {high}); low must not be greater than high, "
+            "and an open side is None."
+        )
+    return low, high
+
+
+def _reachable(entry, categories, name):
+    """Return 1 for each category that a domain lists, and 0 for the others."""
+    values = [value for value in categories.values if value is not None]
     if entry is None:
         entry = values
     if isinstance(entry, str | dict | tuple) or not hasattr(entry, "__iter__"):
@@ -200,58 +237,64 @@ def _domain(entry, feature, encoder, rows, columns):
             f"domain of feature {name} is {entry!r}; it must be a list of categories, None for "
             "all, or 'auto'."
         )
-    reachable = np.zeros(len(known))
+    reachable = np.zeros(len(categories))
     for value in entry:
         if value not in values:
+            reason = "; a missing value cannot be reached" if is_missing(value) else ""
             raise ValueError(
                 f"domain of feature {name} holds {value!r}, which is not one of its categories "
-                f"{values}{'; a missing value cannot be aimed at' if is_missing(value) else ''}."
+                f"({listed(values)}){reason}."
             )
         reachable[values.index(value)] = 1
-    return 0.0, reachable
+    return reachable
 
 
-def _called(name, rows):
-    return repr(name) if rows is ... else f"{name!r} (row {np.ravel(rows)[0]})"
+def _described(name, idx):
+    """Return a feature, and the first row if not all rows are concerned, for an error."""
+    return repr(name) if idx is ... else f"{name!r} (row {np.ravel(idx)[0]})"
 
 
-def _by_row(spec, names, parameter, n_rows):
-    """Return what `spec` says as pairs of rows (... for all) and entries by position."""
-    if n_rows is None or spec is None or isinstance(spec, str | dict):
+def _by_row(spec, names, parameter, rows):
+    """Return a specification as pairs of positions (... for all) and entries by feature."""
+    if rows is None or spec is None or isinstance(spec, str | dict | Set):
         return [(..., _by_feature(spec, names, parameter))]
-    if not is_frame(spec):
-        dicts = [isinstance(entry, dict) for entry in spec]
-        if any(dicts):
-            if len(spec) != n_rows or not all(
-                entry is None or is_dict for entry, is_dict in zip(spec, dicts, strict=True)
-            ):
-                raise ValueError(
-                    f"{parameter} is a list of {len(spec)} entries, some of them dicts; "
-                    f"it needs one dict (or None) for each of the {n_rows} rows of X."
-                )
-            return [(row, _by_feature(entry, names, parameter)) for row, entry in enumerate(spec)]
-    table = _table(spec, names, parameter, n_rows)
+    if not is_frame(spec) and any(isinstance(entry, dict) for entry in spec):
+        return list(enumerate(_dict_per_row(spec, names, parameter, len(rows))))
+    table = _table(spec, names, parameter, rows)
     if table is None:
         return [(..., _by_feature(spec, names, parameter))]
+    # Rows with equal entries are constrained together.
     return [
-        (np.array(rows), {feature: entry})
+        (np.array(idx), {feature: entry})
         for feature, column in table.items()
-        for entry, rows in _positions_of(column).items()
+        for entry, idx in _positions_by_entry(column).items()
         if not is_missing(entry) and entry != (None, None)
     ]
 
 
-def _table(spec, names, parameter, n_rows):
-    """Columns of entries, one per row of X, by position of the feature; None for no table."""
+def _dict_per_row(spec, names, parameter, n_rows):
+    """Yield the entries of each row, by position of the feature."""
+    if len(spec) != n_rows or not all(entry is None or isinstance(entry, dict) for entry in spec):
+        raise ValueError(
+            f"{parameter} is a list of {len(spec)} entries, some of them dicts; it needs one dict "
+            f"(or None) for each of the {n_rows} rows of X."
+        )
+    for entry in spec:
+        yield _by_feature(entry, names, parameter)
+
+
+def _table(spec, names, parameter, rows):
+    """Return columns of entries, one per row, by position of the feature; None if no table."""
     if is_frame(spec):
+        _check_index(spec, parameter, rows)
         features = [_position(name, names, parameter) for name in spec.columns]
         array = spec.to_numpy(dtype=object)
     else:
         features = range(len(names))
         array = np.asarray(spec, dtype=None if isinstance(spec, np.ndarray) else object)
-    if array.ndim != {"mutability": 2, "domain": 3}[parameter]:
+    if array.ndim != _TABLE_DIMENSIONS[parameter]:
         return None
-    expected = (n_rows, len(features), 2)[: array.ndim]
+    expected = (len(rows), len(features), 2)[: array.ndim]
     if array.shape != expected:
         raise ValueError(
             f"{parameter} has shape {array.shape}; an entry for every row and feature takes "
@@ -266,69 +309,64 @@ def _table(spec, names, parameter, n_rows):
     return dict(zip(features, columns, strict=True))
 
 
-def _positions_of(entries):
+def _check_index(table, parameter, rows):
+    """Raise a ValueError unless a DataFrame of constraints has the index of X."""
+    index = rows.original.index if is_frame(rows.table) else range(len(rows))
+    if len(table) == len(rows) and list(table.index) != list(index):
+        raise ValueError(
+            f"The index of {parameter} is not that of X, so that their rows cannot be matched. "
+            f"Align them, for example by {parameter}.loc[X.index], or pass "
+            f"{parameter}.set_axis(X.index) if the rows are in X's order."
+        )
+
+
+def _positions_by_entry(entries):
+    """Return the positions of each distinct entry."""
     positions = {}
-    for row, entry in enumerate(entries):
-        positions.setdefault(entry, []).append(row)
+    for idx, entry in enumerate(entries):
+        positions.setdefault(entry, []).append(idx)
     return positions
 
 
 def _by_feature(spec, names, parameter):
-    """Return what `spec` says, by position of the feature."""
+    """Return the entries of a specification by position of the feature."""
     if spec is None:
         return {}
     if hasattr(spec, "to_dict"):
-        spec = spec.to_dict()  # a pandas Series goes by its index, not by its order
+        spec = spec.to_dict()  # a pandas Series names its features in its index
     if isinstance(spec, dict):
         by_position = {_position(key, names, parameter): value for key, value in spec.items()}
         if len(by_position) < len(spec):
-            raise ValueError(f"{parameter} names a feature twice: {list(spec)}.")
+            raise ValueError(f"{parameter} names a feature twice: {listed(list(spec))}.")
         return by_position
     if not _is_sequence(spec, len(names)):
         raise ValueError(
             f"{parameter} must be a dict by feature, such as "
-            f"{{{names[0]!r}: {_EXAMPLES[parameter]}}}, or a sequence with "
-            f"one entry for each of the {len(names)} features; got {spec!r}."
+            f"{{{names[0]!r}: {_EXAMPLES[parameter]}}}, or a sequence with one entry for each of "
+            f"the {len(names)} features; got {spec!r:.200}."
         )
     return dict(enumerate(spec))
 
 
 def _is_sequence(values, length):
-    return not isinstance(values, str) and hasattr(values, "__len__") and len(values) == length
+    """Whether values are in an order and have a length; a set has no order."""
+    has_order = hasattr(values, "__len__") and not isinstance(values, str | Set)
+    return has_order and len(values) == length
 
 
 def _position(key, names, parameter):
+    """Return the position of a feature that is named, or given by its index."""
     if key in names:
         return names.index(key)
     # Among columns that are named by numbers, a number is a name.
-    if isinstance(key, Integral) and 0 <= key < len(names) and isinstance(names[0], str):
+    are_strings = all(isinstance(name, str) for name in names)
+    if are_strings and isinstance(key, Integral) and 0 <= key < len(names):
         return int(key)
     by_lower_case = {str(name).lower(): name for name in names}
     close = difflib.get_close_matches(str(key).lower(), by_lower_case, n=1)
     hint = f" Did you mean {by_lower_case[close[0]]!r}?" if close else ""
-    listed = f"{', '.join(map(repr, names[:10]))}{', ...' if len(names) > 10 else ''}"
-    index = f" or an index from 0 to {len(names) - 1}" if isinstance(names[0], str) else ""
+    index = f" or an index from 0 to {len(names) - 1}" if are_strings else ""
     raise ValueError(
         f"{parameter} names the feature {key!r}, which X does not have.{hint} Use a column name "
-        f"({listed}){index}."
+        f"({listed(names)}){index}."
     )
-
-
-def _bounds(bounds, name):
-    if bounds is None:
-        return -np.inf, np.inf
-    if not _is_sequence(bounds, 2) or not all(
-        bound is None or isinstance(bound, Real) for bound in bounds
-    ):
-        raise ValueError(
-            f"domain of feature {name} is {bounds!r}; it must be a pair (low, high) of numbers, "
-            "None for an open side, or 'auto'."
-        )
-    low = -np.inf if bounds[0] is None else float(bounds[0])
-    high = np.inf if bounds[1] is None else float(bounds[1])
-    if not low <= high:
-        raise ValueError(
-            f"domain of feature {name} is ({low}, {high}); low must not be greater than high, "
-            "and an open side is None."
-        )
-    return low, high

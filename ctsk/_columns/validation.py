@@ -1,21 +1,33 @@
-"""Checks of what users hand in; errors that name the parameter, the feature, the remedy."""
+"""Validation of user input, with errors that name the parameter, the feature and the remedy."""
 
 import contextlib
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.utils.validation import check_array, check_X_y, validate_data
 
-from ctsk._columns.schema import Schema, is_frame
+from ctsk._columns.containers import (
+    as_table,
+    check_columns,
+    check_same_columns,
+    densified,
+    is_frame,
+    is_missing,
+    is_series,
+    listed,
+)
+from ctsk._columns.rows import Rows
+from ctsk._columns.schema import Schema
 from ctsk._columns.user_constraints import check_categorical
 from ctsk._torch.utils import inference_copy
 
-_CHECKS = {"dtype": np.float64, "ensure_all_finite": False}
+_CHECKS = {"dtype": np.float64, "ensure_all_finite": False, "accept_sparse": "csr"}
 
 
 @contextlib.contextmanager
 def undo_on_failure(estimator):
-    """Take back whatever was set on an estimator if the block fails."""
+    """Restore all attributes of an estimator if the block fails."""
     with contextlib.ExitStack() as undo:
         undo.callback(vars(estimator).update, dict(vars(estimator)))
         undo.callback(vars(estimator).clear)
@@ -24,60 +36,59 @@ def undo_on_failure(estimator):
 
 
 def check_training_rows(estimator, X, y, schema):
-    """Validate X and y, and read X as values.
+    """Validate X and y, and read X.
 
     Parameters
     ----------
     estimator : BaseEstimator
-        With ``categorical_features``.
-    X : DataFrame or array-like of shape (n_rows, n_features)
+        With the parameter ``categorical_features``.
+    X : DataFrame, array-like or sparse matrix of shape (n_rows, n_features)
     y : array-like of shape (n_rows,)
     schema : Schema or None
-        What X has to match; None learns it.
+        The schema that X must match; None learns it.
 
     Returns
     -------
-    values : ndarray of shape (n_rows, n_features)
-        See `Schema.read`.
+    rows : Rows
     y : ndarray of shape (n_rows,)
-    schema : Schema
 
     Raises
     ------
     ValueError
         If a column is neither numeric nor categorical, a category is unknown, or a
-        number is missing, infinite, or too large for float32.
+        number is missing, infinite, or too large for float32; or if a label is missing.
     """
     learn = schema is None
+    X = _table(X, schema)
+    _check_no_label_missing(y)
     if is_frame(X):
         validate_data(estimator, X, y, reset=learn, skip_check_array=True)
     else:
-        with _explaining_words():
+        with _explaining_text():
             checked, y = validate_data(estimator, X, y, reset=learn, **_CHECKS)
-        X = X if isinstance(X, np.ndarray) and X.dtype.kind in "biuf" else checked
+        X = _array(X, checked)
     if learn:
         names = list(X.columns) if is_frame(X) else [f"x{i}" for i in range(X.shape[1])]
         categorical = check_categorical(estimator.categorical_features, names, X)
         schema = Schema.fit(X, names, categorical)
-    values = schema.read(X)
+    rows = Rows.read(X, schema)
     if is_frame(X):
-        values, y = check_X_y(values, y, estimator=estimator, **_CHECKS)
-    refuse_values(values, schema.names, type(estimator).__name__)
-    return values, y, schema
+        _, y = check_X_y(rows.values, y, estimator=estimator, **_CHECKS)
+    refuse_values(rows.values, schema.names, type(estimator).__name__)
+    return rows, y
 
 
 def check_X(estimator, X):
-    """Validate X for a fitted estimator, and read it as values.
+    """Validate X for a fitted estimator, and read it.
 
     Parameters
     ----------
     estimator : CounterfactualTrainedClassifier
-    X : DataFrame or array-like of shape (n_rows, n_features)
+    X : DataFrame, array-like, sparse matrix, or single rows; see `as_table`
 
     Returns
     -------
-    values : ndarray of shape (n_rows, n_features)
-        See `Schema.read`.
+    rows : Rows
 
     Raises
     ------
@@ -85,55 +96,97 @@ def check_X(estimator, X):
         As in `check_training_rows`.
     """
     schema = estimator.encoder_.schema
-    framed = is_frame(X)
-    checks = {"skip_check_array": True} if framed else _CHECKS
-    with _explaining_words():
-        checked = validate_data(estimator, X, reset=False, **checks)
-    values = schema.read(checked)
-    if framed:
-        values = check_array(values, estimator=estimator, **_CHECKS)
-    refuse_values(values, schema.names, type(estimator).__name__)
-    return values
+    X = _table(X, schema)
+    if is_frame(X):
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+    else:
+        with _explaining_text():
+            checked = validate_data(estimator, X, reset=False, **_CHECKS)
+        X = _array(X, checked)
+    rows = Rows.read(X, schema)
+    if is_frame(X):
+        check_array(rows.values, estimator=estimator, **_CHECKS)
+    refuse_values(rows.values, schema.names, type(estimator).__name__)
+    return rows
+
+
+def _table(X, schema):
+    """Return X as a table whose columns can be those of a schema; None accepts all columns."""
+    X = as_table(X, schema.names if schema is not None and schema.is_named else None)
+    if is_frame(X):
+        check_columns(list(X.columns))
+        # scikit-learn compares names only if all of them are strings.
+        if schema is not None and schema.is_named and not _are_strings(schema.names):
+            check_same_columns(X, schema.names)
+    return X
+
+
+def _are_strings(names):
+    return all(isinstance(name, str) for name in names)
+
+
+def _array(X, checked):
+    """Return a validated X as an ndarray; in its own dtype if that is numeric."""
+    if sparse.issparse(X) or isinstance(X, np.ndarray):
+        checked = X if X.dtype.kind in "biuf" else checked
+    return densified(checked)
+
+
+def _check_no_label_missing(y):
+    """Raise a ValueError, naming the row, if a label is None, NaN or pandas' NA."""
+    if is_series(y) or (isinstance(y, np.ndarray) and y.dtype == object):
+        missing = np.flatnonzero([is_missing(label) for label in y])
+        if len(missing):
+            raise ValueError(
+                f"Input y contains NaN: the label of row {missing[0]} is missing ({len(missing)} "
+                "in all). Drop these rows, or make the missing label a class of its own."
+            )
 
 
 @contextlib.contextmanager
-def _explaining_words():
-    """Add to scikit-learn's error about words where they would be welcome."""
+def _explaining_text():
+    """Add the remedy to scikit-learn's error about text in an array."""
     try:
         yield
     except ValueError as error:
         if "could not convert string" not in str(error):
             raise
         raise ValueError(
-            f"X holds words ({error}). They are categories in a DataFrame, whose columns have "
-            "kinds of their own; a single row of one is X.iloc[[0]]."
+            f"X holds text ({error}). Pass a DataFrame, whose columns have dtypes of their own, so "
+            "that text is categorical; a single row of one is X.iloc[[0]]."
         ) from error
 
 
 @contextlib.contextmanager
 def naming_reference():
-    """Say of an error that it speaks of X_reference, whatever it calls it."""
+    """Make an error name X_reference as the input that it is about."""
     try:
         yield
     except ValueError as error:
         raise ValueError(f"X_reference cannot be used: {error}") from error
 
 
-def check_rows(X, name="X"):
-    """Return X as a DataFrame or an ndarray; a ValueError unless it is a table with rows."""
+def check_table(X, names=None, name="X"):
+    """Return X as a DataFrame or an ndarray; a ValueError unless it is a table with rows.
+
+    Single rows are accepted by `names`; see `as_table`.
+    """
+    X = as_table(X, names, name)
     if not is_frame(X):
-        return check_array(X, dtype=None, ensure_all_finite=False, input_name=name)
+        checks = {"dtype": None, "ensure_all_finite": False, "accept_sparse": "csr"}
+        return densified(check_array(X, input_name=name, **checks))
     if not len(X):
         raise ValueError(f"{name} has no rows (shape={X.shape}); at least one is needed.")
     return X
 
 
 def refuse_values(values, names, caller):
-    """Raise a ValueError, naming feature and row, where a number is none that a net can take."""
+    """Raise a ValueError, naming feature and row, if a number is missing, infinite or too large."""
     largest = np.finfo(np.float32).max
+    # NaN fails both comparisons, so that one pass over valid rows is enough.
     if values.min() >= -largest and values.max() <= largest:
         return
-    for refused, what, remedy in (
+    for refused, problem, remedy in (
         (np.isnan(values), "NaN", "impute it, for example by SimpleImputer"),
         (np.isinf(values), "infinity", "clip it or drop the row"),
         (np.abs(values) > largest, "a value too large for float32 (inf)", "rescale the feature"),
@@ -141,7 +194,7 @@ def refuse_values(values, names, caller):
         if refused.any():
             row, column = np.argwhere(refused)[0]
             raise ValueError(
-                f"Input X contains {what} in feature {names[column]!r} (first in row {row}). "
+                f"Input X contains {problem} in feature {names[column]!r} (first in row {row}). "
                 f"{caller} needs finite numbers: {remedy}."
             )
 
@@ -157,7 +210,7 @@ def encode_labels(labels, classes, name, remedy):
     name : str
         What an error calls the labels.
     remedy : str
-        What an error advises.
+        The remedy that an error names.
 
     Returns
     -------
@@ -172,17 +225,17 @@ def encode_labels(labels, classes, name, remedy):
     if len(unknown):
         raise ValueError(
             f"{name} holds the label {labels[unknown].tolist()[0]!r} (row {unknown[0]}), which is "
-            f"not one of the classes {classes.tolist()}. {remedy}"
+            f"not one of the classes ({listed(classes.tolist())}). {remedy}"
         )
     return np.searchsorted(classes, labels)
 
 
 def check_two_classes(classes, n_samples):
-    """Raise a ValueError where there is nothing to tell apart."""
+    """Raise a ValueError unless there are at least two classes."""
     if len(classes) < 2:
         raise ValueError(
             f"y holds {len(classes)} class (n_samples={n_samples}); a classifier needs at least "
-            "two classes to tell apart."
+            "two classes."
         )
 
 

@@ -1,15 +1,16 @@
-"""What explain returns: the counterfactuals, and what the model says of them."""
+"""What explain returns: the counterfactuals, and how the model judges them."""
 
 import html
 import re
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 
 import numpy as np
 
+from ctsk._columns.containers import is_frame
 from ctsk._columns.encoder import Encoder
-from ctsk._columns.schema import is_frame
+from ctsk._columns.rows import Rows
 
 # A reason without its details.
 _KIND = re.compile(r".*?(?= on |:|$)")
@@ -19,56 +20,58 @@ _KIND = re.compile(r".*?(?= on |:|$)")
 class Explanation:
     """Counterfactual explanations of some rows.
 
-    Everything that is said of a counterfactual is said of exactly the row that
-    is returned, in the units, the dtypes and the container of the rows that
-    were explained. Where several alternatives were asked for, they are rows of their own,
-    those of one factual one behind the other; in a DataFrame the last level of the
-    index, "alternative", tells them apart.
+    All attributes describe exactly the rows that are returned, in the units, the dtypes
+    and the container of the rows that were explained. Several alternatives for one
+    factual are rows of their own, one after the other; in a DataFrame, the last level of
+    the index, "alternative", tells them apart.
+
+    An explanation has a length, and can be indexed by a position, a slice, an array of
+    positions or a mask: ``explanation[explanation.valid]`` holds the valid rows.
 
     Parameters
     ----------
-    counterfactual : DataFrame or ndarray of shape (n_rows, n_features)
-        What would have to be different; the container, index, columns and
-        dtypes of `factual`. A row without a valid counterfactual holds the
-        state in which its search stopped: look at `valid`.
-    factual : DataFrame or ndarray of shape (n_rows, n_features)
-        The rows that were explained, a copy; each once for every alternative.
+    factual_rows, counterfactual_rows : Rows
+        The rows that were explained, and what was found for them; see `factual` and
+        `counterfactual`.
     target : ndarray of shape (n_rows,)
         The class that was to be reached.
     prediction, factual_prediction : ndarray of shape (n_rows,)
-        What the model predicts for `counterfactual` and for `factual`.
+        The classes that the model predicts for `counterfactual` and for `factual`.
     proba : ndarray of shape (n_rows, n_classes)
         Class probabilities of `counterfactual`.
     valid : bool ndarray of shape (n_rows,)
-        ``prediction == target``; so it may have been before, see `already`.
+        ``prediction == target``. The factual may have been valid before; see `already`.
     mature : bool ndarray of shape (n_rows,)
-        Whether the target's probability reached tau.
+        Whether the probability of the target is at least `tau`.
     n_iter : int ndarray of shape (n_rows,)
-        Steps that the search took; 0 where the factual was mature already.
+        Number of steps of the search; 0 if the factual was mature already.
     cost : ndarray of shape (n_rows,)
-        l1 distance between counterfactual and factual, weighted by the
-        `feature_costs`. Unless these say otherwise it is counted in module units:
-        with ``standardize=True`` a step of one standard deviation counts 1; a
-        change of category counts 1.
+        The l1 distance between counterfactual and factual, weighted by `feature_costs`.
+        By default it is measured in module units: with ``standardize=True`` a change by
+        one standard deviation counts 1; a change of category counts 1.
     reason : ndarray of shape (n_rows,)
-        None for valid rows that are mature, otherwise a text that says what a
-        gradient search met: not mature within T steps; boxed in by the
-        constraints, and by those on which features; flipped back by rounding. Of an
-        alternative, valid or not, also: too near to an earlier one.
+        None for valid rows that are mature. Otherwise a text that says why the search
+        stopped short: not mature within T steps; boxed in by the constraints, and by
+        those on which features; flipped back by rounding. An alternative, valid or not,
+        may also be too near to an earlier one.
     encoder : Encoder
-        Of the model; ``encoder.encode(X)`` maps any rows like the factuals to
-        the module units of `factual_encoded` and `counterfactual_encoded`.
-    n_alternatives : int
-        Counterfactuals of each factual.
-    path : ndarray of shape (n_rows, T + 1, n_features) or None
-        The states of the search in X's units, the factual first, the
-        counterfactual last, where a finished search stays. States in between are
-        not rounded to the dtypes. An array of objects where X has categories, of
-        floats otherwise. None unless it was asked for.
+        The model's encoder; ``encoder.encode(X)`` maps rows like the factuals to the
+        module units of `factual_encoded` and `counterfactual_encoded`.
+    row : int ndarray of shape (n_rows,)
+        Position in X of the factual of each row.
+    alternative : int ndarray of shape (n_rows,)
+        Which of the counterfactuals of its factual each row is, counted from 0.
+    n_alternatives : int, default=1
+        Number of counterfactuals that were requested for each factual.
+    path : ndarray of shape (n_rows, T + 1, n_features) or None, default=None
+        The states of the search in X's units, from the factual to the counterfactual,
+        where a finished search stays. States in between are not rounded to the dtypes.
+        The array holds objects if X has categories, and floats otherwise. None unless
+        ``return_path=True``.
     """
 
-    counterfactual: Any
-    factual: Any
+    factual_rows: Rows
+    counterfactual_rows: Rows
     target: np.ndarray
     prediction: np.ndarray
     factual_prediction: np.ndarray
@@ -79,111 +82,147 @@ class Explanation:
     cost: np.ndarray
     reason: np.ndarray
     encoder: Encoder
+    row: np.ndarray
+    alternative: np.ndarray
     n_alternatives: int = 1
     path: np.ndarray | None = field(default=None)
 
     @property
-    def alternative(self):
-        """Which of a factual's counterfactuals each row is, from 0; int ndarray."""
-        return np.tile(np.arange(self.n_alternatives), len(self) // self.n_alternatives)
+    def counterfactual(self):
+        """The counterfactuals: the container, index, columns and dtypes of `factual`.
+
+        A row without a valid counterfactual holds the state in which its search stopped;
+        `valid` tells them apart. DataFrame or ndarray of shape (n_rows, n_features).
+        """
+        return self.counterfactual_rows.container
+
+    @cached_property
+    def factual(self):
+        """The rows that were explained, as a copy, repeated for every alternative.
+
+        DataFrame or ndarray of shape (n_rows, n_features).
+        """
+        return self.factual_rows.container
 
     @property
     def already(self):
         """Whether the factual itself is predicted as its target; bool ndarray."""
         return self.factual_prediction == self.target
 
-    @property
+    @cached_property
     def factual_encoded(self):
         """The factuals in module units, for metrics; ndarray of float64."""
-        return self.encoder.encode(self.factual)
+        return self.encoder.encode_values(self.factual_rows.values)
 
-    @property
+    @cached_property
     def counterfactual_encoded(self):
         """The counterfactuals in module units, for metrics; ndarray of float64."""
-        return self.encoder.encode(self.counterfactual)
+        return self.encoder.encode_values(self.counterfactual_rows.values)
 
     def __len__(self):
         """Return the number of rows."""
         return len(self.valid)
 
+    def __getitem__(self, key):
+        """Return the explanation of some rows.
+
+        Parameters
+        ----------
+        key : int, slice, int array-like or bool array-like of shape (n_rows,)
+            Positions of the rows, or a mask; an int selects one row.
+
+        Returns
+        -------
+        explanation : Explanation
+        """
+        # An empty list is an array of floats, which is no index.
+        key = (
+            key if isinstance(key, slice) else np.asarray(key, dtype=None if np.size(key) else int)
+        )
+        idx = np.atleast_1d(np.arange(len(self))[key])
+        selected = {}
+        for attribute in fields(self):
+            value = getattr(self, attribute.name)
+            if isinstance(value, Rows):
+                selected[attribute.name] = value.select(idx)
+            elif isinstance(value, np.ndarray):
+                selected[attribute.name] = value[idx]
+        return replace(self, **selected)
+
     def to_frame(self):
-        """Put factual and counterfactual side by side.
+        """Put factuals and counterfactuals side by side.
 
         Returns
         -------
         frame : DataFrame of shape (n_rows, 2 * n_features)
-            Two levels of columns: ``frame["factual"]``, ``frame["counterfactual"]``.
+            With two levels of columns: ``frame["factual"]``, ``frame["counterfactual"]``.
         """
         import pandas as pd
 
         return pd.concat(self._frames(), axis=1)
 
     def changes(self):
-        """Tell what moved.
+        """List the values that changed.
 
         Returns
         -------
         changes : DataFrame of shape (n_changes, 4)
-            One line per moved value: ``row`` (X's index), ``alternative`` if there are
-            several, ``feature``, ``from`` and ``to``, row by row.
+            One line per changed value, row by row, with ``row`` (the label in X's index),
+            ``alternative`` if several were requested, ``feature``, ``from`` and ``to``.
         """
         import pandas as pd
 
         frames = self._frames()
-        before = frames["factual"].to_numpy()
-        after = frames["counterfactual"].to_numpy()
-        moved = self._values(self.factual) != self._values(self.counterfactual)
+        factual, counterfactual = frames["factual"], frames["counterfactual"]
+        moved = self.factual_rows.values != self.counterfactual_rows.values
         rows, columns = np.nonzero(moved)
-        index = frames["factual"].index
-        told = {"row": index[rows]}
+        index = factual.index
+        labels = {"row": index[rows]}
         if self.n_alternatives > 1:
-            told = {"row": index.droplevel(-1)[rows], "alternative": self.alternative[rows]}
+            labels = {"row": index.droplevel(-1)[rows], "alternative": self.alternative[rows]}
         return pd.DataFrame(
             {
-                **told,
-                "feature": frames["factual"].columns[columns],
-                "from": before[rows, columns],
-                "to": after[rows, columns],
+                **labels,
+                "feature": factual.columns[columns],
+                "from": factual.to_numpy()[rows, columns],
+                "to": counterfactual.to_numpy()[rows, columns],
             }
         )
 
-    def _values(self, X):
-        return self.encoder.schema.read(X)
-
     def _frames(self):
+        """Return factuals and counterfactuals as DataFrames."""
         import pandas as pd
 
         frames = {"factual": self.factual, "counterfactual": self.counterfactual}
         if is_frame(self.factual):
             return frames
-        names, index = self.encoder.names, None
+        index = pd.Index(self.row)
         if self.n_alternatives > 1:
-            rows = np.arange(len(self)) // self.n_alternatives
-            levels = ["row", "alternative"]
-            index = pd.MultiIndex.from_arrays([rows, self.alternative], names=levels)
-        return {key: pd.DataFrame(rows, index, names) for key, rows in frames.items()}
+            levels = [self.row, self.alternative]
+            index = pd.MultiIndex.from_arrays(levels, names=["row", "alternative"])
+        return {key: pd.DataFrame(X, index, self.encoder.names) for key, X in frames.items()}
 
     def _summary(self):
-        """Return what the representations say, as pairs of a caption and its value."""
-        n_rows, each = len(self), self.n_alternatives
-        said = {
-            "rows": f"{n_rows}" if each == 1 else f"{n_rows // each}, {each} alternatives of each",
-            "valid": f"{self.valid.sum()} ({self.valid.mean():.0%})",
-            "mature": f"{self.mature.sum()} ({self.mature.mean():.0%})",
-        }
+        """Return the lines of the representations, as captions and their texts."""
+        lines = {"rows": f"{len(self)}"}
+        if self.n_alternatives > 1:
+            lines["rows"] += f", alternatives of {len(np.unique(self.row))} factuals"
+        if not len(self):
+            return lines
+        lines["valid"] = f"{self.valid.sum()} ({self.valid.mean():.0%})"
+        lines["mature"] = f"{self.mature.sum()} ({self.mature.mean():.0%})"
         if self.already.any():
-            said["predicted as target before"] = f"{self.already.sum()} ({self.already.mean():.0%})"
+            share = f"{self.already.sum()} ({self.already.mean():.0%})"
+            lines["predicted as target before"] = share
         if self.valid.any():
-            said["median cost of the valid"] = f"{np.median(self.cost[self.valid]):.3g}"
-            said["median steps of the valid"] = f"{np.median(self.n_iter[self.valid]):g}"
+            lines["median cost of the valid"] = f"{np.median(self.cost[self.valid]):.3g}"
+            lines["median steps of the valid"] = f"{np.median(self.n_iter[self.valid]):g}"
         if not self.valid.all():
-            kinds = Counter(_KIND.match(reason).group() for reason in self.reason[~self.valid])
-            said["not valid"] = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
+            lines["not valid"] = _counts(self.reason[~self.valid])
         short = [reason for reason in self.reason[self.valid] if reason is not None]
         if short:
-            kinds = Counter(_KIND.match(reason).group() for reason in short)
-            said["valid, but"] = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
-        return said
+            lines["valid, but"] = _counts(short)
+        return lines
 
     def __repr__(self):
         """Say in a few lines how many are valid, at what cost, after how many steps."""
@@ -197,3 +236,9 @@ class Explanation:
             for caption, value in self._summary().items()
         )
         return f"<table><caption>Explanation</caption>{cells}</table>"
+
+
+def _counts(reasons):
+    """Return how often each kind of reason occurs, the most frequent first."""
+    kinds = Counter(_KIND.match(reason).group() for reason in reasons)
+    return ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())

@@ -9,11 +9,13 @@ from sklearn.utils import gen_batches
 from torch import nn
 
 from ctsk._columns.constraints import Constraints
+from ctsk._columns.containers import dtypes_of, is_frame
 from ctsk._columns.encoder import Encoder
-from ctsk._columns.schema import Schema, dtypes_of, is_frame
+from ctsk._columns.rows import Rows
+from ctsk._columns.schema import Schema
 from ctsk._columns.user_constraints import check_costs
-from ctsk._columns.validation import check_rows, naming_reference, refuse_values
-from ctsk._explaining.models import Subject
+from ctsk._columns.validation import check_table, naming_reference, refuse_values
+from ctsk._explaining.models import ExplainableModel
 from ctsk._torch.utils import CHUNK
 
 # What a skorch criterion takes: whether the module returns probabilities.
@@ -30,8 +32,8 @@ def is_known(model):
     return isinstance(model, nn.Module) or _is_skorch(model)
 
 
-def subject_of(model, X_reference, **search):
-    """Return a model that was trained elsewhere as a subject.
+def model_of(model, X_reference, **search):
+    """Return a model that was trained elsewhere as an explainable model.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ def subject_of(model, X_reference, **search):
 
     Returns
     -------
-    subject : Subject
+    explainable : ExplainableModel
         Its module units are standard deviations of the reference rows.
 
     Raises
@@ -59,34 +61,34 @@ def subject_of(model, X_reference, **search):
             "was trained on. Give some, such as the training rows, for domain and scales: "
             "explain(model, X, X_reference=X_train)."
         )
-    X_reference = check_rows(X_reference, "X_reference")
+    X_reference = check_table(X_reference, name="X_reference")
     schema = _schema(X_reference)
     logits = _logits(model)
 
     def read(X):
-        return _values(check_rows(X), schema)
+        return _read(check_table(X, schema.names if schema.is_named else None), schema)
 
-    def predict_proba(values, positions):
-        parts = [_judged(model, logits, values[chunk]) for chunk in gen_batches(len(values), CHUNK)]
-        return np.concatenate(parts)
+    def predict_proba(rows):
+        chunks = gen_batches(len(rows), CHUNK)
+        return np.concatenate([_judged(model, logits, rows.values[chunk]) for chunk in chunks])
 
     with naming_reference():
-        values = read(X_reference)
-    if len(values) < 2:
+        rows = read(X_reference)
+    if len(rows) < 2:
         raise ValueError(
             "X_reference has one row, which tells neither scales nor a domain; give many, such as "
             "the training rows."
         )
-    encoder = Encoder.fit(values, schema, standardize=True)
-    return Subject(
+    encoder = Encoder.fit(rows, standardize=True)
+    return ExplainableModel(
         module=nn.Sequential(_Unscaled(encoder).to(logits.tensor(0).device), logits),
-        classes=_classes(model, logits, values),
+        classes=_classes(model, logits, rows.values),
         read=read,
         predict_proba=predict_proba,
         encoder=encoder,
-        constraints=Constraints.free(*encoder.domain, encoder.groups),
+        constraints=Constraints.free(*encoder.domain, encoder.groups, is_inferred=True),
         feature_costs=check_costs(None, encoder),
-        has_learnt=False,
+        has_learned=False,
         **search,
     )
 
@@ -230,8 +232,8 @@ def _schema(X):
     return Schema.fit(X, names, np.zeros(len(names), dtype=bool))
 
 
-def _values(X, schema):
-    """Read rows as values; a ValueError where they are not like the reference rows."""
+def _read(X, schema):
+    """Read rows; a ValueError unless they have the columns of the reference rows."""
     names = list(getattr(X, "columns", schema.names))
     if names != schema.names or X.shape[1] != len(names):
         raise ValueError(
@@ -239,6 +241,6 @@ def _values(X, schema):
             f"{schema.names}. Give the same, in the same order, both as DataFrames or both as "
             "arrays."
         )
-    values = schema.read(X)
-    refuse_values(values, schema.names, "explain")
-    return values
+    rows = Rows.read(X, schema)
+    refuse_values(rows.values, schema.names, "explain")
+    return rows

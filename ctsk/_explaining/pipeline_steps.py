@@ -23,7 +23,7 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
-from ctsk._columns.schema import is_missing
+from ctsk._columns.containers import is_missing
 
 _ENCODERS = (OneHotEncoder, OrdinalEncoder, TargetEncoder)
 _SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)

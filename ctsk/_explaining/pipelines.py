@@ -7,9 +7,11 @@ import numpy as np
 import torch
 
 from ctsk._columns.constraints import Box, Constraints
-from ctsk._columns.encoder import Encoder, inferred_domain
-from ctsk._columns.schema import Categories, Schema, check_columns, dtypes_of, is_frame
-from ctsk._columns.validation import refuse_values
+from ctsk._columns.containers import check_columns, densified, dtypes_of, is_frame
+from ctsk._columns.encoder import Encoder, inferred_domain, reachable_columns
+from ctsk._columns.rows import Rows
+from ctsk._columns.schema import Categories, Schema
+from ctsk._columns.validation import check_table, refuse_values
 from ctsk._explaining.pipeline_steps import FeaturePaths, split
 from ctsk._torch.utils import device_of
 
@@ -21,20 +23,20 @@ _NOT_WHAT_IT_SEEMS = (
 )
 
 
-def subject_of(pipeline, inner, X):
-    """Return a fitted pipeline as a subject.
+def model_of(pipeline, inner, X):
+    """Return a fitted pipeline as an explainable model.
 
     Parameters
     ----------
     pipeline : Pipeline
-    inner : Subject
+    inner : ExplainableModel
         Its last step.
     X : DataFrame or ndarray of shape (n_rows, n_features)
         Rows that go into the pipeline.
 
     Returns
     -------
-    subject : Subject
+    model : ExplainableModel
         With the constraints and costs of the last step. Its judge answers NaN for
         rows that the pipeline does not take.
 
@@ -48,33 +50,29 @@ def subject_of(pipeline, inner, X):
     schema = _schema(trace, X, inner.encoder.schema)
 
     def read(X):
+        X = check_table(X, schema.names)
         check_names(pipeline, X)
-        return _values(schema, X)
+        return _read(X, schema)
 
-    values = read(X)
-    encoder = _space(trace, schema, inner.encoder)
-    to_module = _linear_map(trace, encoder, inner, pipeline, X, values)
-
-    def predict_proba(found, positions):
-        rows = X.iloc[positions] if is_frame(X) else X[positions]
-        return _judged(pipeline, schema.write(rows, values[positions], found))
-
+    rows = read(X)
+    encoder = _encoder(trace, schema, inner.encoder)
+    to_module = _linear_map(trace, encoder, inner, pipeline, X, rows.values)
     return replace(
         inner,
         module=torch.nn.Sequential(to_module, inner.module),
         read=read,
-        predict_proba=predict_proba,
+        predict_proba=partial(_judged, pipeline, inner),
         encoder=encoder,
         constraints=_trained_constraints(trace, encoder, inner, to_module),
         feature_costs=_trained_costs(trace, encoder, inner),
-        has_learnt=inner.has_learnt and to_module.is_identity(encoder.groups),
+        has_learned=inner.has_learned and to_module.is_identity(encoder.groups),
     )
 
 
-def _values(schema, X):
-    """Read rows that go into a pipeline as values."""
-    values = schema.read(X)
-    gaps = np.argwhere(np.isnan(values))
+def _read(X, schema):
+    """Read rows that go into a pipeline."""
+    rows = Rows.read(X, schema)
+    gaps = np.argwhere(np.isnan(rows.values))
     if len(gaps):
         row, feature = gaps[0]
         raise ValueError(
@@ -82,20 +80,33 @@ def _values(schema, X):
             "the pipeline puts there, a change has to start somewhere: fill gaps among numbers "
             "before rows are explained."
         )
-    refuse_values(values, schema.names, "explain")
-    return values
+    refuse_values(rows.values, schema.names, "explain")
+    return rows
 
 
-def _judged(pipeline, X):
+def transformed(pipeline, X):
+    """Return rows as they reach the last step of a fitted pipeline.
+
+    Samplers, as those of imbalanced-learn, act in fit only.
+    """
+    for _, step in pipeline.steps[:-1]:
+        if step is not None and not isinstance(step, str) and not hasattr(step, "fit_resample"):
+            X = step.transform(X)
+    return X
+
+
+def _judged(pipeline, inner, rows):
+    """Return probabilities of rows by the whole pipeline; NaN for rows that it rejects."""
     try:
         with np.errstate(all="ignore"):
-            return pipeline.predict_proba(X)
+            return inner.predict_proba(inner.read(transformed(pipeline, rows.container)))
     except ValueError:
-        # One row that a step or the classifier refuses speaks for itself only.
-        if len(X) == 1:
-            return np.full((1, len(pipeline.classes_)), np.nan)
-        middle = len(X) // 2
-        return np.concatenate([_judged(pipeline, X[:middle]), _judged(pipeline, X[middle:])])
+        # A row that a step or the classifier rejects must not take the others along.
+        if len(rows) == 1:
+            return np.full((1, len(inner.classes)), np.nan)
+        middle = len(rows) // 2
+        halves = rows.select(slice(middle)), rows.select(slice(middle, None))
+        return np.concatenate([_judged(pipeline, inner, half) for half in halves])
 
 
 class PipelineEncoder(Encoder):
@@ -206,7 +217,7 @@ def _in(positions, length):
     return np.isin(np.arange(length), list(positions))
 
 
-def _space(trace, schema, inner):
+def _encoder(trace, schema, inner):
     """Return the space between the pipeline's units and the classifier's module units."""
     numeric = np.flatnonzero(~_in(schema.categories, len(schema.names)))
     n_words = sum(len(known) for known in schema.categories.values())
@@ -222,8 +233,7 @@ def _space(trace, schema, inner):
             curves[column] = stages
     make = partial(PipelineEncoder, schema, curves=curves, center=center, scale=scale)
     encoder = make(domain=None, observed=None)
-    reachable = [schema.categories[feature].reachable for feature in encoder.categorical]
-    reachable = np.concatenate([np.empty(0), *reachable])
+    reachable = reachable_columns(schema)
     # There and back, a zero is no zero any more; whether numbers are negative hangs on it.
     tiny = 1e-9 * np.abs(scale[: len(numeric)])
     observed = _in_x_units(trace, encoder, inner, *inner.observed)
@@ -351,8 +361,7 @@ def _in_double(X):
 def _module_rows(pipeline, inner, X):
     """Rows that the module of the last step sees."""
     with np.errstate(all="ignore"):
-        rows = pipeline[:-1].transform(X) if len(pipeline.steps) > 1 else X
-    return inner.encoder.encode(rows)
+        return inner.encoder.encode(densified(transformed(pipeline, X)))
 
 
 def _trained_constraints(trace, encoder, subject, to_module):

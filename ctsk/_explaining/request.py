@@ -1,7 +1,8 @@
-"""What `explain` is asked for: settings checked, gaps filled in, then the search."""
+"""What is asked of a search: a model, rows and settings, checked once."""
 
-from dataclasses import replace
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,15 +13,17 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
+from ctsk._columns.containers import is_frame, is_series
+from ctsk._columns.rows import Rows
 from ctsk._columns.user_constraints import check_constraints, check_costs
 from ctsk._columns.validation import check_target, naming_reference
-from ctsk._explaining.models import RowSearch
+from ctsk._explaining.models import ExplainableModel
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import CHUNK, device_of, inference_copy
-from ctsk.generators import SHORTCUTS, BaseGenerator, Reference
-from ctsk.generators.shortcuts import are_alike, new_generator
+from ctsk.generators import BaseGenerator, Reference
+from ctsk.generators.shortcuts import SHORTCUTS, are_alike, new_generator
 
-# What the estimator has as parameters, too.
+# Settings that are parameters of the estimator, too; None stands for the model's own.
 SHARED_SETTINGS = {
     "generator": [StrOptions(set(SHORTCUTS)), BaseGenerator],
     "tau": [Interval(Real, 0, 1, closed="neither")],
@@ -29,95 +32,181 @@ SHARED_SETTINGS = {
     "domain": [StrOptions({"auto"}), dict, "array-like", None],
     "feature_costs": [dict, "array-like", None],
 }
-_SETTINGS = {
+_CONSTRAINTS = {
     **SHARED_SETTINGS,
     "n_alternatives": [Interval(Integral, 1, None, closed="left")],
     "sparse": ["boolean"],
     "return_path": ["boolean"],
 }
-# Generators draw by a seed of their own when they learn for an explanation, so that
-# the same question has the same answer.
+# A generator that learns for an explanation draws by a seed of its own, so that the same
+# request has the same answer.
 _SEED = 0
 
 
-def explain_rows(subject, X, target, *, X_reference=None, **settings):
-    """Explain rows in the user's units.
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """The keyword arguments of `CounterfactualTrainedClassifier.explain`.
+
+    Raises
+    ------
+    ValueError
+        If a setting has a wrong type or is out of range (`InvalidParameterError`).
+    """
+
+    generator: Any = None
+    tau: Any = None
+    T: Any = None
+    mutability: Any = None
+    domain: Any = None
+    feature_costs: Any = None
+    X_reference: Any = None
+    n_alternatives: Any = 1
+    sparse: Any = False
+    return_path: Any = False
+
+    def __post_init__(self):
+        """Check types and ranges, before anything is read."""
+        settings = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = {
+            name: value
+            for name, value in settings.items()
+            if name in _CONSTRAINTS and not (value is None and name in SHARED_SETTINGS)
+        }
+        validate_parameter_constraints(_CONSTRAINTS, given, "explain")
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """Rows to be explained, with everything that the search depends on.
 
     Parameters
     ----------
-    subject : Subject
+    model : ExplainableModel
+    rows : Rows
+        The factuals.
+    targets, factual_predictions : ndarray of shape (n_rows,)
+        The class to reach, and the class predicted, as positions in ``model.classes``.
+    constraints : Constraints
+        Constraints in the user's units, of all rows or of each row.
+    feature_costs : ndarray of shape (n_features,)
+        Cost per unit of X, or per change of category.
+    generator : BaseGenerator
+        The search; it has learned what it needs.
+    tau, T, return_path : float, int, bool
+        See `BaseGenerator.generate`.
+    n_alternatives : int
+        Number of counterfactuals of each row.
+    sparse : bool
+        Whether to revert features to the factual's values where a row stays valid.
+    """
+
+    model: ExplainableModel
+    rows: Rows
+    targets: np.ndarray
+    factual_predictions: np.ndarray
+    constraints: Any
+    feature_costs: np.ndarray
+    generator: BaseGenerator
+    tau: float
+    T: int
+    n_alternatives: int
+    sparse: bool
+    return_path: bool
+
+
+def make_request(model, X, target, settings):
+    """Read X, check the settings, and fill in the model's own where they are None.
+
+    Parameters
+    ----------
+    model : ExplainableModel
     X : DataFrame or array-like of shape (n_rows, n_features)
     target : None, label or array-like of shape (n_rows,)
-    X_reference : DataFrame or array-like of shape (n_reference, n_features), default=None
-        Rows that a generator learns from.
-    **settings : dict
-        The others of :meth:`CounterfactualTrainedClassifier.explain`; one that is
-        None is the subject's.
+    settings : Settings
 
     Returns
     -------
-    explanation : Explanation
+    request : Request
+
+    Raises
+    ------
+    ValueError
+        If X, `target` or a setting is invalid.
     """
-    given = {
-        name: value
-        for name, value in settings.items()
-        if value is not None or name not in SHARED_SETTINGS
-    }
-    validate_parameter_constraints(_SETTINGS, given, "explain")
-    values = subject.read(X)
-    encoder = subject.encoder
-    subject = replace(
-        subject,
-        constraints=check_constraints(
-            given.get("mutability"), given.get("domain"), encoder, subject.constraints, len(values)
-        ),
-        feature_costs=check_costs(given.get("feature_costs"), encoder, subject.feature_costs),
+    rows = model.read(X)
+    reference = None
+    if settings.X_reference is not None:
+        with naming_reference():
+            reference = model.read(settings.X_reference)
+    constraints = check_constraints(
+        settings.mutability, settings.domain, model.encoder, model.constraints, rows
     )
-    search = RowSearch(
-        subject,
-        generator=_ready(given.get("generator"), subject, X_reference),
-        tau=given.get("tau", subject.tau),
-        T=given.get("T", subject.T),
-        n_alternatives=given["n_alternatives"],
-        sparse=given["sparse"],
-        return_path=given["return_path"],
+    feature_costs = check_costs(settings.feature_costs, model.encoder, model.feature_costs)
+    generator = _ready_generator(settings.generator, model, reference)
+    scores = model.predict_proba(rows)
+    _check_target_index(target, rows)
+    return Request(
+        model=model,
+        rows=rows,
+        targets=check_target(target, model.classes, scores),
+        factual_predictions=scores.argmax(axis=1),
+        constraints=constraints,
+        feature_costs=feature_costs,
+        generator=generator,
+        tau=model.tau if settings.tau is None else settings.tau,
+        T=model.T if settings.T is None else settings.T,
+        n_alternatives=settings.n_alternatives,
+        sparse=settings.sparse,
+        return_path=settings.return_path,
     )
-    scores = subject.predict_proba(values, np.arange(len(values)))
-    targets = check_target(target, subject.classes, scores)
-    return search.explain(X, values, targets, scores.argmax(axis=1))
 
 
-def _ready(given, subject, X_reference):
-    """Return the generator to search by, with what it has to learn learnt."""
-    trained = subject.generator
-    generator = trained if given is None else new_generator(given)
+def _check_target_index(target, rows):
+    """Raise a ValueError if a Series of targets holds the rows of X in another order.
+
+    Targets are matched by position; labels of the index that are X's, but in another
+    order, show that another match was meant.
+    """
+    if not (is_series(target) and is_frame(rows.table)):
+        return
+    index, expected = list(target.index), list(rows.original.index)
+    if index != expected and len(index) == len(expected) and set(index) == set(expected):
+        raise ValueError(
+            "The index of target holds the labels of X's index in another order, so that it is "
+            "unclear which row each target belongs to. Use target.loc[X.index] to match them by "
+            "label, or target.to_numpy() to match them by position."
+        )
+
+
+def _ready_generator(generator, model, reference):
+    """Return the generator that searches, after it has learned what it needs."""
+    trained = model.generator
+    generator = trained if generator is None else new_generator(generator)
     if not generator.must_learn:
         return generator
-    if X_reference is not None:
-        return clone(generator).learn(_reference(subject, X_reference))
-    if subject.has_learnt and are_alike(generator, trained):
+    if reference is not None:
+        return clone(generator).learn(_reference(model, reference))
+    if model.has_learned and are_alike(generator, trained):
         return trained
     raise ValueError(
         f"{generator!r} learns from rows, and the model was not trained with it in these units. "
-        "Give rows for it to learn from, such as the training rows: explain(X, "
+        "Pass rows that it can learn from, such as the training rows: explain(X, "
         "X_reference=X_train, ...)."
     )
 
 
-def _reference(subject, X_reference):
-    """Return observed rows in module units; their classes are those that the model predicts."""
-    with naming_reference():
-        values = subject.read(X_reference)
-    module = inference_copy(subject.module, torch.float32)
-    rows = torch.as_tensor(
-        subject.encoder.encode_values(values), dtype=torch.float32, device=device_of(module)
+def _reference(model, rows):
+    """Return observed rows in module units, with the classes that the model predicts."""
+    module = inference_copy(model.module, torch.float32)
+    encoded = torch.as_tensor(
+        model.encoder.encode_values(rows.values), dtype=torch.float32, device=device_of(module)
     )
-    with one_thread_if_small(module, min(len(rows), CHUNK)):
-        labels = torch.cat([module(part).argmax(dim=1) for part in rows.split(CHUNK)])
+    with one_thread_if_small(module, min(len(encoded), CHUNK)):
+        labels = torch.cat([module(part).argmax(dim=1) for part in encoded.split(CHUNK)])
     return Reference(
-        rows=rows,
+        rows=encoded,
         labels=labels,
-        n_classes=len(subject.classes),
-        groups=subject.encoder.groups,
+        n_classes=len(model.classes),
+        groups=model.encoder.groups,
         random=torch.Generator().manual_seed(_SEED),
     )

@@ -43,7 +43,7 @@ def energy_gap(estimator, explanation, X, y):
     """
     module = _module(estimator)
     labels = encode_labels(np.asarray(y), estimator.classes_, "y", "Leave out its rows.")
-    observed = estimator.encoder_.encode_values(check_X(estimator, X))
+    observed = estimator.encoder_.encode_values(check_X(estimator, X).values)
     targets = np.searchsorted(estimator.classes_, explanation.target)
     found = _energies(module, explanation.counterfactual_encoded, targets)
     observed = _energies(module, observed, labels)

@@ -113,7 +113,7 @@ def robust_accuracy(
     True
     """
     check_is_fitted(estimator)
-    values, y = check_X(estimator, X), column_or_1d(y)
+    values, y = check_X(estimator, X).values, column_or_1d(y)
     check_consistent_length(values, y)
     remedy = "Leave out rows of classes that the estimator does not know."
     labels = encode_labels(np.asarray(y), estimator.classes_, "y", remedy)

@@ -86,7 +86,7 @@ def integrated_gradients(
     True
     """
     check_is_fitted(estimator)
-    values = check_X(estimator, X)
+    values = check_X(estimator, X).values
     encoder = estimator.encoder_
     module = inference_copy(estimator.net_.module_, torch.float64)
     device = next(module.parameters()).device

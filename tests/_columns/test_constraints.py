@@ -83,8 +83,8 @@ def test_constraints_of_rows_differ_by_row():
     )
     box = constraints.box(np.array([[0.5], [6.0]]))
     assert box.lower.tolist() == [[0.0], [5.0]]
-    assert constraints.of_rows([1]).box(np.array([[6.0]])).upper.tolist() == [[9.0]]
-    assert CONSTRAINTS.of_rows([1]) is CONSTRAINTS
+    assert constraints.select([1]).box(np.array([[6.0]])).upper.tolist() == [[9.0]]
+    assert CONSTRAINTS.select([1]) is CONSTRAINTS
 
 
 @pytest.mark.parametrize(

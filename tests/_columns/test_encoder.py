@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from ctsk._columns.constraints import Box, Constraints
 from ctsk._columns.encoder import Encoder
+from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
 
 X = np.random.default_rng(0).normal([0.0, 100.0, 5.0], [1.0, 30.0, 0.0], size=(50, 3))
@@ -24,8 +25,8 @@ def fit(X, *, standardize=True, categorical=None):
     categorical = np.zeros(X.shape[1], bool) if categorical is None else np.array(categorical)
     names = list(X.columns) if hasattr(X, "columns") else [f"x{i}" for i in range(X.shape[1])]
     schema = Schema.fit(X, names, categorical)
-    values = schema.read(X)
-    return Encoder.fit(values, schema, standardize=standardize), values
+    rows = Rows.read(X, schema)
+    return Encoder.fit(rows, standardize=standardize), rows.values
 
 
 @pytest.fixture
@@ -138,7 +139,8 @@ def test_values_handed_over_are_representable_and_inside_the_box(seed, dtype, ri
     )
     moved[0] = np.nan
     box = constraints.box(values)
-    handed = encoder.decode(moved, encoded, values, box, [np.dtype(dtype)])
+    rows = Rows.read(factuals, encoder.schema)
+    handed = encoder.decode(moved, encoded, rows, box).values
     assert (handed >= box.lower).all()
     assert (handed <= box.upper).all()
     np.testing.assert_array_equal(handed, handed.astype(dtype).astype(np.float64))
@@ -149,8 +151,9 @@ def test_values_handed_over_are_representable_and_inside_the_box(seed, dtype, ri
 def test_integers_are_rounded_to_the_nearest_inside_the_box():
     encoder, _ = fit(np.array([[0], [2]]), standardize=False)
     box = Box(np.full((4, 1), 0.0), np.full((4, 1), 3.5), encoder.groups)
-    rows, factuals = np.array([[1.4], [1.6], [3.4], [9.0]]), np.full((4, 1), 1.0)
-    handed = encoder.decode(rows, np.zeros((4, 1)), factuals, box, [np.dtype(float)])
+    encoded = np.array([[1.4], [1.6], [3.4], [9.0]])
+    factuals = Rows.read(np.full((4, 1), 1.0), encoder.schema)
+    handed = encoder.decode(encoded, np.zeros((4, 1)), factuals, box).values
     assert handed[:, 0].tolist() == [1.0, 2.0, 3.0, 3.0]
 
 
@@ -161,7 +164,7 @@ def test_category_handed_over_is_the_largest_of_those_that_may_be_reached(mixed)
     found = factual_rows.copy()
     found[0, 2:5] = [0.2, 0.5, 0.3]
     found[1, 2:5] = [0.1, 0.2, 0.7]  # towards a missing value, which is no way out
-    dtypes = encoder.schema.dtypes(MIXED)
-    handed = encoder.decode(found, factual_rows, values, box, dtypes)
+    rows = Rows.read(MIXED, encoder.schema)
+    handed = encoder.decode(found, factual_rows, rows, box).values
     assert handed[:, 0].tolist() == [1.0, 1.0, 2.0, 0.0]
     np.testing.assert_array_equal(handed[:, 1:], values[:, 1:])

@@ -4,6 +4,7 @@ import pytest
 
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.encoder import Encoder
+from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
 from ctsk._columns.user_constraints import check_categorical, check_constraints, check_costs
 
@@ -22,12 +23,13 @@ CATEGORICAL = np.array([False, True, True, True])
 @pytest.fixture(scope="module")
 def encoder():
     schema = Schema.fit(FRAME, NAMES, CATEGORICAL)
-    return Encoder.fit(schema.read(FRAME), schema, standardize=True)
+    return Encoder.fit(Rows.read(FRAME, schema), standardize=True)
 
 
 def check(encoder, mutability=None, domain=None, n_rows=None):
     default = Constraints.free(*encoder.domain, encoder.groups)
-    return check_constraints(mutability, domain, encoder, default, n_rows)
+    rows = None if n_rows is None else Rows.read(FRAME, encoder.schema).select(slice(n_rows))
+    return check_constraints(mutability, domain, encoder, default, rows)
 
 
 def of(encoder, array, name):
@@ -125,7 +127,7 @@ def test_domain_of_a_category_lists_what_may_be_reached(encoder):
         ({"job": "increase"}, None, "mutability of feature 'job'.*no order.*ordered pandas"),
         ({"age": "up"}, None, "mutability of feature 'age' is 'up'"),
         (None, {"job": ["pilot"]}, "domain of feature 'job' holds 'pilot'.*'cook', 'nurse'"),
-        (None, {"job": [None]}, "domain of feature 'job' holds None.*cannot be aimed at"),
+        (None, {"job": [None]}, "domain of feature 'job' holds None.*cannot be reached"),
         (None, {"grade": ("low", "high")}, "domain of feature 'grade'.*a list of categories"),
         (None, {"job": "cook"}, "domain of feature 'job' is 'cook'.*a list of categories"),
         (None, {"job": 3}, "domain of feature 'job' is 3.*a list of categories"),

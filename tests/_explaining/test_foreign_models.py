@@ -293,7 +293,7 @@ def test_classes_are_the_columns_that_skorch_predicts(flowers):
     explanation = ctsk.explain(net, X, 2, X_reference=X, **SEARCH)
     assert (explanation.target == 2).all()
     np.testing.assert_array_equal(net.predict(explanation.counterfactual), explanation.prediction)
-    with pytest.raises(ValueError, match=r"not one of the classes \[0, 1, 2, 3\]"):
+    with pytest.raises(ValueError, match=r"not one of the classes \(0, 1, 2, 3\)"):
         explain(net, target="s")
 
 

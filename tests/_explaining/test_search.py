@@ -149,7 +149,7 @@ def test_rows_do_not_depend_on_those_that_are_explained_beside_them(fitted_loans
 
 
 def test_representation_counts_factuals_and_alternatives(ways):
-    assert "rows: 60, 4 alternatives of each" in repr(ways)
+    assert "rows: 240, alternatives of 60 factuals" in repr(ways)
 
 
 @pytest.mark.parametrize("params", [{"n_alternatives": 0}, {"n_alternatives": 1.5}, {"sparse": 2}])

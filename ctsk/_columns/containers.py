@@ -1,0 +1,203 @@
+"""The containers that X comes in: DataFrames, arrays, sparse matrices, and single rows."""
+
+from collections import Counter
+from collections.abc import Mapping
+from numbers import Real
+
+import numpy as np
+from scipy import sparse
+
+# Names or categories that one error message lists at most.
+_MOST_LISTED = 10
+
+
+def listed(values):
+    """Return values as a text for an error message, ten of them at most."""
+    text = ", ".join(map(repr, values[:_MOST_LISTED]))
+    return f"{text}, ..." if len(values) > _MOST_LISTED else text
+
+
+def is_frame(X):
+    """Whether X is a pandas DataFrame (without importing pandas)."""
+    return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+def is_series(X):
+    """Whether X is a pandas Series (without importing pandas)."""
+    return hasattr(X, "iloc") and hasattr(X, "index") and not hasattr(X, "columns")
+
+
+def is_missing(cell):
+    """Whether a cell is None, NaN or pandas' NA."""
+    not_a_number = isinstance(cell, Real) and cell != cell
+    return cell is None or not_a_number or type(cell).__name__ == "NAType"
+
+
+def as_table(X, names=None, name="X"):
+    """Return X as a DataFrame, or as whatever else scikit-learn validates.
+
+    Parameters
+    ----------
+    X : DataFrame, array-like, sparse matrix, Mapping or Series
+        A mapping or a Series holds one row by the names of its columns; so does each
+        item of a list of them.
+    names : list, default=None
+        Names of the columns of a fitted model; None if there are none yet, in which case
+        only tables are accepted.
+    name : str, default="X"
+        What an error calls X.
+
+    Returns
+    -------
+    X : DataFrame or array-like of shape (n_rows, n_features)
+
+    Raises
+    ------
+    TypeError
+        If X is a DataFrame of a library other than pandas.
+    ValueError
+        If single rows lack a column, or hold an unknown one.
+    """
+    # A sparse matrix of the DOK format is a mapping, too.
+    if is_frame(X) or sparse.issparse(X):
+        return X
+    if hasattr(X, "to_pandas") or hasattr(X, "__dataframe__"):
+        raise TypeError(
+            f"{name} is a {type(X).__module__.split('.')[0]} {type(X).__name__}, which is not "
+            f"supported. Convert it to pandas, for example by {name}.to_pandas()."
+        )
+    records = [X] if isinstance(X, Mapping) or is_series(X) else X
+    if not isinstance(records, list) or not records:
+        return X
+    if not all(isinstance(record, Mapping) or is_series(record) for record in records):
+        return X
+    return _frame_of_records(records, names, name)
+
+
+def _frame_of_records(records, names, name):
+    """Return rows that name their cells as a DataFrame with the columns of a fitted model."""
+    import pandas as pd
+
+    if names is None:
+        raise ValueError(
+            f"{name} is a {type(records[0]).__name__}, a single row that names its cells. Only a "
+            "model that was fitted on a DataFrame knows the names; convert the rows to a table, "
+            "for example by pandas.DataFrame(rows)."
+        )
+    for row, record in enumerate(records):
+        missing = [column for column in names if column not in record]
+        unknown = [key for key in record.keys() if key not in names]  # noqa: SIM118
+        if missing or unknown:
+            parts = [f"lacks the columns {listed(missing)}"] if missing else []
+            parts += [f"has the unknown columns {listed(unknown)}"] if unknown else []
+            raise ValueError(
+                f"Row {row} of {name} {' and '.join(parts)}. Give one cell for each of the columns "
+                f"that the model was fitted with ({listed(names)}), or a pandas.DataFrame."
+            )
+    index = [record.name if is_series(record) else row for row, record in enumerate(records)]
+    cells = [[record[column] for column in names] for record in records]
+    return pd.DataFrame(cells, index=index, columns=pd.Index(names, tupleize_cols=False))
+
+
+def densified(X):
+    """Return a sparse matrix as an ndarray, and anything else as it is."""
+    return X.toarray() if sparse.issparse(X) else X
+
+
+def chunks_of(X, n_rows):
+    """Return a sparse matrix as chunks of a number of rows, and anything else as it is."""
+    if not sparse.issparse(X) or not X.shape[0]:
+        return [X]
+    X = X.tocsr()
+    return [X[start : start + n_rows] for start in range(0, X.shape[0], n_rows)]
+
+
+def check_columns(names):
+    """Raise a ValueError unless there are columns, and names tell them apart."""
+    if not names:
+        raise ValueError("X has no columns: 0 feature(s) while a minimum of 1 is required.")
+    name, n_named = Counter(names).most_common(1)[0]
+    if n_named > 1:
+        raise ValueError(
+            f"X has {n_named} columns named {name!r}. Constraints refer to columns by name: rename "
+            "or drop them, for example by X.loc[:, ~X.columns.duplicated()]."
+        )
+
+
+def check_same_columns(X, names, fitted="the estimator"):
+    """Raise a ValueError unless a DataFrame has the columns of the fit, in their order.
+
+    scikit-learn compares names that are strings only; other names, such as the numbers of
+    ``pandas.DataFrame(array)``, would silently be matched by position.
+    """
+    columns = list(X.columns)
+    if columns == list(names):
+        return
+    missing = [name for name in names if name not in columns]
+    unknown = [name for name in columns if name not in names]
+    problems = [f"it lacks {listed(missing)}"] if missing else []
+    problems += [f"{listed(unknown)} are unknown"] if unknown else []
+    raise ValueError(
+        f"The columns of X are not those that {fitted} was fitted with: "
+        f"{' and '.join(problems) or 'their order differs'}. Give these, in this order: "
+        f"{listed(names)}."
+    )
+
+
+def dtypes_of(X):
+    """Return the dtype of each column, as X's container has it."""
+    if is_frame(X):
+        return list(X.dtypes)
+    return [column.dtype for column in columns_of(X)]
+
+
+def columns_of(X):
+    """Return the columns of X, each with a dtype."""
+    if is_frame(X):
+        return [X.iloc[:, position] for position in range(X.shape[1])]
+    numeric = isinstance(X, np.ndarray) and X.dtype.kind in "biuf"
+    return list((X if numeric else np.asarray(X, dtype=np.float64)).T)
+
+
+def cells_of(X, position):
+    """Return the cells of one column of X, as objects."""
+    column = X.iloc[:, position] if is_frame(X) else np.asarray(X)[:, position]
+    return np.asarray(column, dtype=object)
+
+
+def rows_of(X, idx):
+    """Return the rows of X at some positions."""
+    return X.iloc[idx] if is_frame(X) else X[idx]
+
+
+def repeat_rows(X, n_times):
+    """Return the rows of X, each repeated several times.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n_rows, n_features)
+    n_times : int
+
+    Returns
+    -------
+    X : DataFrame or ndarray of shape (n_rows * n_times, n_features)
+        X itself if `n_times` is 1. The index of a DataFrame has gained a last level,
+        "alternative", that counts from 0.
+    """
+    if n_times == 1:
+        return X
+    if not is_frame(X):
+        return np.repeat(X, n_times, axis=0)
+    import pandas as pd
+
+    index = X.index
+    levels = [index.get_level_values(level) for level in range(index.nlevels)]
+    unnamed = ["row"] if len(levels) == 1 else [f"level_{i}" for i in range(len(levels))]
+    names = [u if name is None else name for name, u in zip(index.names, unnamed, strict=True)]
+    names.append("alternative" if "alternative" not in names else "alternative_again")
+    levels = [level.repeat(n_times) for level in levels]
+    levels.append(np.tile(np.arange(n_times), len(X)))
+    # Labels repeat before the new level tells them apart, which a frame may forbid.
+    frame = X.set_flags(allows_duplicate_labels=True).iloc[np.repeat(np.arange(len(X)), n_times)]
+    frame.index = pd.MultiIndex.from_arrays(levels, names=names)
+    return frame.set_flags(allows_duplicate_labels=X.flags.allows_duplicate_labels)

@@ -1,0 +1,89 @@
+"""Rows of X: the user's container beside the numbers that it was read as."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ctsk._columns.containers import repeat_rows, rows_of
+from ctsk._columns.schema import Schema
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows like the user's, read once as numbers, and written back when needed.
+
+    Selecting rows, or replacing their values, leaves the user's container alone until
+    `container` is asked for.
+
+    Parameters
+    ----------
+    schema : Schema
+        Names and kinds of the columns.
+    values : ndarray of shape (n_rows, n_features)
+        The rows as numbers; see `Schema.read`.
+    table : DataFrame or ndarray of shape (n_table_rows, n_features)
+        The user's table. It lends container, index and dtypes, and the bits of each cell
+        whose value is unchanged.
+    table_values : ndarray of shape (n_table_rows, n_features)
+        The values that `table` was read as.
+    idx : int ndarray of shape (n_rows,)
+        The position of each row in `table`.
+    dtypes : list of numpy.dtype
+        The dtypes that numbers are rounded to; see `Schema.dtypes`.
+    """
+
+    schema: Schema
+    values: np.ndarray
+    table: Any
+    table_values: np.ndarray
+    idx: np.ndarray
+    dtypes: list
+
+    @classmethod
+    def read(cls, X, schema):
+        """Read a table that has the columns of a schema.
+
+        Raises
+        ------
+        ValueError
+            As in `Schema.read`.
+        """
+        values = schema.read(X)
+        return cls(schema, values, X, values, np.arange(len(values)), schema.dtypes(X))
+
+    def __len__(self):
+        """Return the number of rows."""
+        return len(self.values)
+
+    @property
+    def original(self):
+        """The rows of the user's table, in its container."""
+        return rows_of(self.table, self.idx)
+
+    @cached_property
+    def container(self):
+        """The rows with their current values, in the container and dtypes of the table."""
+        return self.schema.write(self.original, self.table_values[self.idx], self.values)
+
+    def select(self, idx):
+        """Return the rows at some positions: a slice, a mask or integers."""
+        return replace(self, values=self.values[idx], idx=self.idx[idx])
+
+    def with_values(self, values):
+        """Return rows with other values in the same container."""
+        return replace(self, values=values)
+
+    def repeat(self, n_times):
+        """Return each row several times, one copy after the other.
+
+        The index of a DataFrame tells the copies apart; see `repeat_rows`.
+        """
+        return replace(
+            self,
+            values=np.repeat(self.values, n_times, axis=0),
+            table=repeat_rows(self.original, n_times),
+            table_values=np.repeat(self.table_values[self.idx], n_times, axis=0),
+            idx=np.arange(len(self) * n_times),
+        )

@@ -1,0 +1,78 @@
+"""Several counterfactuals for each row that change different features."""
+
+import numpy as np
+
+# The least l1 distance between alternatives, in module units.
+LEAST_DISTANCE = 0.1
+# An attempt holds the features that earlier alternatives changed by more than this share
+# of what they changed the most.
+_HELD_SHARE = 0.5
+# Weight of the push away from earlier alternatives; without it, 2 to 18 of 100 rows fewer
+# find another counterfactual within 30 steps (wine, diabetes, German credit, Adult).
+_PUSH = 2.0
+
+
+def find_alternatives(chunk, n_alternatives):
+    """Search several counterfactuals for each row of a chunk.
+
+    Parameters
+    ----------
+    chunk : ChunkSearch
+    n_alternatives : int
+
+    Returns
+    -------
+    alternatives : list of Found
+        The first is the one that is found alone; each of the others keeps a distance
+        from those before it, or says by its reason that it does not.
+    """
+    alternatives = [chunk.find(np.arange(len(chunk.rows)))]
+    while len(alternatives) < n_alternatives:
+        alternatives.append(_find_another(chunk, alternatives))
+    return alternatives
+
+
+def _find_another(chunk, alternatives):
+    """Search a counterfactual unlike those that were found, in one attempt after another."""
+    encoder = chunk.encoder
+    earlier = np.stack([encoder.encode_values(found.values) for found in alternatives], axis=1)
+    idx, another = np.arange(len(chunk.rows)), None
+    for held, push in _attempts(chunk, earlier):
+        found = chunk.find(idx, earlier[idx], None if held is None else held[idx], push)
+        if another is None:
+            another = found
+        else:
+            # A valid alternative at a distance, though immature, is kept unless this
+            # attempt reached maturity.
+            values = another.values[idx]
+            is_kept = chunk.is_predicted(values, idx) & chunk.is_apart(values, earlier[idx])
+            is_kept &= found.reason != None  # noqa: E711
+            replaced = np.flatnonzero(~is_kept)
+            another = another.updated(idx[replaced], found.select(replaced))
+        idx = np.flatnonzero(another.reason != None)  # noqa: E711
+        if not len(idx):
+            break
+    return another
+
+
+def _attempts(chunk, earlier):
+    """Yield the features to hold fixed, (n_rows, n_features) or None, and the push.
+
+    A counterfactual that is no earlier one with some more changes leaves at least one
+    changed feature of each alone. The attempts hold the features that all of them
+    changed much, the most changed one of each, and the second most changed one. Then
+    all features are free, with a push away from the earlier ones and without it.
+    """
+    slices = chunk.encoder.feature_slices
+    moves = np.abs(earlier - chunk.encoded[:, None])
+    moves = np.stack([moves[..., columns].max(axis=-1) for columns in slices], axis=-1)
+    total = moves.sum(axis=1)
+    yield total > _HELD_SHARE * total.max(axis=1, keepdims=True), 0.0
+    order = np.argsort(-moves, axis=-1)
+    n_moved = (moves > 0).sum(axis=-1, keepdims=True)
+    for rank in (0, 1):
+        # Where fewer features moved, the last one that did stands in.
+        feature = np.take_along_axis(order, np.clip(n_moved - 1, 0, rank), axis=-1)
+        yield (np.arange(len(slices)) == feature).any(axis=1), 0.0
+    yield None, _PUSH
+    yield None, 0.0
