@@ -134,7 +134,9 @@ def _array(X, checked):
 
 def _check_no_label_missing(y):
     """Raise a ValueError, naming the row, if a label is None, NaN or pandas' NA."""
-    if is_series(y) or (isinstance(y, np.ndarray) and y.dtype == object):
+    is_object_array = isinstance(y, np.ndarray) and y.dtype.kind == "O"
+    if is_series(y) or isinstance(y, list) or is_object_array:
+        # Sorting the classes would fail on a missing label without naming it.
         missing = np.flatnonzero([is_missing(label) for label in y])
         if len(missing):
             raise ValueError(
