@@ -11,6 +11,7 @@ from ctsk._columns.user_constraints import check_constraints
 from ctsk._columns.validation import check_rows, naming_reference
 from ctsk._explaining import foreign_models, pipelines
 from ctsk._explaining.request import explain_rows
+from ctsk._torch.utils import default_torch_modes
 from ctsk.exceptions import OtherConstraintsWarning
 from ctsk.generators.shortcuts import new_generator
 
@@ -117,7 +118,7 @@ def explain(
     """
     model = getattr(model, "best_estimator_", model)
     # Other people's models may draw from the global state, if only to load rows.
-    with torch.random.fork_rng(devices=[]):
+    with default_torch_modes(), torch.random.fork_rng(devices=[]):
         if isinstance(model, Pipeline):
             X = check_rows(X)
             subject = _subject_of_pipeline(model, X, X_reference)

@@ -152,6 +152,7 @@ class ChunkSearch:
         """
         search, encoder, device = self.search, self.encoder, device_of(self.searcher)
         values, box = self.values[rows], self._box(rows, held)
+        constraints = search.subject.constraints.of_rows(self.positions[rows])
         factual_rows = encoder.encode_values(values).astype(np.float32)
 
         def tensor(array, dtype=torch.float32):
@@ -176,7 +177,7 @@ class ChunkSearch:
             tensor(factual_rows),
             targets,
             module_box,
-            costs=tensor(encoder.relative_costs(search.subject.feature_costs)),
+            costs=tensor(encoder.relative_costs(search.subject.feature_costs, constraints)),
             tau=search.tau,
             T=search.T,
             accept=accept,
@@ -185,15 +186,7 @@ class ChunkSearch:
             return_path=search.return_path,
         )
         found = decode(result.counterfactuals.cpu().numpy())
-        reason = reasons(
-            self.searcher,
-            encoder,
-            result,
-            targets,
-            module_box,
-            step_size=search.generator.step_size,
-            T=search.T,
-        )
+        reason = reasons(search.generator, self.searcher, encoder, result, T=search.T)
         if search.sparse:
             found = self._sparse(found, rows)
         if ways is not None:

@@ -170,7 +170,7 @@ def test_encode_without_decode_is_an_error_that_says_so(iris, fitted_iris):
         def encode(self, rows):
             return rows
 
-    with pytest.raises(NotImplementedError, match="Half has encode, and needs decode"):
+    with pytest.raises(NotImplementedError, match="Half overrides encode, so it must override decode"):
         fitted_iris.explain(iris[0][:3], generator=Half())
 
 
