@@ -70,8 +70,10 @@ def check_device(device):
         # Tensors on the meta device can be created, but their values cannot be read.
         ones.sum().item()
     except (RuntimeError, AssertionError, TypeError, ValueError, ImportError) as error:
+        # Some messages of torch list all of its backends on further lines.
+        cause = str(error).splitlines()[0]
         raise ValueError(
-            f"device={str(device)!r} cannot be used ({error}). Use 'cpu', or a device that this "
+            f"device={str(device)!r} cannot be used ({cause}). Use 'cpu', or a device that this "
             "build of torch supports and that computes in float64, such as 'cuda'."
         ) from error
     return ones.device

@@ -114,7 +114,7 @@ def _check_codes(generator):
 def _check_penalty(generator):
     model, factuals, targets, _ = _problem()
     # Every other row stays at the factual, where some distances have no gradient.
-    rows = factuals + 0.1 * (torch.arange(_N_ROWS) % 2)[:, None]
+    rows = factuals + 0.1 * (torch.arange(_N_ROWS) % 2).to(factuals)[:, None]
     rows.requires_grad_()
     costs = torch.ones(_GROUPS.n_columns, dtype=torch.float32)
     with torch.enable_grad():
@@ -222,8 +222,8 @@ def _problem():
         model[0].weight.mul_(5)
     rows = reference.rows
     # Each bound is 0, 1 or 2 units away from the row.
-    down, up = torch.randint(3, (2, *rows.shape), generator=random)
-    lower, upper = rows - down * 1.0, rows + up * 1.0
+    down, up = torch.randint(3, (2, *rows.shape), generator=random).to(rows)
+    lower, upper = rows - down, rows + up
     for columns in _GROUPS.slices:
         membership = rows[:, columns]
         upper[:, columns] = torch.maximum(membership, (up[:, columns] > 0).float())
