@@ -11,12 +11,12 @@ from ctsk.generators.base import held_back
 # A search whose next step is shorter than this, in module units or units of the code, is at
 # a standstill.
 _STANDSTILL = 1e-4
-# Number of further steps that tell an oscillating search from one that makes progress. It
-# is even, because a distance penalty typically makes a search alternate between two states.
+# Number of further steps that tell an oscillating search from one that makes progress.
 _N_FURTHER_STEPS = 10
-# Least decrease of the cross-entropy over the further steps that counts as progress: at a
-# smaller rate, thousands of steps are needed to change a probability noticeably.
-_LEAST_PROGRESS = 1e-3
+# A search makes progress if it gets further than this many times its longest single step.
+# One that oscillates around a kink of the penalty returns after one or two steps, one that
+# approaches a minimum of its loss has ever shorter steps.
+_LEAST_PROGRESS = 2.0
 _MAX_NAMES = 5
 
 
@@ -93,7 +93,7 @@ def reasons(generator, model, encoder, result, *, T):
 
     # A search is at a standstill if neither states nor codes would move any more. Whether it
     # is the penalty that stops it shows in a step along the cross-entropy alone.
-    _, of_entropy, of_loss = _gradients(generator, model, batch, groups, T)
+    of_entropy, of_loss = _gradients(generator, model, batch, groups, T)
     stands = _is_near(generator.move(batch, of_loss, groups), batch)
     stands_without_penalty = _is_near(generator.move(batch, of_entropy, groups), batch)
     opposes = stands & ~stands_without_penalty
@@ -123,7 +123,7 @@ def reasons(generator, model, encoder, result, *, T):
 
 
 def _gradients(generator, model, batch, groups, T):
-    """Return the cross-entropies, and the gradients of these and of the losses."""
+    """Return the gradients of the cross-entropies and of the losses."""
     states = batch.states.detach().requires_grad_()
     batch = batch.at(states, batch.codes)
     with torch.enable_grad():
@@ -132,7 +132,7 @@ def _gradients(generator, model, batch, groups, T):
         losses = generator.losses(batch, logits, entropies, T, T, groups)
     (of_entropy,) = torch.autograd.grad(entropies.sum(), states, retain_graph=True)
     (of_loss,) = torch.autograd.grad(losses.sum(), states)
-    return entropies.detach(), of_entropy, of_loss
+    return of_entropy, of_loss
 
 
 def _is_near(moved, batch):
@@ -146,25 +146,27 @@ def _is_near(moved, batch):
 def _is_opposed(generator, model, batch, groups, T):
     """Return whether further steps make no progress because of the penalty.
 
-    A search that oscillates does move, but its cross-entropy does not decrease over several
-    steps. The penalty is the cause if, over these steps, it takes back at least half of what
-    a descent of the cross-entropy gains.
+    A search that oscillates does move, but over several steps it gets nowhere in the
+    direction in which the cross-entropy decreases. The penalty is the cause if its gradient
+    cancels the one of the cross-entropy at some step; if it never does, the step size is too
+    large.
     """
-    gains = losses = 0
-    first = None
+    start, direction = batch.states, None
+    longest = start.new_zeros(len(start))
+    cancels = torch.zeros_like(longest, dtype=torch.bool)
     for _ in range(_N_FURTHER_STEPS):
-        entropies, of_entropy, of_loss = _gradients(generator, model, batch, groups, T)
-        first = entropies if first is None else first
-        # Features that the box holds back gain nothing.
-        of_entropy = groups.relative(of_entropy, batch.states)
-        of_penalty = groups.relative(of_loss, batch.states) - of_entropy
+        of_entropy, of_loss = _gradients(generator, model, batch, groups, T)
         held = held_back(batch.states, of_entropy, batch.lower, batch.upper)
-        of_entropy = of_entropy.masked_fill(held, 0)
-        gains = gains + of_entropy.square().sum(dim=1)
-        losses = losses - (of_entropy * of_penalty).sum(dim=1)
-        batch = generator.move(batch, of_loss, groups)
-    last, _, _ = _gradients(generator, model, batch, groups, T)
-    return (first - last < _LEAST_PROGRESS) & (losses >= gains / 2)
+        free = groups.relative(of_entropy, batch.states).masked_fill(held, 0)
+        of_penalty = groups.relative(of_loss - of_entropy, batch.states)
+        cancels |= (free * of_penalty).sum(dim=1) <= -free.square().sum(dim=1)
+        direction = -free if direction is None else direction
+        moved = generator.move(batch, of_loss, groups)
+        advances = ((moved.states - batch.states) * direction).sum(dim=1)
+        longest = torch.maximum(longest, advances.abs())
+        batch = moved
+    distances = ((batch.states - start) * direction).sum(dim=1)
+    return (distances <= _LEAST_PROGRESS * longest) & cancels
 
 
 def _penalty(generator):
@@ -177,7 +179,7 @@ def _penalty(generator):
     remedy = f"lower {' or '.join(weights)}" if weights else "lower its weights"
     return Reason(
         ReasonKind.PENALTY,
-        f"held back by the penalty of {type(generator).__name__}, so that more steps do not help: "
+        f"held back by the penalty of {type(generator).__name__}, so that more steps hardly help: "
         f"{remedy}",
     )
 

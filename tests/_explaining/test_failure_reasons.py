@@ -34,7 +34,7 @@ def kind_of(clf, **settings):
 
 
 @pytest.mark.parametrize("T", [1, 2, 29, 30, 31, 300])
-@pytest.mark.parametrize("step_size", [0.05, 0.25])
+@pytest.mark.parametrize("step_size", [0.005, 0.02])
 def test_distance_that_costs_too_much_is_named_at_any_number_of_steps(clf, T, step_size):
     generator = GenericGenerator(lambda_cost=20, step_size=step_size)
     (reason,) = clf.explain(ROW, True, tau=0.9, T=T, generator=generator).reason
@@ -94,7 +94,7 @@ def search(latent, **parameters):
 
 def test_latent_search_is_judged_by_its_steps_among_codes(latent):
     assert kind_of(search(latent, step_size=0.01), T=5) is ReasonKind.TOO_FEW_STEPS
-    assert kind_of(search(latent, lambda_cost=30), T=60) is ReasonKind.PENALTY
+    assert kind_of(search(latent, lambda_cost=30, step_size=0.005), T=100) is ReasonKind.PENALTY
     assert kind_of(latent, mutability=["none", "none"]) is ReasonKind.BOXED_IN
 
 

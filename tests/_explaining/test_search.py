@@ -139,7 +139,7 @@ def test_row_with_one_way_out_says_that_others_are_too_near(fitted_loans, loans)
     reached = first == None  # noqa: E711
     # The factual itself is a second way where it is predicted as its target: here it never is.
     assert reached.any()
-    assert set(second[reached]) == {"no other way found: too near to an earlier alternative"}
+    assert set(second[reached]) == {"too near to an earlier alternative: no other counterfactual was found"}
 
 
 def test_rows_do_not_depend_on_those_that_are_explained_beside_them(fitted_loans, loans, ways):
@@ -213,7 +213,7 @@ def test_immature_ways_that_are_alike_say_so(fitted_loans, loans):
     said = [str(reason).startswith("too near") for reason in explanation.reason[1::2]]
     assert doubles.any()
     assert np.array(said)[doubles].all()
-    assert "no other way found" in repr(explanation)
+    assert "too near to an earlier alternative" in repr(explanation)
 
 
 def test_sparse_alternatives_stay_apart(fitted_loans, loans):

@@ -31,12 +31,11 @@ def test_optimizers_of_plain_steps_train(iris, optimizer):
         (torch.optim.LBFGS, "optimizer=LBFGS .*closure.*torch.optim.AdamW"),
         (functools.partial(torch.optim.LBFGS, max_iter=3), "optimizer=LBFGS .*closure"),
         (torch.optim.SparseAdam, "optimizer=SparseAdam .*sparse gradients.*AdamW"),
-        (dict, "optimizer=<class 'dict'> fails .*functools.partial"),
         (lambda parameters: None, "optimizer=.* fails .*lr.*functools.partial"),
         (lambda parameters, lr: None, "optimizer must build .*not a NoneType"),
         (functools.partial(torch.optim.SGD, decay=0.1), "optimizer=.*decay.*functools.partial"),
     ],
-    ids=["LBFGS", "partial LBFGS", "SparseAdam", "dict", "without lr", "None", "unknown argument"],
+    ids=["LBFGS", "partial LBFGS", "SparseAdam", "without lr", "None", "unknown argument"],
 )
 def test_optimizer_that_cannot_train_is_a_value_error_with_a_remedy(iris, optimizer, message):
     clf = CounterfactualTrainedClassifier(optimizer=optimizer, random_state=0)
