@@ -21,9 +21,20 @@ from ctsk._explaining.models import ExplainableModel, Judge
 from ctsk._explaining.request import SHARED_SETTINGS, Settings, make_request
 from ctsk._explaining.search import search
 from ctsk._torch.networks import ACTIVATIONS
-from ctsk._torch.utils import CHUNK
-from ctsk._training.fit import OPTIMIZERS, train
+from ctsk._torch.utils import CHUNK, default_torch_modes
+from ctsk._training.fit import train
+from ctsk._training.optimizers import OPTIMIZERS
 from ctsk.generators import SHORTCUTS, ECCCoGenerator
+
+# What to do instead of setting a nested parameter of one that has none.
+_REMEDIES = {
+    "optimizer": "Use optimizer=functools.partial(torch.optim.AdamW, weight_decay=0.1), for "
+    "example.",
+    "module": "Use module=lambda n_features, n_classes: MyModule(n_features, n_classes, "
+    "dropout=0.1), for example.",
+    "callbacks": "Set parameters of a callback when you create it, as in "
+    'callbacks=[EarlyStopping(monitor="train_loss", patience=3)].',
+}
 
 
 class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
@@ -305,15 +316,24 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For ``generator__*`` while `generator` is a string.
+            If a parameter is unknown, or if a nested parameter such as
+            ``generator__step_size`` or ``optimizer__weight_decay`` belongs to a parameter
+            whose value has no parameters.
         """
-        nested = [name for name in params if name.startswith("generator__")]
-        generator = params.get("generator", self.generator)
-        if nested and isinstance(generator, str):
-            example = SHORTCUTS.get(generator, ECCCoGenerator).__name__
+        for name in params:
+            parent, is_nested, _ = name.partition("__")
+            if not is_nested or parent not in self._get_param_names():
+                continue
+            value = params.get(parent, getattr(self, parent))
+            if hasattr(value, "get_params"):
+                continue
+            remedy = _REMEDIES.get(parent, f"Set {parent} itself.")
+            if parent == "generator":
+                example = SHORTCUTS.get(value, ECCCoGenerator).__name__
+                remedy = f"Give an instance, such as generator={example}()."
             raise ValueError(
-                f"{nested[0]!r} cannot be set while generator={generator!r} is a string. Give an "
-                f"instance, such as generator={example}()."
+                f"{name!r} cannot be set while {parent}={value!r}, which has no parameters. "
+                f"{remedy}"
             )
         return super().set_params(**params)
 
@@ -447,6 +467,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         logits = self._validated_logits(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
+    @default_torch_modes()
     def explain(
         self,
         X,
@@ -585,6 +606,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         self.net_ = train(self, net, rows.values, labels, epochs=epochs, burn_in=burn_in)
         return self
 
+    @default_torch_modes()
     def _validated_logits(self, X):
         check_is_fitted(self)
         judge = Judge(self.net_.module_, self.encoder_)

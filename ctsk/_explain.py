@@ -13,6 +13,7 @@ from ctsk._columns.validation import check_table, naming_reference
 from ctsk._explaining import foreign_models, pipelines
 from ctsk._explaining.request import Settings, make_request
 from ctsk._explaining.search import search
+from ctsk._torch.utils import default_torch_modes
 from ctsk.exceptions import OtherConstraintsWarning
 from ctsk.generators.shortcuts import new_generator
 
@@ -130,7 +131,7 @@ def explain(
         return_path=return_path,
     )
     # Other people's models may draw from the global random state, if only to load rows.
-    with torch.random.fork_rng(devices=[]):
+    with default_torch_modes(), torch.random.fork_rng(devices=[]):
         model = _unwrapped(model)
         if isinstance(model, Pipeline):
             X = check_table(X, getattr(model, "feature_names_in_", None))

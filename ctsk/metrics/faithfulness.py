@@ -10,13 +10,14 @@ from sklearn.utils.validation import check_is_fitted
 from ctsk._columns.validation import check_X, encode_labels
 from ctsk._torch.energy import energy
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import inference_copy, make_generator
+from ctsk._torch.utils import default_torch_modes, inference_copy, make_generator
 from ctsk.metrics.plausibility import implausibility
 
 # Module units at which an open domain ends.
 _OPEN = 3.0
 
 
+@default_torch_modes()
 def energy_gap(estimator, explanation, X, y):
     r"""Energy of each counterfactual, relative to observed rows of its target class.
 
@@ -63,6 +64,7 @@ def energy_gap(estimator, explanation, X, y):
     },
     prefer_skip_nested_validation=True,
 )
+@default_torch_modes()
 def unfaithfulness(
     estimator, explanation, *, n_samples=100, n_steps=300, step_size=0.05, random_state=0
 ):

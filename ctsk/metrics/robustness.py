@@ -14,7 +14,7 @@ from ctsk._columns.constraints import Constraints
 from ctsk._columns.user_constraints import check_constraints, check_features
 from ctsk._columns.validation import check_X, encode_labels
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import CHUNK, inference_copy, make_generator
+from ctsk._torch.utils import CHUNK, default_torch_modes, inference_copy, make_generator
 
 _ATTACKS = ("fgsm", "pgd", "margin", "noise")
 
@@ -31,6 +31,7 @@ _ATTACKS = ("fgsm", "pgd", "margin", "noise")
     },
     prefer_skip_nested_validation=True,
 )
+@default_torch_modes()
 def robust_accuracy(
     estimator,
     X,

@@ -11,7 +11,7 @@ from torch import nn
 
 from ctsk._columns.validation import check_target, check_X
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import inference_copy, make_generator, make_rng
+from ctsk._torch.utils import default_torch_modes, inference_copy, make_generator, make_rng
 
 # Rows times steps that pass through the module at once.
 _CHUNK = 2**16
@@ -25,6 +25,7 @@ _CHUNK = 2**16
     },
     prefer_skip_nested_validation=True,
 )
+@default_torch_modes()
 def integrated_gradients(
     estimator, X, target=None, *, baseline="mean", n_steps=50, random_state=None
 ):

@@ -68,7 +68,7 @@ def test_a_model_without_slope_leads_nowhere():
     with torch.no_grad():
         clf.net_.module_[0].weight.zero_()
     reason = clf.explain(X.head(1), 1, tau=0.9).reason[0]
-    assert reason == "no way on: the model is flat around this row"
+    assert reason.startswith("the model is flat around this row")
 
 
 def test_rounding_that_flips_a_row_back_is_told():
