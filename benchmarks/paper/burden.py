@@ -35,10 +35,10 @@ def outcome(name, seed, n_rounds, step_size):
     records = []
     for model in ("BL", "CT"):
         clf = train(name, seed, model, step_size=step_size, **constraints)
-        refused = clf.predict(X) != advised.favourable
+        refused = clf.predict(X) != advised.favorable
         explanation = clf.explain(
             X[refused],
-            advised.favourable,
+            advised.favorable,
             generator=ECCCoGenerator(step_size=step_size),
             T=N_STEPS,
             tau=0.5,
