@@ -1,14 +1,14 @@
-"""Figure 1 and Proposition III.1: what protection does to a linear model.
+"""Figure 1 and Proposition III.1: the effect of protection on a linear model.
 
-Loans are granted by debt and age, two Gaussian classes. The four panels of the figure: a
-linear classifier, conventionally (BL) and counterfactually trained (CT), with all features
-mutable and with age immutable. Then, for growing tau, the weight of age relative to that of
-debt: with the exemplars masked, without the masking, and under conventional training; and how
-far short of its exemplar's debt a counterfactual stops::
+Loans are granted by debt and age, which are Gaussian in each of two classes. The four panels of the
+figure show a linear classifier that is trained conventionally (BL) and counterfactually (CT), with
+all features mutable and with age immutable. The second figure shows, for increasing tau, the weight
+of age relative to that of debt with masked exemplars, without masking, and under conventional
+training, and how far before its exemplar's debt a counterfactual stops::
 
     python benchmarks/paper/figure1.py
 
-Saves two figures beside its table.
+The command saves two figures next to its table.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from models import train
 from protocol import split
 
 TAUS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
-# The proposition is about the divergence.
+# The proposition only concerns the divergence.
 WAYS = {
     "masked": ("CD", {"protected": True}),
     "not masked": ("unmasked", {"protected": True, "lambda_adv": 0}),
@@ -33,30 +33,30 @@ N_DRAWN = 150
 
 
 def outcome(name, seed, n_rounds, step_size):
-    """Return the relative sensitivity to age, by tau and way of training."""
+    """Return the relative sensitivity to age, by tau and training method."""
     records = []
     for tau in TAUS:
         for way, (variant, parameters) in WAYS.items():
             settings = {**parameters, **({} if variant == "BL" else {"tau": tau})}
             clf = train(name, seed, variant, step_size=step_size, **settings)
-            told = {"sensitivity": relative_sensitivity(clf)}
+            values = {"sensitivity": relative_sensitivity(clf)}
             if way == "masked":
-                told["short"] = shortfall(clf, *split(name, seed).train)
-            records.append({"tau": tau, "way": way, **told})
+                values["short"] = shortfall(clf, *split(name, seed).train)
+            records.append({"tau": tau, "way": way, **values})
     return records
 
 
 def relative_sensitivity(clf):
-    """Return how much the logits owe to age, relative to debt, in module units."""
+    """Return the sensitivity of the logits to age relative to debt, in module units."""
     weights = clf.net_.module_[0].weight.detach().numpy()
     debt, age = np.abs(weights[1] - weights[0])
     return age / debt
 
 
 def shortfall(clf, X, y):
-    """Return how far short of the target class's mean debt counterfactuals stop, in module units.
+    """Return how far before the mean debt of the target class counterfactuals stop.
 
-    Negative where they go beyond.
+    The result is in module units and negative if they move beyond the mean.
     """
     explanation = clf.explain(X)
     rows = clf.encoder_.encode(X)[:, 0]
@@ -107,7 +107,7 @@ def draw_panels(seed, step_size):
 
 
 def draw_boundary(axis, clf, X):
-    """Draw where the classifier is undecided."""
+    """Draw the decision boundary of a classifier."""
     debt, age = np.meshgrid(
         np.linspace(X["debt"].min(), X["debt"].max(), 50),
         np.linspace(X["age"].min(), X["age"].max(), 50),
@@ -135,7 +135,7 @@ def draw_proposition(table):
 
 
 def table(by_seed, suffix):
-    """Average over seeds, and draw."""
+    """Average over seeds and draw the figures."""
     averaged = averages(by_seed, ["tau", "way"], ["sensitivity", "short"]).dropna(subset="mean")
     figure = draw_panels(int(by_seed["seed"].min()), float(by_seed["step"].iloc[0]))
     figure.savefig(RESULTS / f"figure1{suffix}.png", dpi=110)
