@@ -62,9 +62,9 @@ def shortfall(clf, X, y):
     rows = clf.encoder_.encode(X)[:, 0]
     means = np.array([rows[y == label].mean() for label in clf.classes_])
     found, targets = explanation.counterfactual_encoded[:, 0], explanation.target
-    ways = np.sign(means[targets] - means[1 - targets])
+    directions = np.sign(means[targets] - means[1 - targets])
     mature = explanation.mature
-    return (ways * (means[targets] - found))[mature].mean()
+    return (directions * (means[targets] - found))[mature].mean()
 
 
 def draw_panels(seed, step_size):
@@ -80,29 +80,30 @@ def draw_panels(seed, step_size):
         clf = train(
             "loan", seed, variant, protected=protected and variant == "CT", step_size=step_size
         )
-        for label, name, colour in ((0, "refused", "tab:red"), (1, "granted", "tab:blue")):
+        for label, name, color in ((0, "rejected", "tab:red"), (1, "approved", "tab:blue")):
             axis.scatter(
-                X["debt"][y == label], X["age"][y == label], s=5, alpha=0.25, c=colour, label=name
+                X["debt"][y == label], X["age"][y == label], s=5, alpha=0.25, c=color, label=name
             )
         rejected = X[clf.predict(X) == 0].head(N_DRAWN)
         found = clf.explain(
             rejected, 1, tau=0.75, T=100, mutability={"age": "none"} if protected else None
         )
-        ways = found.counterfactual[found.valid]
-        axis.scatter(ways["debt"], ways["age"], s=14, c="k", marker="x", lw=0.8, label="way out")
-        for start, end in zip(
-            rejected[found.valid].to_numpy()[:25], ways.to_numpy()[:25], strict=True
-        ):
+        factual = rejected[found.valid].to_numpy()
+        counterfactual = found.counterfactual[found.valid].to_numpy()
+        axis.scatter(
+            *counterfactual.T, s=14, c="k", marker="x", lw=0.8, label="counterfactual", zorder=3
+        )
+        for start, end in zip(factual[:25], counterfactual[:25], strict=True):
             axis.annotate(
                 "", end, start, arrowprops={"arrowstyle": "->", "color": "0.5", "lw": 0.6}
             )
         draw_boundary(axis, clf, X)
-        axis.set_title(f"{title}: weight of age {relative_sensitivity(clf):.2f} of debt's", size=10)
-    axes[0, 0].legend(loc="upper right", fontsize=8, markerscale=2)
+        axis.set_title(f"{title}: age / debt weight {relative_sensitivity(clf):.2f}", size=10)
+    axes[0, 0].legend(loc="lower left", fontsize=8, markerscale=2)
     for axis in axes[1]:
-        axis.set_xlabel("debt, thousands")
+        axis.set_xlabel("debt (thousands)")
     for axis in axes[:, 0]:
-        axis.set_ylabel("age, years")
+        axis.set_ylabel("age (years)")
     return figure
 
 
@@ -125,12 +126,14 @@ def draw_proposition(table):
     sensitivity = table[table["quantity"] == "sensitivity"]
     for way, runs in sensitivity.groupby("way", sort=False):
         top.errorbar(runs["tau"], runs["mean"], yerr=runs["sd"], label=way, capsize=2)
-    top.set_ylabel("weight of age,\nrelative to debt's")
+    top.set_ylabel("weight of age\nrelative to that of debt")
     top.legend()
     short = table[(table["quantity"] == "short") & (table["way"] == "masked")]
     bottom.errorbar(short["tau"], short["mean"], yerr=short["sd"], color="k", capsize=2)
     bottom.axhline(0, color="0.6", lw=0.8)
-    bottom.set(xlabel="tau", ylabel="how far short of its exemplars'\ndebt a counterfactual stops")
+    bottom.set(
+        xlabel="tau", ylabel="distance by which counterfactuals\nstop before their exemplars"
+    )
     return figure
 
 

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-COLOURS = {
+COLORS = {
     "BL": "0.4",
     "CT": "tab:blue",
     "AR": "tab:orange",
@@ -48,7 +48,7 @@ def accuracy_under_attack(table):
     for (data, attack, model), runs in table.groupby(["data", "attack", "model"], sort=False):
         label = model if attack == "pgd" else None
         axes[data].plot(
-            runs["epsilon"], runs["mean"], LINES[attack], color=COLOURS[model], label=label
+            runs["epsilon"], runs["mean"], LINES[attack], color=COLORS[model], label=label
         )
     first, *_ = axes.values()
     first.legend(fontsize=8)
@@ -70,7 +70,7 @@ def ablation(table):
             runs = table[(table["model"] == model) & (table["measure"] == measure)]
             where = [order.index(data) + 0.27 * (place - 1) for data in runs["data"]]
             axes[measure].bar(
-                where, runs["mean"], 0.25, yerr=runs["sd"], color=COLOURS[model], label=model
+                where, runs["mean"], 0.25, yerr=runs["sd"], color=COLORS[model], label=model
             )
     for axis in axes.values():
         axis.axhline(0, color="k", lw=0.6)
@@ -86,12 +86,12 @@ def maturity(table):
     table = table[table["quantity"] == "mature"]
     figure, axes = panels(list(dict.fromkeys(table["data"])), 4, 2.2)
     for (data, model), runs in table.groupby(["data", "model"], sort=False):
-        axes[data].plot(runs["epoch"], runs["mean"], color=COLOURS[model], label=model)
+        axes[data].plot(runs["epoch"], runs["mean"], color=COLORS[model], label=model)
         axes[data].fill_between(
             runs["epoch"],
             runs["mean"] - runs["sd"],
             runs["mean"] + runs["sd"],
-            color=COLOURS[model],
+            color=COLORS[model],
             alpha=0.2,
         )
         axes[data].set_ylim(-0.03, 1.03)
@@ -113,13 +113,13 @@ def grids(table):
         layout="constrained",
         squeeze=False,
     )
-    colours = {"eccco": "tab:blue", "generic": "tab:orange", "revise": "tab:green"}
+    colors = {"eccco": "tab:blue", "generic": "tab:orange", "revise": "tab:green"}
     for (data, setting, generator), runs in table.groupby(
         ["data", "setting", "generator"], sort=False
     ):
         axis = axes[settings.index(setting), names.index(data)]
         values = [f"{value:g}" for value in runs["value"]]
-        axis.plot(values, runs["reduction"], "o-", ms=4, color=colours[generator], label=generator)
+        axis.plot(values, runs["reduction"], "o-", ms=4, color=colors[generator], label=generator)
         axis.axhline(0, color="k", lw=0.6)
     for axis, name in zip(axes[0], names, strict=True):
         axis.set_title(name, size=10)
