@@ -38,13 +38,16 @@ class BestWithinTolerance:
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.model_selection import GridSearchCV
     >>> from ctsk import CounterfactualTrainedClassifier
-    >>> from ctsk.metrics import neg_implausibility_scorer
+    >>> from ctsk.metrics import make_multimetric_scorer, neg_implausibility_scorer
     >>> from ctsk.model_selection import BestWithinTolerance
     >>> X, y = load_iris(return_X_y=True)
+    >>> scoring = make_multimetric_scorer(
+    ...     {"accuracy": "accuracy", "neg_implausibility": neg_implausibility_scorer}
+    ... )
     >>> search = GridSearchCV(
     ...     CounterfactualTrainedClassifier(max_epochs=30, lr=0.01, random_state=0),
     ...     {"lambda_reg": [0.01, 0.1]},
-    ...     scoring={"accuracy": "accuracy", "neg_implausibility": neg_implausibility_scorer},
+    ...     scoring=scoring,
     ...     refit=BestWithinTolerance(tolerance=0.02),
     ...     cv=3,
     ... ).fit(X, y)
