@@ -154,10 +154,8 @@ def _bound_attacks(encoder, values, epsilon, features, domain):
     )
     box = encoder.encode_box(constraints.box(encoder.expand(values)))
     encoded = encoder.encode_values(values)
-    lower, upper = (
-        np.maximum(box.lower, encoded - epsilon),
-        np.minimum(box.upper, encoded + epsilon),
-    )
+    lower = np.maximum(box.lower, encoded - epsilon)
+    upper = np.minimum(box.upper, encoded + epsilon)
     return encoded, lower, upper
 
 
