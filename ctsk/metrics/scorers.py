@@ -218,7 +218,7 @@ class _CounterfactualScorer:
         -------
         score : float
         """
-        _refuse_sample_weight(sample_weight, repr(self))
+        _refuse_sample_weight(sample_weight, self)
         return self.score(estimator, X, y, explanations={})
 
     def score(self, estimator, X, y, *, explanations):
@@ -303,7 +303,7 @@ class _MultimetricScorer:
         scores : dict of float
         """
         if params and not sklearn.get_config()["enable_metadata_routing"]:
-            _refuse_sample_weight(params, repr(self))
+            _refuse_sample_weight(params, self)
         # The explanations live as long as this call, so that they can never be
         # mistaken for those of another model or of other rows.
         explanations = {}
@@ -343,10 +343,10 @@ class _MultimetricScorer:
         return f"make_multimetric_scorer({self.scoring!r}, error_score={self.error_score!r})"
 
 
-def _refuse_sample_weight(sample_weight, name):
+def _refuse_sample_weight(sample_weight, scorer):
     if sample_weight is not None:
         raise TypeError(
-            f"{name} does not support sample_weight. Score without weights, or, in a scorer "
+            f"{getattr(scorer, '__name__', scorer)} does not support sample_weight. Score without weights, or, in a scorer "
             "made by make_multimetric_scorer, enable metadata routing "
             "(sklearn.set_config(enable_metadata_routing=True)) and request the weights for "
             "scorers of scikit-learn by their set_score_request."
@@ -440,6 +440,6 @@ def robust_accuracy_scorer(estimator, X, y, sample_weight=None, **params):
     >>> from ctsk.metrics import robust_accuracy_scorer
     >>> scorer = partial(robust_accuracy_scorer, epsilon=0.2, attack="pgd")
     """
-    _refuse_sample_weight(sample_weight, "robust_accuracy_scorer")
+    _refuse_sample_weight(sample_weight, robust_accuracy_scorer)
     classifier, rows = _split_pipeline(estimator, X)
     return robust_accuracy(classifier, rows, y, **params)

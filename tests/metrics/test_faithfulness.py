@@ -129,6 +129,19 @@ def test_unfaithfulness_of_categories_is_deterministic(fitted_loans, loans):
     assert (first > 0).all()
 
 
+def test_unfaithfulness_is_the_mean_distance_to_the_samples(fitted_loans, loans):
+    explanation = fitted_loans.explain(loans[0].head(20), "granted")
+    samples = _sample(
+        module_of(fitted_loans), fitted_loans.encoder_, fitted_loans.constraints_, 0, 30, 20, 0.05,
+        make_generator(0),
+    )  # fmt: skip
+    moves = np.abs(explanation.counterfactual_encoded[:, None] - samples)
+    # A change of category moves two one-hot columns.
+    moves[:, :, 2:] /= 2
+    distances = unfaithfulness(fitted_loans, explanation, n_samples=30, n_steps=20)
+    np.testing.assert_allclose(distances, moves.sum(axis=2).mean(axis=1))
+
+
 @pytest.mark.parametrize("case", ["empty domain", "all missing"])
 def test_a_feature_without_a_reachable_category_is_sampled_over_all(loans, case):
     X, y = loans[0][["income", "job"]].head(80), loans[1].head(80)
