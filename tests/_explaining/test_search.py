@@ -282,3 +282,12 @@ def test_diversity_is_a_score_to_tune_by(iris):
     judge = ECCCoGenerator(lambda_cost=0)
     explanation = clf.explain(iris[0], n_alternatives=3, tau=0.6, T=50, generator=judge)
     assert scorer(clf, *iris) == pytest.approx(np.nanmean(diversity(explanation)))
+
+
+def test_diversity_does_not_need_all_alternatives_nor_their_order(ways):
+    whole = diversity(ways)
+    shuffled = np.random.default_rng(0).permutation(len(ways))
+    np.testing.assert_allclose(diversity(ways[shuffled]), whole)
+    np.testing.assert_allclose(diversity(ways[ways.valid]), whole[np.unique(ways.row[ways.valid])])
+    single = ways[ways.alternative == 0]
+    assert np.isnan(diversity(single)).all()
