@@ -4,10 +4,11 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing, check_consistent_length, resample
+from sklearn.utils import check_consistent_length, resample
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 
-from ctsk._columns.schema import cells_of, is_missing
+from ctsk._columns.containers import cells_of, is_missing, rows_of
+from ctsk._columns.validation import check_table
 from ctsk._explaining.explanation import Explanation
 from ctsk._torch.utils import make_rng
 
@@ -72,7 +73,8 @@ def stability(estimator, explanation, X, y, *, n_refits=10, random_state=0):
     True
     """
     check_consistent_length(X, y)
-    n_features, n_expected = np.shape(X)[1], len(explanation.encoder.names)
+    X, y = check_table(X), np.asarray(y)
+    n_features, n_expected = X.shape[1], len(explanation.encoder.names)
     if n_features != n_expected:
         raise ValueError(
             f"X has {n_features} features, but the explained rows have {n_expected}. Pass the "
@@ -85,7 +87,7 @@ def stability(estimator, explanation, X, y, *, n_refits=10, random_state=0):
         idx = resample(np.arange(len(y)), stratify=y, random_state=sample_seed)
         idx = _add_missing_categories(idx, categories)
         refitted = _set_seeds(clone(estimator), fit_seed)
-        refitted.fit(_safe_indexing(X, idx), _safe_indexing(y, idx))
+        refitted.fit(rows_of(X, idx), y[idx])
         n_valid += refitted.predict(explanation.counterfactual) == explanation.target
     return np.where(explanation.valid, n_valid / n_refits, np.nan)
 
