@@ -356,7 +356,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def history_(self):
-        """skorch's records of the epochs."""
+        """Records of the epochs, by skorch."""
         check_is_fitted(self)
         return self.net_.history
 
@@ -495,7 +495,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         sparse=False,
         return_path=False,
     ):
-        """Search a counterfactual of each row: what would have to change for the target?
+        """Search for each row what would have to change to reach the target.
 
         Parameters
         ----------
