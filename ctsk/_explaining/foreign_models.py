@@ -143,8 +143,8 @@ def _logits(model):
     if not kinds:
         raise ValueError(
             f"The criterion of model is {type(model.criterion_).__name__}, which does not imply "
-            f"what its module returns; {', '.join(kind.__name__ for kind in _CRITERIA)} do. Explain "
-            "a torch module that returns logits instead."
+            f"what its module returns; {', '.join(kind.__name__ for kind in _CRITERIA)} do. "
+            "Explain a torch module that returns logits instead."
         )
     threshold = getattr(model, "threshold", 0.5)
     if threshold != 0.5:
@@ -243,10 +243,10 @@ def _read(X, schema):
     """Read rows; a ValueError unless they have the columns of the reference rows."""
     names = list(getattr(X, "columns", schema.names))
     if names != schema.names or X.shape[1] != len(names):
+        columns = f"{X.shape[1]} columns" + (f" ({listed(names)})" if is_frame(X) else "")
         raise ValueError(
-            f"X has {X.shape[1]} columns{f' ({listed(names)})' if is_frame(X) else ''}; X_reference "
-            f"has {len(schema.names)} ({listed(schema.names)}). Pass the same columns in the same "
-            "order, both as DataFrames or both as arrays."
+            f"X has {columns}; X_reference has {len(schema.names)} ({listed(schema.names)}). Pass "
+            "the same columns in the same order, both as DataFrames or both as arrays."
         )
     rows = Rows.read(X, schema)
     refuse_values(rows.values, schema.names, "explain")
