@@ -57,12 +57,13 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
 
     _parameter_constraints = {"step_size": [Interval(Real, 0, None, closed="neither")]}
 
+    # Can be overridden by users, if learning depends on parameters.
     @property
     def must_learn(self):
         """Whether `learn` must be called before a search; by default, if it is overridden."""
         return type(self).learn is not BaseGenerator.learn
 
-    # The following four hooks can be overridden by users.
+    # Can be overridden by users.
     def learn(self, reference):
         """Learn from observed rows; called once, before any search.
 
@@ -79,6 +80,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         """
         return self
 
+    # Can be overridden by users, together with decode.
     def encode(self, rows):
         """Return the codes at which the search starts; None searches the rows themselves.
 
@@ -94,6 +96,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         """
         return None
 
+    # Can be overridden by users, together with encode.
     def decode(self, codes):
         """Return the rows of the given codes; must be differentiable.
 
@@ -110,6 +113,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
             f"{type(self).__name__} overrides encode, so it must override decode, too."
         )
 
+    # Must be overridden by users.
     @abstractmethod
     def penalty(self, step):
         """Return the penalty of each row at a step, which is added to the cross-entropy.

@@ -139,7 +139,9 @@ def test_row_with_one_way_out_says_that_others_are_too_near(fitted_loans, loans)
     reached = first == None  # noqa: E711
     # The factual itself is a second way where it is predicted as its target: here it never is.
     assert reached.any()
-    assert set(second[reached]) == {"too near to an earlier alternative: no other counterfactual was found"}
+    assert set(second[reached]) == {
+        "too near to an earlier alternative: no other counterfactual was found"
+    }
 
 
 def test_rows_do_not_depend_on_those_that_are_explained_beside_them(fitted_loans, loans, ways):
