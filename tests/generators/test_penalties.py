@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ctsk.generators.base import Step
+from ctsk.generators import Step
 from ctsk.generators.penalties import energy_schedule, l1_distance, ridged_energy
 
 
