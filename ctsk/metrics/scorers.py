@@ -346,8 +346,8 @@ class _MultimetricScorer:
 def _refuse_sample_weight(sample_weight, scorer):
     if sample_weight is not None:
         raise TypeError(
-            f"{getattr(scorer, '__name__', scorer)} does not support sample_weight. Score without weights, or, in a scorer "
-            "made by make_multimetric_scorer, enable metadata routing "
+            f"{getattr(scorer, '__name__', scorer)} does not support sample_weight. Score without "
+            "weights, or, in a scorer made by make_multimetric_scorer, enable metadata routing "
             "(sklearn.set_config(enable_metadata_routing=True)) and request the weights for "
             "scorers of scikit-learn by their set_score_request."
         )
