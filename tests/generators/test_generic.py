@@ -55,7 +55,9 @@ def test_deviation_falls_back_to_the_mean_where_most_rows_are_equal_and_to_1_for
 
 def test_median_of_an_even_number_of_rows_is_between_the_middle_two():
     rows = np.array([[0.0], [1.0], [3.0], [10.0]])
-    generator = GenericGenerator(distance="mad").learn(reference(rows, [0, 1, 0, 1], OneHotGroups(1)))
+    generator = GenericGenerator(distance="mad").learn(
+        reference(rows, [0, 1, 0, 1], OneHotGroups(1))
+    )
     assert generator.deviations_.item() == pytest.approx(np.median(np.abs(rows - 2)))
 
 
