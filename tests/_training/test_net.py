@@ -181,7 +181,7 @@ def test_skorch_callbacks_work(iris):
         (Checkpoint(), "Checkpoint with monitor='valid_loss_best'"),
         (LRScheduler("ReduceLROnPlateau", monitor="valid_loss"), "LRScheduler with monitor="),
     ],
-    ids=repr,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_callback_that_cannot_work_is_refused_before_training(iris, callback, message):
     recorder = Recorder()
