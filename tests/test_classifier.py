@@ -228,7 +228,7 @@ def test_users_module_keeps_its_own_weights(iris):
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (lambda n_features, n_classes: torch.nn.Linear(n_features, 1), r"\(2, 1\).*\(2, 3\)"),
+        (lambda n_features, n_classes: torch.nn.Linear(n_features, 1), r"\(150, 1\).*\(150, 3\)"),
         (lambda n_features, n_classes: 7, "torch.nn.Module.*int"),
         (torch.nn.Linear(4, 3), "a callable that builds one"),
     ],

@@ -190,6 +190,7 @@ def test_row_that_is_turned_down_goes_on_searching(linear):
     assert (strict.counterfactuals[:, 0] < -2.0).all()
     assert (strict.n_iter > eager.n_iter).all()
     assert strict.mature.all()
+    assert not strict.refused.any()
 
 
 def test_row_that_is_never_accepted_is_not_mature(linear):
