@@ -107,10 +107,9 @@ def test_all_missing_values_are_one_category():
 
 
 def test_stability_is_nan_where_the_counterfactual_is_not_valid(fitted_iris, iris):
-    X, y = iris[0][::5], iris[1][::5]
-    explanation = fitted_iris.explain(X, mutability=["none"] * 4)
+    explanation = fitted_iris.explain(iris[0][:5], mutability=["none"] * 4)
     assert not explanation.valid.any()
-    assert np.isnan(stability(fitted_iris, explanation, X, y, n_refits=1)).all()
+    assert np.isnan(stability(fitted_iris, explanation, *iris, n_refits=1)).all()
 
 
 def test_every_refit_has_a_random_state_of_its_own(fitted_iris, iris, monkeypatch):
