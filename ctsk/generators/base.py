@@ -8,9 +8,9 @@ from numbers import Real
 
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
 from torch.nn.functional import cross_entropy
 
+from ctsk._columns.validation import Interval
 from ctsk._torch.energy import energy
 from ctsk.generators.inputs import Step
 from ctsk.generators.penalties import nearness

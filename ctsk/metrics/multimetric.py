@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import sklearn
 from sklearn.metrics import check_scoring, get_scorer
-from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
+from ctsk._columns.validation import StrOptions, validate_params
 from ctsk.metrics.scorers import CounterfactualScorer, refuse_sample_weight
 
 

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length, resample
-from sklearn.utils._param_validation import Interval, validate_params
 
 from ctsk._classifier import CounterfactualTrainedClassifier
-from ctsk._columns.validation import check_X
+from ctsk._columns.validation import Interval, check_X, validate_params
 from ctsk.generators import ECCCoGenerator
 from ctsk.metrics.counterfactual import cost, validity
 from ctsk.metrics.plausibility import implausibility, maximum_mean_discrepancy
