@@ -50,9 +50,9 @@ def model_of(pipeline, inner, X):
     schema = _schema(trace, X, inner.encoder.schema)
 
     def read(X):
-        X = check_table(X, schema.names)
-        check_names(pipeline, X)
-        return _read(X, schema)
+        table = check_table(X, schema.names)
+        check_names(pipeline, table)
+        return _read(table, schema, like=X)
 
     rows = read(X)
     encoder = _encoder(trace, schema, inner.encoder)
@@ -69,9 +69,9 @@ def model_of(pipeline, inner, X):
     )
 
 
-def _read(X, schema):
+def _read(X, schema, like):
     """Read rows that go into a pipeline."""
-    rows = Rows.read(X, schema)
+    rows = Rows.read(X, schema, like)
     gaps = np.argwhere(np.isnan(rows.values))
     if len(gaps):
         row, feature = gaps[0]
