@@ -233,6 +233,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
+        # `explain` validates these settings by the same entries.
         **SHARED_SETTINGS,
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS))],
@@ -478,6 +479,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         """
+        # The softmax would not change which class is largest.
         logits = self._validated_logits(X)
         return self.classes_[logits.argmax(axis=1)]
 
