@@ -1,7 +1,9 @@
 """Counterfactual training for scikit-learn.
 
-Classifiers that are held accountable, while they train, for the counterfactual
-explanations they will give.
+The package provides a neural classifier that generates counterfactual explanations of its
+own predictions during training and feeds them back into its loss, so that the explanations
+of the fitted model are plausible and actionable. It also explains fitted pipelines, torch
+modules and skorch classifiers.
 """
 
 from ctsk import datasets, exceptions, generators, metrics, model_selection, plotting

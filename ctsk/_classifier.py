@@ -1,4 +1,4 @@
-"""The estimator."""
+"""The estimator of counterfactual training."""
 
 from functools import partial
 from numbers import Integral, Real
@@ -26,7 +26,7 @@ from ctsk._training.fit import train
 from ctsk._training.optimizers import OPTIMIZERS
 from ctsk.generators import SHORTCUTS, ECCCoGenerator
 
-# What to do instead of setting a nested parameter of one that has none.
+# What an error recommends instead of nested parameters, for parameters that have none.
 _REMEDIES = {
     "optimizer": "Use optimizer=functools.partial(torch.optim.AdamW, weight_decay=0.1), for "
     "example.",
@@ -233,6 +233,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
+        # `explain` validates these settings by the same entries.
         **SHARED_SETTINGS,
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS))],
@@ -241,10 +242,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         "lambda_adv": [Interval(Real, 0, None, closed="left")],
         "lambda_reg": [Interval(Real, 0, None, closed="left")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
+        # An int is a number of rows and a float is a share of them: 1 is one row, 1.0 all.
         "n_counterfactuals": [
             Interval(Integral, 1, None, closed="left"),
             Interval(Real, 0, 1, closed="right"),
         ],
+        # A burn-in of all epochs is conventional training.
         "burn_in": [Interval(Real, 0, 1, closed="both")],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "standardize": ["boolean"],
@@ -255,6 +258,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "callbacks": [list, None],
         "warm_start": ["boolean"],
+        # Only torch knows which names of devices are valid on this machine.
         "device": [str, torch.device],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -322,6 +326,15 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     def set_params(self, **params):
         """Set parameters; see :meth:`sklearn.base.BaseEstimator.set_params`.
 
+        Parameters
+        ----------
+        **params : dict
+            Values by name of the parameter.
+
+        Returns
+        -------
+        self : CounterfactualTrainedClassifier
+
         Raises
         ------
         ValueError
@@ -329,10 +342,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             ``generator__step_size`` or ``optimizer__weight_decay`` belongs to a parameter
             whose value has no parameters.
         """
+        # scikit-learn would fail on these nested parameters with an AttributeError that names no
+        # remedy. Unknown parameters are left to its own error.
         for name in params:
             parent, is_nested, _ = name.partition("__")
             if not is_nested or parent not in self._get_param_names():
                 continue
+            # A value that is passed in the same call is set before its nested parameters.
             value = params.get(parent, getattr(self, parent))
             if hasattr(value, "get_params"):
                 continue
@@ -348,6 +364,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         """Return the tags that tell scikit-learn which X is accepted."""
+        # Text is accepted in a DataFrame only, but the tag does not distinguish containers.
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.categorical = True
@@ -369,6 +386,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     @property
     def n_iter_(self):
         """Number of trained epochs."""
+        # skorch opens a record when an epoch begins; that of an interrupted epoch has no loss.
         return sum("train_loss" in epoch for epoch in self.history_)
 
     def fit(self, X, y):
@@ -391,11 +409,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             If a parameter, X or y is invalid, or training diverges
             (`NonFiniteLossError`). The estimator is then left as it was.
         TypeError
-            If X is a DataFrame of a library other than pandas.
+            If X is a DataFrame of a library that is not supported.
         """
         fresh = not (self.warm_start and hasattr(self, "net_"))
         with validation.undo_on_failure(self):
             rows, y = self._read_training_rows(X, y, fresh)
+            # A warm start keeps the classes, because the logits of the net are in their order.
             if fresh:
                 self.classes_ = np.unique(y)
             return self._train(rows, y, fresh, epochs=self.max_epochs, burn_in=self.burn_in)
@@ -423,7 +442,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             As in `fit`; also if ``class_weight="balanced"``, which cannot be computed
             from a chunk, or if a label is not among the classes.
+        TypeError
+            If X is a DataFrame of a library that is not supported.
         """
+        # Every call but the first continues from the net, whatever `warm_start` is.
         fresh = not hasattr(self, "net_")
         with validation.undo_on_failure(self):
             rows, y = self._read_training_rows(X, y, fresh)
@@ -433,6 +455,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
                     "chunk of the rows. Pass the weights as a dict, for example from "
                     "sklearn.utils.compute_class_weight."
                 )
+            # This sets `classes_`, so it follows the validation of everything else.
             check_partial_fit_first_call(self, classes)
             return self._train(rows, y, fresh, epochs=1)
 
@@ -446,7 +469,17 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         y : ndarray of shape (n_rows,)
+
+        Raises
+        ------
+        ValueError
+            If X is invalid.
+        TypeError
+            If X is a DataFrame of a library that is not supported.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
         """
+        # The softmax would not change which class is largest.
         logits = self._validated_logits(X)
         return self.classes_[logits.argmax(axis=1)]
 
@@ -461,6 +494,15 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         -------
         proba : ndarray of shape (n_rows, n_classes)
             Columns in the order of `classes_`.
+
+        Raises
+        ------
+        ValueError
+            If X is invalid.
+        TypeError
+            If X is a DataFrame of a library that is not supported.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
         """
         return softmax(self._validated_logits(X), axis=1)
 
@@ -474,7 +516,17 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray of shape (n_rows,) or (n_rows, n_classes)
+
+        Raises
+        ------
+        ValueError
+            If X is invalid.
+        TypeError
+            If X is a DataFrame of a library that is not supported.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
         """
+        # The convention of scikit-learn for two classes: positive scores predict the second.
         logits = self._validated_logits(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
@@ -495,7 +547,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         sparse=False,
         return_path=False,
     ):
-        """Search for each row what would have to change to reach the target.
+        """Search for the changes of each row after which the model predicts the target.
 
         Parameters
         ----------
@@ -503,12 +555,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             The factuals, in the units of the training rows. Counterfactuals are integers
             in columns that have an integer dtype, in X or in the training rows.
         target : None, label or array-like of shape (n_rows,), default=None
-            The class to reach; labels are matched with rows by position. None is the
-            other class of two, and the runner-up of each row if there are more. A row
+            The class to reach; labels are matched with rows by position. None stands for
+            the other one of two classes, or for the runner-up of each row among more. A row
             that is already predicted as its target, but with a probability below `tau`,
             is changed, too.
         generator : str or BaseGenerator, default=None
-            The search. None is the one of the training, as for the next two parameters.
+            The search. For this and the next two parameters, None stands for the value
+            used in training.
         tau : float, default=None
             Probability of the target at which a search stops.
         T : int, default=None
@@ -536,7 +589,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             Whether to greedily revert features to their original values as long as the
             row stays valid (and mature, if it was).
         return_path : bool, default=False
-            Whether to return the states of the search, too.
+            Whether to return the states of the search as the attribute `path`.
 
         Returns
         -------
@@ -548,7 +601,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If X, `target` or a setting is invalid.
         TypeError
-            If X is a DataFrame of a library other than pandas.
+            If X is a DataFrame of a library that is not supported.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
 
         Notes
         -----
@@ -557,11 +612,11 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         least `tau`. At most 4,096 rows are searched at once, which bounds the memory that
         the search needs in addition to its results.
 
-        Another alternative is searched in several attempts until one succeeds: with those
-        features fixed that earlier alternatives changed by more than half of their
-        largest change; with the most changed feature of each fixed; with the second most
-        changed one; with all features free and a penalty on the proximity to earlier
-        alternatives; and with all features free.
+        The search for another alternative makes up to five attempts, which differ in the
+        features that are fixed: those that earlier alternatives changed by more than half
+        of the largest change; the most changed feature of each earlier alternative; the
+        second most changed one of each; none, with a penalty on the proximity to earlier
+        alternatives; and none.
         """
         settings = Settings(
             generator=generator,
@@ -578,8 +633,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         return search(make_request(self._explainable(), X, target, settings))
 
     def _explainable(self):
-        """Return the fitted model as a search sees it."""
+        """Return the fitted model in the form that a search explains."""
         check_is_fitted(self)
+        # Search and judge copy the module themselves; X is read as in `predict`.
         return ExplainableModel(
             module=self.net_.module_,
             classes=self.classes_,
@@ -596,6 +652,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
     def _read_training_rows(self, X, y, fresh):
         """Validate parameters and training data; return the rows and the labels."""
+        # As in scikit-learn, parameters are validated before data. Only a fresh fit learns columns.
         self._validate_params()
         schema = None if fresh else self.encoder_.schema
         rows, y = validation.check_training_rows(self, X, y, schema)
@@ -603,15 +660,17 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         return rows, y
 
     def _train(self, rows, y, fresh, *, epochs, burn_in=0.0):
-        """Train a fresh net, or the fitted one further."""
+        """Train a new net, or continue to train the fitted one."""
         validation.check_two_classes(self.classes_, len(y))
         remedy = "Pass all classes to the first partial_fit, or refit with warm_start=False."
         labels = validation.encode_labels(y, self.classes_, "y", remedy)
+        # The net depends on scales and categories, which therefore never change after the first
+        # fit. Constraints and costs may: they are read again in every fit.
         if fresh:
             self.encoder_ = Encoder.fit(rows, standardize=self.standardize)
         encoder = self.encoder_
         inferred = Constraints.free(*encoder.domain, encoder.groups, is_inferred=True)
-        # None frees all features, whereas check_constraints takes it for "as by default".
+        # As a parameter, None removes all bounds; in `check_constraints`, it keeps the default.
         domain = [None] * len(encoder.names) if self.domain is None else self.domain
         self.constraints_ = check_constraints(self.mutability, domain, encoder, inferred)
         self.feature_costs_ = check_costs(self.feature_costs, encoder)
@@ -623,6 +682,6 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     def _validated_logits(self, X):
         check_is_fitted(self)
         judge = Judge(self.net_.module_, self.encoder_)
-        # A sparse matrix is made dense a chunk at a time.
+        # A sparse matrix is converted in chunks, which bounds the memory for dense rows.
         parts = [judge.logits(validation.check_X(self, part)) for part in chunks_of(X, CHUNK)]
         return np.concatenate(parts)

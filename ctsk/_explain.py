@@ -1,4 +1,4 @@
-"""The function that explains any model: ours, a pipeline, a torch module, a skorch net."""
+"""The function that explains classifiers of ctsk, pipelines, torch modules and skorch nets."""
 
 import warnings
 
@@ -34,7 +34,7 @@ def explain(
     sparse=False,
     return_path=False,
 ):
-    r"""Explain any fitted model by counterfactuals in the units of its input.
+    r"""Explain a fitted model by counterfactuals in the units of its input.
 
     For a :class:`CounterfactualTrainedClassifier` this is the same as its method
     ``explain``. Use this function for pipelines, whose counterfactuals are rows like
@@ -63,10 +63,11 @@ def explain(
         PCA) is immutable if all resulting columns are; one used several times, if any
         use is. Their domain cannot be inferred; pass one if numbers are mixed.
     feature_costs : dict or sequence, default=None
-        Cost per unit of `X`, or per change of category. Behind a curve, such as a
-        logarithm, it is the cost per unit of the transformed number.
+        Cost per unit of `X`, or per change of category. If a step of the pipeline
+        transforms a number by a curve, such as a logarithm, it is the cost per unit of
+        the transformed number.
     X_reference : DataFrame or array-like of shape (n_reference, n_features), default=None
-        Observed rows like `X`'s, typically the training rows. They are required for a
+        Observed rows with the columns of `X`, typically the training rows. They are required for a
         model that was trained elsewhere, to determine the domain of each feature and its
         standard deviation, which is the unit of the search. They are also required for a
         generator that must be fitted, such as REVISE, and that the model was not trained
@@ -75,7 +76,7 @@ def explain(
     Returns
     -------
     explanation : Explanation
-        Its counterfactuals are rows like `X`'s, judged by the whole `model`.
+        The counterfactuals have the columns of `X` and are judged by the whole `model`.
 
     Warns
     -----
@@ -86,8 +87,8 @@ def explain(
     Raises
     ------
     TypeError
-        If `model` is none of the above, or X is a DataFrame of a library other than
-        pandas.
+        If `model` is none of the above, or X is a DataFrame of a library that is
+        not supported.
     sklearn.exceptions.NotFittedError
         If `model` is a CounterfactualTrainedClassifier that is not fitted.
     ValueError
@@ -135,13 +136,16 @@ def explain(
         sparse=sparse,
         return_path=return_path,
     )
-    # Other people's models may draw from the global random state, if only to load rows.
+    # Models of users may draw from the global random state, if only to load rows. Only that of
+    # the CPU is restored; by default, fork_rng would save that of every GPU.
     with default_torch_modes(), torch.random.fork_rng(devices=[]):
         model = _unwrapped(model)
+        # A pipeline is explained in the units of its own input, as one model with its steps.
         if isinstance(model, Pipeline):
             table = check_table(X, getattr(model, "feature_names_in_", None))
             pipeline = _explainable_pipeline(model, table, X_reference)
             request = make_request(pipeline, X, target, settings)
+            # Only our classifier has constraints that it was trained with.
             if isinstance(model.steps[-1][1], CounterfactualTrainedClassifier):
                 _warn_where_different(request)
         else:
@@ -150,17 +154,18 @@ def explain(
 
 
 def _unwrapped(model):
-    """Return the best estimator of a finished search, and the estimator that is frozen."""
+    """Return the estimator within a finished search, a FrozenEstimator, or both."""
+    # A FrozenEstimator passes attributes on, so that the best estimator is found in it, too.
     model = getattr(model, "best_estimator_", model)
     return model.estimator if isinstance(model, FrozenEstimator) else model
 
 
 def _explainable(model, X_reference):
-    """Return a model that is no pipeline as a search sees it."""
+    """Return a model other than a pipeline in the form that a search explains."""
     if isinstance(model, CounterfactualTrainedClassifier):
         return model._explainable()
     if foreign_models.is_known(model):
-        # A model that was trained elsewhere is searched by our defaults.
+        # A model that was trained elsewhere has no settings; the estimator's defaults apply.
         defaults = CounterfactualTrainedClassifier()
         generator = new_generator(defaults.generator)
         return foreign_models.model_of(
@@ -174,7 +179,8 @@ def _explainable(model, X_reference):
 
 
 def _explainable_pipeline(pipeline, X, X_reference):
-    """Return a fitted pipeline as a search sees it."""
+    """Return a fitted pipeline in the form that a search explains."""
+    # The last step needs reference rows in the units that reach it.
     if X_reference is not None:
         with naming_reference():
             X_reference = check_table(X_reference, name="X_reference")
@@ -185,24 +191,28 @@ def _explainable_pipeline(pipeline, X, X_reference):
 
 
 def _warn_where_different(request):
-    """Warn of constraints that are not those of the training."""
+    """Warn of constraints that differ from those of the training."""
     constraints, trained = request.constraints, request.model.constraints
     encoder = request.model.encoder
+    # Trained bounds were converted from the units of the last step, so that they may differ by
+    # rounding. Equal infinities are close.
     tolerance = {"rtol": 1e-6, "atol": 1e-6 * np.abs(encoder.scale)}
     differs = ~np.isclose(constraints.low, trained.low, **tolerance)
     differs |= ~np.isclose(constraints.high, trained.high, **tolerance)
     differs |= constraints.may_rise != trained.may_rise
     differs |= constraints.may_fall != trained.may_fall
+    # Constraints may have one row for each row of X; one difference is enough.
     differs = np.atleast_2d(differs).any(axis=0)
     names = [
         name
         for feature, name in enumerate(encoder.names)
         if feature not in encoder.schema.unread and differs[encoder.feature_slices[feature]].any()
     ]
+    # `stacklevel` points to the line that calls `explain`.
     if names:
         warnings.warn(
             f"mutability or domain of {listed(names)} is not what the pipeline's classifier was "
-            "trained with. The explanations keep the constraints of this call, but the model did "
+            "trained with. The explanations obey the constraints of this call, but the model did "
             "not learn from such counterfactuals; pass the same constraints to the classifier, in "
             "the names and units of the data that reach it.",
             OtherConstraintsWarning,

@@ -2,20 +2,20 @@
 
 
 class InertDivergenceWarning(UserWarning):
-    """Hardly any counterfactual matured, so the divergence term did nothing."""
+    """Warning used if so few counterfactuals mature that the divergence has no effect."""
 
 
 class NonFiniteLossWarning(RuntimeWarning):
-    """An update was skipped because the loss or its gradient was not finite."""
+    """Warning used if an update is skipped because the loss or its gradient is not finite."""
 
 
 class NonFiniteLossError(ValueError):
-    """Every update of an epoch was skipped: training cannot go on."""
+    """Error raised if every update of an epoch is skipped, so that training cannot continue."""
 
 
 class OtherConstraintsWarning(UserWarning):
-    """A pipeline is explained under constraints other than its classifier was trained with."""
+    """Warning used if constraints differ from those of the pipeline's classifier in training."""
 
 
 class PoorReconstructionWarning(UserWarning):
-    """An autoencoder gives its own rows back too poorly for a search among its codes."""
+    """Warning used if an autoencoder reconstructs rows too poorly for a search among its codes."""

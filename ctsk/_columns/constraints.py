@@ -15,7 +15,7 @@ class Box:
     Parameters
     ----------
     lower, upper : ndarray or Tensor of shape (n_rows, n_columns)
-        The row itself lies inside. The upper bound of a one-hot column is 1 if the
+        The row itself lies within them. The upper bound of a one-hot column is 1 if the
         category may be reached and 0 otherwise.
     groups : OneHotGroups
     """
@@ -89,25 +89,26 @@ class Constraints:
             With ``lower <= factuals <= upper`` everywhere.
         """
         xp = torch if isinstance(factuals, torch.Tensor) else np
+        # `minimum` and `maximum` extend the box to a factual outside the domain.
         lower = xp.where(self.may_fall, xp.minimum(self.low, factuals), factuals)
         upper = xp.where(self.may_rise, xp.maximum(self.high, factuals), factuals)
         for columns, has_missing in zip(self.groups.slices, self.groups.missing, strict=True):
-            own = factuals[:, columns]
+            one_hot = factuals[:, columns]
             # The cumulative sum of a one-hot row jumps from 0 to 1 at its category. Less
-            # the row itself, it is 1 exactly for the categories after its own: to reach
+            # the row itself, it is 1 exactly for the categories after the factual's: to reach
             # these is to rise. The remaining categories, without its own, come before.
-            after = own.cumsum(1) - own
-            before = 1 - own - after
+            after = one_hot.cumsum(1) - one_hot
+            before = 1 - one_hot - after
             if has_missing:
-                # A missing value has no place in the order: leaving it is to rise and to
+                # A missing value has no place in the order: to leave it is to rise and to
                 # fall. It is the last column, so every category comes before it already.
-                after = after + own[:, -1:]
+                after = after + one_hot[:, -1:]
             forbidden = (after > 0) & ~self.may_rise[..., columns]
             forbidden |= (before > 0) & ~self.may_fall[..., columns]
-            upper[:, columns] = xp.maximum(own, self.high[..., columns] * ~forbidden)
+            upper[:, columns] = xp.maximum(one_hot, self.high[..., columns] * ~forbidden)
             # A category is fixed, with its lower bound at 1, if no other may be reached.
             is_only = upper[:, columns].sum(1)[:, None] == 1
-            lower[:, columns] = own * is_only
+            lower[:, columns] = one_hot * is_only
         return Box(lower, upper, self.groups)
 
     def protect(self, exemplars, counterfactuals, box):
@@ -133,6 +134,8 @@ class Constraints:
         The exemplar is compared with the counterfactual, as in the paper, although the
         box would allow a feature that has risen to return to the factual's value.
         """
+        # For one-hot columns this comparison is meaningless, because a category rises by its
+        # position rather than by a value; the block below overwrites their part.
         forbidden = ((exemplars > counterfactuals) & ~self.may_rise) | (
             (exemplars < counterfactuals) & ~self.may_fall
         )
@@ -148,6 +151,7 @@ class Constraints:
         """Return the constraints of the rows at some positions."""
         if self.low.ndim == 1:
             return self
+        # `is_inferred` may be a single bool, its default, which has no rows to select.
         return replace(
             self,
             low=self.low[idx],

@@ -9,28 +9,30 @@ from scipy import sparse
 
 from ctsk._columns.other_frames import is_other_frame, to_pandas
 
-# Names or categories that one error message lists at most.
+# Maximum number of names or categories in one error message.
 _MOST_LISTED = 10
 
 
 def listed(values):
-    """Return values as a text for an error message, ten of them at most."""
+    """Return at most ten of the values as text for an error message."""
     text = ", ".join(map(repr, values[:_MOST_LISTED]))
     return f"{text}, ..." if len(values) > _MOST_LISTED else text
 
 
 def is_frame(X):
-    """Whether X is a pandas DataFrame (without importing pandas)."""
+    """Return whether X is a pandas DataFrame (without importing pandas)."""
     return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
 def is_series(X):
-    """Whether X is a pandas Series (without importing pandas)."""
+    """Return whether X is a pandas Series (without importing pandas)."""
     return hasattr(X, "iloc") and hasattr(X, "index") and not hasattr(X, "columns")
 
 
 def is_missing(cell):
-    """Whether a cell is None, NaN or pandas' NA."""
+    """Return whether a cell is None, NaN or pandas' NA."""
+    # Only NaN differs from itself. The type is checked first, because the comparison of
+    # pandas' NA is NA, which is not a bool.
     not_a_number = isinstance(cell, Real) and cell != cell
     return cell is None or not_a_number or type(cell).__name__ == "NAType"
 
@@ -42,12 +44,13 @@ def as_table(X, names=None, name="X"):
     ----------
     X : DataFrame, array-like, sparse matrix, Mapping or Series
         A DataFrame of polars or pyarrow is converted to pandas. A mapping or a Series
-        holds one row by the names of its columns; so does each item of a list of them.
+        holds one row, keyed by the names of the columns. A list of them holds several
+        rows.
     names : list, default=None
-        Names of the columns of a fitted model; None if there are none yet, in which case
-        only tables are accepted.
+        Names of the columns of a fitted model. None if the names are unknown, in which
+        case single rows are rejected.
     name : str, default="X"
-        What an error calls X.
+        Name of X in error messages.
 
     Returns
     -------
@@ -58,9 +61,10 @@ def as_table(X, names=None, name="X"):
     TypeError
         If X is a DataFrame of a library that is not supported.
     ValueError
-        If single rows lack a column, or hold an unknown one.
+        If single rows are passed without `names`, lack a column or hold an unknown one.
     """
-    # A sparse matrix of the DOK format is a mapping, too.
+    # This check comes first, because a sparse matrix of the DOK format is a mapping, and a
+    # pandas DataFrame has `__dataframe__`, too.
     if is_frame(X) or sparse.issparse(X):
         return X
     if is_other_frame(X):
@@ -83,6 +87,7 @@ def _frame_of_records(records, names, name):
             "model that was fitted on a DataFrame knows the names; convert the rows to a table, "
             "for example by pandas.DataFrame(rows)."
         )
+    # `record.keys()` is necessary: to iterate over a Series yields its cells.
     for row, record in enumerate(records):
         missing = [column for column in names if column not in record]
         unknown = [key for key in record.keys() if key not in names]  # noqa: SIM118
@@ -90,11 +95,13 @@ def _frame_of_records(records, names, name):
             parts = [f"lacks the columns {listed(missing)}"] if missing else []
             parts += [f"has the unknown columns {listed(unknown)}"] if unknown else []
             raise ValueError(
-                f"Row {row} of {name} {' and '.join(parts)}. Give one cell for each of the columns "
-                f"that the model was fitted with ({listed(names)}), or a pandas.DataFrame."
+                f"Row {row} of {name} {' and '.join(parts)}. Provide one cell for each of the "
+                f"columns that the model was fitted with ({listed(names)}), or a pandas.DataFrame."
             )
+    # A Series that was taken from a DataFrame keeps its label; a dict is numbered.
     index = [record.name if is_series(record) else row for row, record in enumerate(records)]
     cells = [[record[column] for column in names] for record in records]
+    # Names that are tuples must stay names: by default, they become levels of the columns.
     return pd.DataFrame(cells, index=index, columns=pd.Index(names, tupleize_cols=False))
 
 
@@ -105,14 +112,16 @@ def densified(X):
 
 def chunks_of(X, n_rows):
     """Return a sparse matrix as chunks of a number of rows, and anything else as it is."""
+    # An empty matrix is one empty chunk, so that its validation raises an error.
     if not sparse.issparse(X) or not X.shape[0]:
         return [X]
+    # Not every sparse format can be sliced; CSR is sliced by rows at the least cost.
     X = X.tocsr()
     return [X[start : start + n_rows] for start in range(0, X.shape[0], n_rows)]
 
 
 def check_columns(names):
-    """Raise a ValueError unless there are columns, and names tell them apart."""
+    """Raise a ValueError unless there is at least one column and all names differ."""
     if not names:
         raise ValueError("X has no columns: 0 feature(s) while a minimum of 1 is required.")
     name, n_named = Counter(names).most_common(1)[0]
@@ -126,7 +135,7 @@ def check_columns(names):
 def check_same_columns(X, names, fitted="the estimator"):
     """Raise a ValueError unless a DataFrame has the columns of the fit, in their order.
 
-    scikit-learn compares names that are strings only; other names, such as the numbers of
+    scikit-learn compares only names that are strings; other names, such as the numbers of
     ``pandas.DataFrame(array)``, would silently be matched by position.
     """
     columns = list(X.columns)
@@ -138,7 +147,7 @@ def check_same_columns(X, names, fitted="the estimator"):
     problems += [f"{listed(unknown)} are unknown"] if unknown else []
     raise ValueError(
         f"The columns of X are not those that {fitted} was fitted with: "
-        f"{' and '.join(problems) or 'their order differs'}. Give these, in this order: "
+        f"{' and '.join(problems) or 'their order differs'}. Pass these, in this order: "
         f"{listed(names)}."
     )
 
@@ -154,6 +163,7 @@ def columns_of(X):
     """Return the columns of X, each with a dtype."""
     if is_frame(X):
         return [X.iloc[:, position] for position in range(X.shape[1])]
+    # A numeric array keeps its dtype, which distinguishes integers from floats.
     numeric = isinstance(X, np.ndarray) and X.dtype.kind in "biuf"
     return list((X if numeric else np.asarray(X, dtype=np.float64)).T)
 
@@ -189,14 +199,21 @@ def repeat_rows(X, n_times):
         return np.repeat(X, n_times, axis=0)
     import pandas as pd
 
+    # A new level needs a name that is free, and names for those levels that have none.
     index = X.index
     levels = [index.get_level_values(level) for level in range(index.nlevels)]
     unnamed = ["row"] if len(levels) == 1 else [f"level_{i}" for i in range(len(levels))]
-    names = [u if name is None else name for name, u in zip(index.names, unnamed, strict=True)]
+    names = [
+        default if name is None else name
+        for name, default in zip(index.names, unnamed, strict=True)
+    ]
     names.append("alternative" if "alternative" not in names else "alternative_again")
+
+    # The copies of one row follow one another: labels repeat, and the numbers run from 0.
     levels = [level.repeat(n_times) for level in levels]
     levels.append(np.tile(np.arange(n_times), len(X)))
-    # Labels repeat before the new level tells them apart, which a frame may forbid.
+    # Until the new level distinguishes the copies, labels are duplicated, which the flags of
+    # a DataFrame may forbid. The flag is lifted for this moment, and restored.
     frame = X.set_flags(allows_duplicate_labels=True).iloc[np.repeat(np.arange(len(X)), n_times)]
     frame.index = pd.MultiIndex.from_arrays(levels, names=names)
     return frame.set_flags(allows_duplicate_labels=X.flags.allows_duplicate_labels)

@@ -9,6 +9,10 @@ from ctsk._columns.constraints import Box, Constraints
 from ctsk._columns.containers import as_table
 from ctsk._columns.one_hot import OneHotGroups
 
+# Half the width of an inferred domain, in standard deviations: it covers 99.7% of a normal
+# distribution, so that it rarely binds except against implausible values.
+_N_DEVIATIONS = 3
+
 
 class Encoder:
     """The map between X and module rows: standardization, one-hot coding, and back.
@@ -23,12 +27,13 @@ class Encoder:
     schema : Schema
         Names and kinds of X's columns.
     center, scale : ndarray of shape (n_columns,)
-        ``encoded = (columns - center) / scale``; 0 and 1 for one-hot columns.
+        Offset and scale of ``encoded = (columns - center) / scale``; 0 and 1 for one-hot
+        columns.
     domain : tuple of two ndarrays of shape (n_columns,)
         Lower and upper bounds of the inferred domain, in X's units. For a one-hot column
         they are 0, and 1 if the category may be reached.
     observed : tuple of two ndarrays of shape (n_numeric,)
-        Least and greatest number in the training rows, in X's units.
+        Minimum and maximum of each numeric feature in the training rows, in X's units.
     """
 
     def __init__(self, schema, *, center, scale, domain, observed):
@@ -55,8 +60,8 @@ class Encoder:
         ----------
         rows : Rows
         standardize : bool
-            Whether to standardize numbers; False keeps X's units. A constant column has
-            scale 1. Categories are never standardized.
+            Whether to standardize numeric features; False keeps X's units. A constant
+            column has scale 1. Categories are never standardized.
 
         Returns
         -------
@@ -66,15 +71,16 @@ class Encoder:
         -----
         The inferred domain of a numeric feature is
         :math:`[\min(\mu - 3\sigma, \min x), \max(\mu + 3\sigma, \max x)]`, cut at zero
-        unless a training row lies beyond: ages and debts cannot be negative. The inferred
-        domain of a categorical feature is the set of observed categories, without the
-        missing one.
+        unless a training row lies beyond, because many numbers, such as ages, cannot be
+        negative. The inferred domain of a categorical feature is the set of observed
+        categories, without the missing one.
         """
         values, schema = rows.values, rows.schema
         is_numeric = ~np.isin(np.arange(values.shape[1]), list(schema.categories))
         center, scale, low, high, observed = _statistics(values[:, is_numeric])
         if not standardize:
             center, scale = np.zeros_like(center), np.ones_like(scale)
+        # Center 0 and scale 1 leave one-hot columns as they are in the common formula.
         reachable = reachable_columns(schema)
         zeros, ones = np.zeros_like(reachable), np.ones_like(reachable)
         return cls(
@@ -94,8 +100,8 @@ class Encoder:
     def column_weights(self):
         """Weights for which a change by one module unit, or of a category, counts 1.
 
-        They are 1 for numbers and 1/2 for one-hot columns, of which a change of category
-        moves two; ndarray of shape (n_columns,).
+        They are 1 for numbers and 1/2 for one-hot columns, because a change of category
+        moves two of these; ndarray of shape (n_columns,).
         """
         return self.groups.column_weights
 
@@ -142,6 +148,7 @@ class Encoder:
 
     def to_x_units(self, encoded):
         """Map module rows to columns in X's units."""
+        # In float32, the precision of a search, the digits of large centers would be lost.
         return np.asarray(encoded, dtype=np.float64) * self.scale + self.center
 
     def encode_constraints(self, constraints):
@@ -156,7 +163,7 @@ class Encoder:
 
     def encode_box(self, box):
         """Map bounds in X's units to module units."""
-        # A negative scale, behind a step of a pipeline, swaps the bounds.
+        # A step of a pipeline may have a negative scale, which swaps the bounds.
         bounds = self.to_module_units(box.lower), self.to_module_units(box.upper)
         return Box(np.minimum(*bounds), np.maximum(*bounds), box.groups)
 
@@ -165,12 +172,12 @@ class Encoder:
         return self.per_column(feature_costs) * np.abs(self.scale) * self.column_weights
 
     def per_column(self, per_feature):
-        """Repeat what holds for features, along the last axis, for each of their columns."""
+        """Repeat the entry of each feature, along the last axis, for each of its columns."""
         one_hot = np.repeat(per_feature[..., self.categorical], self.groups.sizes, axis=-1)
         return np.concatenate([per_feature[..., self.numeric], one_hot], axis=-1)
 
     def relative_costs(self, feature_costs, constraints):
-        """Map costs of features to costs of module columns, whose mean over features is 1.
+        """Map costs of features to costs of module columns with a mean of 1 over features.
 
         Only the ratios of costs matter to a search, not their currency. The mean is taken
         over the features that may move, because the cost of an immutable feature must not
@@ -184,9 +191,11 @@ class Encoder:
         Returns
         -------
         costs : ndarray of shape (n_columns,) or (n_rows, n_columns)
-            They have one row for each row of the constraints, if these differ between rows.
+            Two dimensions if the constraints differ between rows.
         """
         costs = self.encode_costs(feature_costs)
+        # A feature counts once in the mean, however many columns code it. A change of category
+        # costs what the user says: its two columns count 1/2 each.
         by_feature = np.array(feature_costs, dtype=np.float64)
         by_feature[self.numeric] = costs[: len(self.numeric)]
         may_move = constraints.may_rise | constraints.may_fall
@@ -219,15 +228,17 @@ class Encoder:
         rows : Rows
         """
         columns = self.to_x_units(encoded)
-        # A state that did not move, or overflowed, must not pick up a rounding error.
+        # The factual replaces a value that did not move, whose rounding error would look like a
+        # change, and one that overflowed.
         moved = (encoded != factual_encoded) & np.isfinite(columns)
         columns = np.where(moved, columns, self.expand(factuals.values))
-        # To module units and back, a bound may be missed by a rounding error: clamp again.
+        # The conversion to module units and back may violate a bound by a rounding error.
         values = self.collapse(np.clip(columns, box.lower, box.upper))
         if not rounded:
             return factuals.with_values(values)
         for column, feature in enumerate(self.numeric):
             dtype, integral = factuals.dtypes[feature], self.schema.integral[feature]
+            # A float64 column holds every number of the box as it is.
             if dtype != np.float64 or integral:
                 bounds = box.lower[:, column], box.upper[:, column]
                 numbers = _representable(values[:, feature], *bounds, dtype, integral)
@@ -245,6 +256,7 @@ def reachable_columns(schema):
 
 def inferred_domain(low, high, least, most):
     """Widen bounds to the observed range, and cut them at zero unless a row lies beyond."""
+    # Infinity does not cut. The observed range is applied last, so that it always holds.
     floor = np.where(least >= 0, 0, -np.inf)
     ceiling = np.where(most <= 0, 0, np.inf)
     return np.minimum(least, np.maximum(floor, low)), np.maximum(most, np.minimum(ceiling, high))
@@ -252,10 +264,13 @@ def inferred_domain(low, high, least, most):
 
 def _statistics(X):
     """Return center, scale, inferred domain and observed range of numeric columns."""
+    # StandardScaler rejects an array without columns.
     if not X.shape[1]:
-        return (*(np.empty(0),) * 4, (np.empty(0),) * 2)
+        empty = np.empty(0)
+        return empty, empty, empty, empty, (empty, empty)
     scaler = StandardScaler().fit(X)
-    spread = 3 * np.sqrt(scaler.var_)
+    # Not `scale_`, which is 1 for a constant column: its domain would be six units wide.
+    spread = _N_DEVIATIONS * np.sqrt(scaler.var_)
     observed = X.min(axis=0), X.max(axis=0)
     domain = inferred_domain(scaler.mean_ - spread, scaler.mean_ + spread, *observed)
     return scaler.mean_, scaler.scale_, *domain, observed
@@ -265,7 +280,8 @@ def _representable(values, lower, upper, dtype, integral):
     """Round `values` to numbers that `dtype` can hold and that lie within the bounds."""
     if integral or dtype.kind in "biu":
         least, most = _range(dtype)
-        first, last = np.ceil(np.maximum(lower, least)), np.floor(np.minimum(upper, most))
+        first = np.ceil(np.maximum(lower, least))
+        last = np.floor(np.minimum(upper, most))
         # The box of a fractional factual may hold no integer at all.
         values = np.where(first <= last, np.clip(np.rint(values), first, last), values)
     if dtype.kind != "f":
@@ -274,12 +290,13 @@ def _representable(values, lower, upper, dtype, integral):
     # Rounding to fewer digits may cross a bound: the next number inward lies inside.
     inward = np.where(rounded > upper, -np.inf, np.inf).astype(dtype)
     is_outside = (rounded > upper) | (rounded < lower)
+    # `nextafter` runs on all values; those at the end of the range overflow, and are not used.
     with np.errstate(over="ignore"):
         return np.where(is_outside, np.nextafter(rounded, inward), rounded)
 
 
 def _range(dtype):
-    """Return the least and the greatest number of a dtype."""
+    """Return the minimum and the maximum of a dtype."""
     if dtype.kind == "b":
         return 0, 1
     info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)

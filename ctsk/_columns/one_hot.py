@@ -8,14 +8,14 @@ import torch
 
 @dataclass(frozen=True, eq=False)
 class OneHotGroups:
-    """Groups of columns that code one category each, after all numeric columns.
+    """Groups of columns that each code one categorical feature, after all numeric columns.
 
     Parameters
     ----------
     n_numeric : int
         Number of columns before the first group.
     sizes : tuple of int, default=()
-        Number of columns of each group; the groups follow one another.
+        Number of columns of each group; the groups are adjacent.
     missing : tuple of bool, default=()
         Whether the last column of a group stands for a missing value, which has no place
         in the order of the other categories.
@@ -57,22 +57,22 @@ class OneHotGroups:
         Parameters
         ----------
         like : Tensor
-            Lends dtype and device.
+            Tensor whose dtype and device the result takes.
 
         Returns
         -------
         membership : Tensor of shape (n_columns - n_numeric, n_groups)
         """
         group = torch.repeat_interleave(torch.arange(len(self)), torch.tensor(self.sizes))
-        # Transposed, it lies column by column in memory: a product with it is fastest then.
+        # The transpose is stored column by column, which makes products with it fastest.
         return (torch.arange(len(self))[:, None] == group).to(like).T
 
     def relative(self, gradients, encoded):
         """Return gradients relative to their mean over the current weights of each group.
 
-        A constant added to all gradients of a group changes nothing, because the weights
-        sum to one. Once some categories are excluded, only the relative gradients tell
-        which of the others would gain.
+        A constant that is added to all gradients of a group has no effect, because the
+        weights sum to one. Once some categories are excluded, only the relative gradients
+        show which of the others would gain.
 
         Parameters
         ----------
@@ -85,6 +85,8 @@ class OneHotGroups:
         if not self.sizes:
             return gradients
         numeric, slopes = gradients[:, : self.n_numeric], gradients[:, self.n_numeric :]
+        # A product with the membership sums over each group; one with its transpose repeats
+        # the sum for each column of the group.
         membership = self.membership(encoded)
         means = (slopes * encoded[:, self.n_numeric :]) @ membership
         return torch.cat([numeric, slopes - means @ membership.T], dim=1)
@@ -120,10 +122,10 @@ class OneHotGroups:
         kept = allowed[:, self.n_numeric :]
         membership = self.membership(encoded)
         group = membership.argmax(dim=1)
-        simplex, pending = (
-            torch.empty_like(weights),
-            torch.arange(len(encoded), device=encoded.device),
-        )
+        # All rows run at once. Rows whose groups are all settled leave `pending`; each round
+        # overwrites the results of the others, so that the last round of a row counts.
+        simplex = torch.empty_like(weights)
+        pending = torch.arange(len(encoded), device=encoded.device)
         while len(pending):
             excess = (weights * kept) @ membership - 1
             thresholds = (excess / (kept @ membership)).index_select(1, group)
@@ -152,6 +154,7 @@ class OneHotGroups:
             return encoded
         hardened = torch.zeros_like(encoded)
         hardened[:, : self.n_numeric] = encoded[:, : self.n_numeric]
+        # Of equal weights, the first counts, as in `Encoder.collapse`.
         largest = [
             encoded[:, columns].argmax(dim=1, keepdim=True) + columns.start
             for columns in self.slices

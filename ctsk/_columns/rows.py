@@ -1,4 +1,4 @@
-"""Rows of X: the user's container beside the numbers that it was read as."""
+"""Rows of X, in the user's container and as numbers."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +13,7 @@ from ctsk._columns.schema import Schema
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows like the user's, read once as numbers, and written back when needed.
+    """Rows that are read once as numbers and written to the user's container on demand.
 
     Selecting rows, or replacing their values, leaves the user's container alone until
     `container` is asked for.
@@ -25,10 +25,10 @@ class Rows:
     values : ndarray of shape (n_rows, n_features)
         The rows as numbers; see `Schema.read`.
     table : DataFrame or ndarray of shape (n_table_rows, n_features)
-        The user's table. It lends container, index and dtypes, and the bits of each cell
-        whose value is unchanged.
+        The user's table. The container has its type, index and dtypes, and the bits of
+        each cell whose value is unchanged.
     table_values : ndarray of shape (n_table_rows, n_features)
-        The values that `table` was read as.
+        The values that `Schema.read` returns for `table`.
     idx : int ndarray of shape (n_rows,)
         The position of each row in `table`.
     dtypes : list of numpy.dtype
@@ -67,6 +67,8 @@ class Rows:
         ValueError
             As in `Schema.read`.
         """
+        # One array is both the current and the original values: it is replaced, but never
+        # written to.
         values = schema.read(X)
         like = like if is_other_frame(like) else None
         return cls(schema, values, X, values, np.arange(len(values)), schema.dtypes(X), like)
@@ -92,6 +94,8 @@ class Rows:
 
     def select(self, idx):
         """Return the rows at some positions: a slice, a mask or integers."""
+        # The table stays whole and is shared; a search selects rows in every step, and few of
+        # these selections are ever written to a container.
         return replace(self, values=self.values[idx], idx=self.idx[idx])
 
     def with_values(self, values):
@@ -103,6 +107,7 @@ class Rows:
 
         The index of a DataFrame tells the copies apart; see `repeat_rows`.
         """
+        # The copies need labels of their own, so that the table is repeated, too.
         return replace(
             self,
             values=np.repeat(self.values, n_times, axis=0),

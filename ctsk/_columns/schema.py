@@ -1,4 +1,4 @@
-"""What the columns of X hold: read as numbers, written back as the user's own values."""
+"""Kinds of the columns of X, which is read as numbers and written in the user's values."""
 
 import contextlib
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ import numpy as np
 
 from ctsk._columns.containers import check_columns, columns_of, dtypes_of, is_frame, listed
 
-# A column with more categories holds names or numbers rather than categories, and each
-# category takes a one-hot column.
+# A column with more categories probably holds names or numbers, and its one-hot columns would
+# dominate memory and time.
 _MAX_CATEGORIES = 1_000
 _DECLARE = (
     "Declare all categories before the data are split: by a pandas category dtype or, in a "
@@ -27,7 +27,7 @@ class Categories:
         The categories in their order. A missing value is a category of its own, None,
         which comes last.
     observed : bool ndarray of shape (n_categories,)
-        Whether the training rows hold the category; a pandas category dtype may declare
+        Whether the training rows contain the category; a pandas category dtype may declare
         more.
     ordered : bool
         Whether the order is meaningful, so that a category can rise or fall.
@@ -43,12 +43,15 @@ class Categories:
         cells = _cells(column)
         present = set(cells)
         declared = getattr(column.dtype, "categories", None)
+        # A declared order is the user's. A bool may rise from False to True, even if only one
+        # of them was observed. For all others, the order of the columns means nothing.
         if declared is not None:
             values, ordered = declared.tolist(), bool(column.dtype.ordered)
         elif column.dtype.kind == "b":
             values, ordered = [False, True], True
         else:
             values, ordered = _in_order(present - {None}), False
+        # A column of which all cells are missing, or that has no rows, has one category, too.
         if None in present or not values:
             values.append(None)
         observed = np.array([value in present for value in values])
@@ -67,8 +70,8 @@ class Categories:
     def reachable(self):
         """Categories that a counterfactual may move to by default.
 
-        These are the observed categories, without the missing one: a missing value is
-        no recourse.
+        These are the observed categories without the missing one, because a missing value
+        is not a recourse.
         """
         reachable = self.observed.copy()
         if self.has_missing:
@@ -99,7 +102,7 @@ class Schema:
     unread : set of int, default=frozenset()
         Features that the model ignores, whatever they hold; they are read as 0.
     is_named : bool, default=True
-        Whether X was a DataFrame, whose columns have names of the user's.
+        Whether X was a DataFrame, so that the user knows the columns by `names`.
     """
 
     names: list
@@ -135,6 +138,8 @@ class Schema:
         columns = columns_of(X)
         integral = np.array([column.dtype.kind in "iu" for column in columns])
         categories = {}
+        # A sparse column or a date is an error even among the categorical features; text is
+        # one only elsewhere.
         for position, (name, column) in enumerate(zip(names, columns, strict=True)):
             _check_kind(name, column.dtype)
             if categorical[position]:
@@ -142,9 +147,10 @@ class Schema:
             elif column.dtype.kind not in "biuf":
                 raise ValueError(
                     f"Column {name!r} of X has dtype {column.dtype}, but is not among "
-                    "categorical_features; name it there if it holds categories, or convert it by "
+                    "categorical_features; list it there if it holds categories, or convert it by "
                     "pandas.to_numeric."
                 )
+        # Categories may be integers, but their values are positions, which are never rounded.
         return cls(names, categories, integral & ~categorical, is_named=is_frame(X))
 
     def read(self, X):
@@ -195,21 +201,26 @@ class Schema:
         before : ndarray of shape (n_rows, n_features)
             The values that `read` returns for X.
         after : ndarray of shape (n_rows, n_features)
-            The values that `read` shall return for the copy.
+            The values that `read` is to return for the copy.
 
         Returns
         -------
         copy : DataFrame or ndarray of shape (n_rows, n_features)
         """
+        # Values are compared as `read` returned them. Float64 may hold a cell inexactly, as
+        # an integer beyond 2**53; cells that did not move are therefore never written.
         moved = before != after
         copy = X.copy() if is_frame(X) else np.array(X, dtype=self.dtypes(X)[0])
         for position in np.flatnonzero(moved.any(axis=0)):
             idx = np.flatnonzero(moved[:, position])
             cells = self.cells(position, after[idx, position])
             if is_frame(X):
+                # A whole column is replaced, because its dtype may have to change; by position,
+                # because names of columns may be of any type.
                 column = X.iloc[:, position].copy()
                 copy.isetitem(position, self._written(column, position, idx, cells))
                 continue
+            # All columns of an array share one dtype, so that one new category may widen it.
             exact = _smallest_dtype(cells, copy.dtype)
             if exact != copy.dtype:
                 copy = copy.astype(np.result_type(copy, exact))
@@ -218,6 +229,8 @@ class Schema:
 
     def _written(self, column, position, idx, cells):
         """Return a Series with new cells, in its dtype if that can hold them."""
+        # Four kinds of columns: of numbers, of categories, of numbers that came as another
+        # dtype than in training, and of Python numbers in a column of objects.
         dtype = _numpy_dtype(column.dtype)
         if dtype.kind in "biuf":
             exact = _smallest_dtype(cells, dtype)
@@ -227,12 +240,12 @@ class Schema:
             if hasattr(column.dtype, "categories"):
                 column = _with_categories(column, self.categories[position], cells)
         elif column.dtype != object or column.map(_is_text).any():
-            # The numbers came as categories or text. New numbers between old text would make a
-            # mixed column, so the whole column becomes numeric.
+            # The numbers came as categories or text. New numbers beside the text of unchanged
+            # rows would mix types, so that the whole column becomes numeric.
             column = column.astype(np.float64)
         elif self.integral[position]:
             cells = cells.astype(np.int64).astype(object)
-        # By position: labels of the index may repeat.
+        # Assigned by position, because labels of the index may be duplicated.
         column.iloc[idx] = cells
         return column
 
@@ -240,14 +253,15 @@ class Schema:
         """Return values of one feature as the user writes them."""
         if position not in self.categories:
             return values
-        # An assignment keeps categories such as tuples as cells of their own.
+        # Filled by assignment: np.array would turn categories that are tuples into an array of
+        # two dimensions.
         categories = np.empty(len(self.categories[position]), dtype=object)
         categories[:] = self.categories[position].values
         return categories[values.astype(np.intp)]
 
 
 def _fit_categories(name, column):
-    """Return the categories of a column; a ValueError if there are too many."""
+    """Return the categories of a column, or raise a ValueError if there are too many."""
     with _hashing(name):
         categories = Categories.fit(column)
     if len(categories) > _MAX_CATEGORIES:
@@ -261,6 +275,7 @@ def _fit_categories(name, column):
 
 def _numpy_dtype(dtype):
     """Return NumPy's dtype of a column of a DataFrame; object where it has none."""
+    # Pandas' nullable and arrow dtypes have the attribute.
     dtype = getattr(dtype, "numpy_dtype", dtype)
     return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
 
@@ -272,7 +287,7 @@ def _is_text(cell):
 def _smallest_dtype(cells, dtype):
     """Return `dtype` if it holds all cells, and otherwise the dtype of the cells.
 
-    Categories of another dtype than the column's may not fit into it.
+    A dtype may be unable to hold categories that were learned from a column of another dtype.
     """
     try:
         fits = (cells.astype(dtype) == cells).all()
@@ -283,6 +298,8 @@ def _smallest_dtype(cells, dtype):
 
 def _check_kind(name, dtype):
     """Reject dtypes that hold neither numbers nor categories."""
+    # Only pandas' SparseDtype has a fill value. Periods and intervals have the kind of objects,
+    # as categories do, so that only their names distinguish them without importing pandas.
     if hasattr(dtype, "fill_value"):
         problem, remedy = "which is sparse", "convert it by .sparse.to_dense()"
     elif dtype.kind not in "biufOUST" or type(dtype).__name__ in ("PeriodDtype", "IntervalDtype"):
@@ -303,7 +320,7 @@ def _cells(column):
 
 
 def _in_order(values):
-    """Return values in ascending order; by type and text where they cannot be compared."""
+    """Return values in ascending order, or by type and text if they cannot be compared."""
     try:
         return sorted(values)
     except TypeError:
@@ -312,7 +329,7 @@ def _in_order(values):
 
 @contextlib.contextmanager
 def _hashing(name):
-    """Say which column holds values that cannot be categories."""
+    """Convert a TypeError about unhashable values to a ValueError that names the column."""
     try:
         yield
     except TypeError as error:
@@ -355,7 +372,10 @@ def _numbers(column, name):
 
 
 def _with_categories(column, known, cells):
-    """Return a categorical Series whose dtype holds some cells; else all known categories."""
+    """Return a categorical Series with a dtype that can hold new cells.
+
+    If its own dtype cannot, the known categories come first, in the order of the training.
+    """
     declared = column.dtype.categories.tolist()
     if set(cells) <= set(declared):
         return column

@@ -1,4 +1,4 @@
-"""Mutability, domain, costs and categorical features as users write them."""
+"""Checks of mutability, domain, costs and categorical features as users write them."""
 
 import difflib
 from collections.abc import Set
@@ -9,6 +9,7 @@ import numpy as np
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.containers import is_frame, is_missing, listed
 
+# One valid entry of each parameter, for error messages.
 _EXAMPLES = {"mutability": "'none'", "domain": "(0, None)", "feature_costs": "2.0"}
 # Whether a feature may rise, and whether it may fall.
 _MUTABILITY = {
@@ -17,7 +18,8 @@ _MUTABILITY = {
     "decrease": (False, True),
     "none": (False, False),
 }
-# Dimensions of an array that holds an entry for every row and feature.
+# Number of dimensions of an array that holds an entry for every row and feature; the last one
+# of a domain holds low and high.
 _TABLE_DIMENSIONS = {"mutability": 2, "domain": 3}
 
 
@@ -44,6 +46,8 @@ def check_categorical(categorical_features, names, X):
     if categorical_features is None:
         return np.zeros(len(names), dtype=bool)
     if isinstance(categorical_features, str):
+        # All dtypes but those of numbers and dates. `Schema.fit` rejects dates whether or not
+        # they are among the categories.
         if is_frame(X):
             return np.array([dtype.kind not in "iufcmM" for dtype in X.dtypes])
         return np.zeros(len(names), dtype=bool)
@@ -71,6 +75,7 @@ def check_features(features, names, parameter):
     ValueError
         If a feature is unknown, or a mask has the wrong length.
     """
+    # A mask is recognized first, because a bool is also an integer and would pass as an index.
     entries = list(features)
     if entries and all(isinstance(entry, bool | np.bool_) for entry in entries):
         if len(entries) != len(names):
@@ -91,7 +96,7 @@ def check_costs(feature_costs, encoder, default=None):
     feature_costs : dict, array-like of shape (n_features,) or None
     encoder : Encoder
     default : ndarray of shape (n_features,), default=None
-        Costs of the features that are not named; None is 1 per module unit (with
+        Costs of the features that are not named. None stands for 1 per module unit (with
         ``standardize=True``, per standard deviation) or change of category.
 
     Returns
@@ -104,6 +109,7 @@ def check_costs(feature_costs, encoder, default=None):
     ValueError
         If a feature is unknown, or a cost is not a non-negative finite number.
     """
+    # A step of a pipeline may have a negative scale, but a cost is positive.
     if default is None:
         default = np.ones(len(encoder.names))
         default[encoder.numeric] /= np.abs(encoder.scale[: len(encoder.numeric)])
@@ -143,13 +149,15 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
     Raises
     ------
     ValueError
-        If a feature or a mutability is unknown, a domain is empty, or the constraints of
-        the rows do not match the rows.
+        If a feature or a mutability is unknown, a domain is empty or invalid, or the
+        constraints of the rows do not match the rows.
     """
     mutabilities = _by_row(mutability, encoder.names, "mutability", rows)
     if isinstance(domain, str) and domain == "auto":
+        # Written out, so that it restores inferred bounds; None keeps the default.
         domain = ["auto"] * len(encoder.names)
     domains = _by_row(domain, encoder.names, "domain", rows)
+    # Copies, because the entries below are written into them.
     fields = {
         name: np.array(np.broadcast_to(getattr(default, name), np.shape(default.low)))
         for name in ("low", "high", "may_rise", "may_fall", "is_inferred")
@@ -165,6 +173,7 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
             fields["may_fall"][idx, columns[feature]] = may_fall
     for idx, entries in domains:
         for feature, entry in entries.items():
+            # The model ignores an unread feature, which has no values to bound.
             if feature in encoder.schema.unread:
                 continue
             is_inferred = isinstance(entry, str) and entry == "auto"
@@ -184,6 +193,7 @@ def _directions(mutability, feature, encoder, idx):
             f"{list(_MUTABILITY)}."
         )
     may_rise, may_fall = _MUTABILITY[mutability]
+    # Without an order, no category lies above or below another.
     categories = encoder.schema.categories.get(feature)
     if may_rise != may_fall and categories is not None and not categories.ordered:
         raise ValueError(
@@ -202,6 +212,7 @@ def _domain(entry, feature, encoder, idx, columns):
     categories = encoder.schema.categories.get(feature)
     if categories is None:
         return _bounds(entry, name)
+    # The lower bound of a one-hot column is always 0.
     return 0.0, _reachable(entry, categories, name)
 
 
@@ -218,7 +229,7 @@ def _bounds(entry, name):
         )
     low = -np.inf if entry[0] is None else float(entry[0])
     high = np.inf if entry[1] is None else float(entry[1])
-    # NaN fails this comparison, too.
+    # Negated, so that NaN fails the comparison, too.
     if not low <= high:
         raise ValueError(
             f"domain of feature {name} is ({low}, {high}); low must not be greater than high, "
@@ -232,6 +243,7 @@ def _reachable(entry, categories, name):
     values = [value for value in categories.values if value is not None]
     if entry is None:
         entry = values
+    # A pair is the domain of a number; as a list of categories, it is probably a mistake.
     if isinstance(entry, str | dict | tuple) or not hasattr(entry, "__iter__"):
         raise ValueError(
             f"domain of feature {name} is {entry!r}; it must be a list of categories, None for "
@@ -250,20 +262,22 @@ def _reachable(entry, categories, name):
 
 
 def _described(name, idx):
-    """Return a feature, and the first row if not all rows are concerned, for an error."""
+    """Return text that names a feature and, unless all rows are affected, the first row."""
     return repr(name) if idx is ... else f"{name!r} (row {np.ravel(idx)[0]})"
 
 
 def _by_row(spec, names, parameter, rows):
-    """Return a specification as pairs of positions (... for all) and entries by feature."""
+    """Return a list of pairs: positions of rows (... for all), and their entries by feature."""
     if rows is None or spec is None or isinstance(spec, str | dict | Set):
         return [(..., _by_feature(spec, names, parameter))]
+    # Any dict makes it a list of dicts, so that a mixture gets an error about the list.
     if not is_frame(spec) and any(isinstance(entry, dict) for entry in spec):
         return list(enumerate(_dict_per_row(spec, names, parameter, len(rows))))
     table = _table(spec, names, parameter, rows)
     if table is None:
         return [(..., _by_feature(spec, names, parameter))]
-    # Rows with equal entries are constrained together.
+    # Rows with equal entries are constrained together: distinct entries are few, rows many.
+    # A missing entry keeps the default.
     return [
         (np.array(idx), {feature: entry})
         for feature, column in table.items()
@@ -284,23 +298,26 @@ def _dict_per_row(spec, names, parameter, n_rows):
 
 
 def _table(spec, names, parameter, rows):
-    """Return columns of entries, one per row, by position of the feature; None if no table."""
+    """Return lists of one entry per row, by position of the feature; None without a table."""
     if is_frame(spec):
         spec = _aligned(spec, parameter, rows)
         features = [_position(name, names, parameter) for name in spec.columns]
         array = spec.to_numpy(dtype=object)
     else:
         features = range(len(names))
+        # As objects, words and None in nested lists stay what they are.
         array = np.asarray(spec, dtype=None if isinstance(spec, np.ndarray) else object)
+    # Fewer dimensions hold one entry per feature, for all rows alike.
     if array.ndim != _TABLE_DIMENSIONS[parameter]:
         return None
     expected = (len(rows), len(features), 2)[: array.ndim]
     if array.shape != expected:
         raise ValueError(
-            f"{parameter} has shape {array.shape}; an entry for every row and feature takes "
+            f"{parameter} has shape {array.shape}; one entry for every row and feature takes "
             f"{expected}."
         )
     columns = array.swapaxes(0, 1).tolist()
+    # A pair is a hashable tuple with None for an open side, as in a dict.
     if parameter == "domain":
         columns = [
             [tuple(None if is_missing(bound) else bound for bound in pair) for pair in column]
@@ -335,7 +352,8 @@ def _by_feature(spec, names, parameter):
     if spec is None:
         return {}
     if hasattr(spec, "to_dict"):
-        spec = spec.to_dict()  # a pandas Series names its features in its index
+        # A pandas Series names its features in its index.
+        spec = spec.to_dict()
     if isinstance(spec, dict):
         by_position = {_position(key, names, parameter): value for key, value in spec.items()}
         if len(by_position) < len(spec):
@@ -351,19 +369,20 @@ def _by_feature(spec, names, parameter):
 
 
 def _is_sequence(values, length):
-    """Whether values are in an order and have a length; a set has no order."""
+    """Return whether values have an order, which a set has not, and a given length."""
     has_order = hasattr(values, "__len__") and not isinstance(values, str | Set)
     return has_order and len(values) == length
 
 
 def _position(key, names, parameter):
-    """Return the position of a feature that is named, or given by its index."""
+    """Return the position of the feature with a name or an index."""
     if key in names:
         return names.index(key)
-    # Among columns that are named by numbers, a number is a name.
+    # If names are numbers themselves, a number that is none of them is an unknown name.
     are_strings = all(isinstance(name, str) for name in names)
     if are_strings and isinstance(key, Integral) and 0 <= key < len(names):
         return int(key)
+    # Upper and lower case would count as different letters in the comparison.
     by_lower_case = {str(name).lower(): name for name in names}
     close = difflib.get_close_matches(str(key).lower(), by_lower_case, n=1)
     hint = f" Did you mean {by_lower_case[close[0]]!r}?" if close else ""

@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 from scipy import sparse
 
-# Private names of scikit-learn enter here, and nowhere else but in ctsk.datasets.
+# Private names of scikit-learn are imported here, and elsewhere only in ctsk.datasets.
 from sklearn.utils._param_validation import (  # noqa: F401
     HasMethods,
     Interval,
@@ -30,12 +30,16 @@ from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
 from ctsk._columns.user_constraints import check_categorical
 
+# scikit-learn checks the shape and the kind of X. Values are checked by `refuse_values`, whose
+# errors name feature and row.
 _CHECKS = {"dtype": np.float64, "ensure_all_finite": False, "accept_sparse": "csr"}
 
 
 @contextlib.contextmanager
 def undo_on_failure(estimator):
     """Restore all attributes of an estimator if the block fails."""
+    # Callbacks run in reverse order: all attributes are removed, new ones included, before the
+    # old ones return. The inner dict copies them at entry; success drops the callbacks.
     with contextlib.ExitStack() as undo:
         undo.callback(vars(estimator).update, dict(vars(estimator)))
         undo.callback(vars(estimator).clear)
@@ -49,11 +53,11 @@ def check_training_rows(estimator, X, y, schema):
     Parameters
     ----------
     estimator : BaseEstimator
-        With the parameter ``categorical_features``.
+        Estimator with the parameter ``categorical_features``.
     X : DataFrame, array-like or sparse matrix of shape (n_rows, n_features)
     y : array-like of shape (n_rows,)
     schema : Schema or None
-        The schema that X must match; None learns it.
+        The schema that X must match. If None, it is learned from X.
 
     Returns
     -------
@@ -65,10 +69,14 @@ def check_training_rows(estimator, X, y, schema):
     ValueError
         If a column is neither numeric nor categorical, a category is unknown, or a
         number is missing, infinite, or too large for float32; or if a label is missing.
+    TypeError
+        If X is a DataFrame of a library that is not supported.
     """
     learn = schema is None
     like, X = X, _table(X, schema)
     _check_no_label_missing(y)
+    # The cells of a DataFrame may be text, which check_array would reject. Its names are
+    # checked here, and y once the rows are numbers.
     if is_frame(X):
         validate_data(estimator, X, y, reset=learn, skip_check_array=True)
     else:
@@ -100,7 +108,7 @@ def check_X(estimator, X):
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         As in `check_training_rows`.
     """
     schema = estimator.encoder_.schema
@@ -120,6 +128,7 @@ def check_X(estimator, X):
 
 def _table(X, schema):
     """Return X as a table whose columns can be those of a schema; None accepts all columns."""
+    # The names x0, x1, ... of an array are not the user's: no single row can use them.
     X = as_table(X, schema.names if schema is not None and schema.is_named else None)
     if is_frame(X):
         check_columns(list(X.columns))
@@ -134,7 +143,8 @@ def _are_strings(names):
 
 
 def _array(X, checked):
-    """Return a validated X as an ndarray; in its own dtype if that is numeric."""
+    """Return a validated X as an ndarray, in its own dtype if that is numeric."""
+    # The validated copy is float64, which would hide that a column holds integers.
     if sparse.issparse(X) or isinstance(X, np.ndarray):
         checked = X if X.dtype.kind in "biuf" else checked
     return densified(checked)
@@ -144,7 +154,8 @@ def _check_no_label_missing(y):
     """Raise a ValueError, naming the row, if a label is None, NaN or pandas' NA."""
     is_object_array = isinstance(y, np.ndarray) and y.dtype.kind == "O"
     if is_series(y) or isinstance(y, list) or is_object_array:
-        # Sorting the classes would fail on a missing label without naming it.
+        # Sorting the classes would fail on a missing label without naming its row. Arrays of
+        # other dtypes are left to scikit-learn.
         missing = np.flatnonzero([is_missing(label) for label in y])
         if len(missing):
             raise ValueError(
@@ -159,6 +170,7 @@ def _explaining_text():
     try:
         yield
     except ValueError as error:
+        # NumPy has no exception of its own for this; the words are all that identifies it.
         if "could not convert string" not in str(error):
             raise
         raise ValueError(
@@ -169,7 +181,7 @@ def _explaining_text():
 
 @contextlib.contextmanager
 def naming_reference():
-    """Make an error name X_reference as the input that it is about."""
+    """Prefix the text of a ValueError by the parameter X_reference."""
     try:
         yield
     except ValueError as error:
@@ -177,9 +189,26 @@ def naming_reference():
 
 
 def check_table(X, names=None, name="X"):
-    """Return X as a DataFrame or an ndarray; a ValueError unless it is a table with rows.
+    """Return X as a DataFrame or an ndarray, with dtypes and values as they are.
 
-    Single rows are accepted by `names`; see `as_table`.
+    Parameters
+    ----------
+    X : DataFrame, array-like, sparse matrix, or single rows; see `as_table`
+    names : list, default=None
+        Names of the columns of a fitted model, which single rows must have.
+    name : str, default="X"
+        Name of X in error messages.
+
+    Returns
+    -------
+    X : DataFrame or ndarray of shape (n_rows, n_features)
+
+    Raises
+    ------
+    ValueError
+        If X is not a table, or has no rows.
+    TypeError
+        If X is a DataFrame of a library that is not supported.
     """
     X = as_table(X, names, name)
     if not is_frame(X):
@@ -196,6 +225,7 @@ def refuse_values(values, names, caller):
     # NaN fails both comparisons, so that one pass over valid rows is enough.
     if values.min() >= -largest and values.max() <= largest:
         return
+    # NaN is not greater than `largest`, but infinity is: it must be reported before.
     for refused, problem, remedy in (
         (np.isnan(values), "NaN", "impute it, for example by SimpleImputer"),
         (np.isinf(values), "infinity", "clip it or drop the row"),
@@ -216,11 +246,11 @@ def encode_labels(labels, classes, name, remedy):
     ----------
     labels : ndarray of shape (n_rows,)
     classes : ndarray of shape (n_classes,)
-        Sorted.
+        Class labels in ascending order.
     name : str
-        What an error calls the labels.
+        Name of the labels in error messages.
     remedy : str
-        The remedy that an error names.
+        Sentence of the error message that says what to do.
 
     Returns
     -------
@@ -237,6 +267,7 @@ def encode_labels(labels, classes, name, remedy):
             f"{name} holds the label {labels[unknown].tolist()[0]!r} (row {unknown[0]}), which is "
             f"not one of the classes ({listed(classes.tolist())}). {remedy}"
         )
+    # All labels are present, so their place in sorted order is their position.
     return np.searchsorted(classes, labels)
 
 
@@ -255,10 +286,10 @@ def check_target(target, classes, scores):
     Parameters
     ----------
     target : None, label or array-like of shape (n_rows,)
-        None for the runner-up, which is the other class of two.
+        None stands for the runner-up, which is the other one of two classes.
     classes : ndarray of shape (n_classes,)
     scores : ndarray of shape (n_rows, n_classes)
-        The higher, the more likely the class now.
+        Scores that increase with the probability of the class.
 
     Returns
     -------
@@ -270,15 +301,17 @@ def check_target(target, classes, scores):
         If a label is unknown, or there is not one label per row.
     """
     n_rows = len(scores)
+    # Without its best class, the best of a row is the runner-up.
     if target is None:
         others = scores.copy()
         others[np.arange(n_rows), scores.argmax(axis=1)] = -np.inf
         return others.argmax(axis=1)
+    # An array of 0 dimensions is one label, the target of all rows.
     labels = np.asarray(target)
     if labels.ndim > 1 or (labels.ndim == 1 and len(labels) != n_rows):
         raise ValueError(
-            f"target has shape {labels.shape} for {n_rows} rows of X. Give None, one class label, "
+            f"target has shape {labels.shape} for {n_rows} rows of X. Pass None, one class label, "
             "or one label per row."
         )
     labels = np.broadcast_to(labels, n_rows)
-    return encode_labels(labels, classes, "target", "Ask for a class that the model knows.")
+    return encode_labels(labels, classes, "target", "Pass a class that the model knows.")

@@ -1,11 +1,11 @@
-"""Several counterfactuals for each row that change different features."""
+"""Search for several counterfactuals of each row that change different features."""
 
 import numpy as np
 
-# The least l1 distance between alternatives, in module units.
+# Minimum l1 distance between alternatives, in module units.
 LEAST_DISTANCE = 0.1
-# An attempt holds the features that earlier alternatives changed by more than this share
-# of what they changed the most.
+# The first attempt holds the features whose change, summed over earlier alternatives, exceeds
+# this share of the largest sum.
 _HELD_SHARE = 0.5
 # Weight of the push away from earlier alternatives; without it, 2 to 18 of 100 rows fewer
 # find another counterfactual within 30 steps (wine, diabetes, German credit, Adult).
@@ -13,7 +13,7 @@ _PUSH = 2.0
 
 
 def find_alternatives(chunk, n_alternatives):
-    """Search several counterfactuals for each row of a chunk.
+    """Search for several counterfactuals of each row of a chunk.
 
     Parameters
     ----------
@@ -23,8 +23,8 @@ def find_alternatives(chunk, n_alternatives):
     Returns
     -------
     alternatives : list of Found
-        The first is the one that is found alone; each of the others keeps a distance
-        from those before it, or says by its reason that it does not.
+        The first is the one found with ``n_alternatives=1``. Each of the others keeps a
+        distance from those before it, unless its reason states that it does not.
     """
     alternatives = [chunk.find(np.arange(len(chunk.rows)))]
     while len(alternatives) < n_alternatives:
@@ -33,7 +33,7 @@ def find_alternatives(chunk, n_alternatives):
 
 
 def _find_another(chunk, alternatives):
-    """Search a counterfactual unlike those that were found, in one attempt after another."""
+    """Search for a counterfactual that differs from those found, attempt by attempt."""
     encoder = chunk.encoder
     earlier = np.stack([encoder.encode_values(found.values) for found in alternatives], axis=1)
     idx, another = np.arange(len(chunk.rows)), None
@@ -58,10 +58,11 @@ def _find_another(chunk, alternatives):
 def _attempts(chunk, earlier):
     """Yield the features to hold fixed, (n_rows, n_features) or None, and the push.
 
-    A counterfactual that is no earlier one with some more changes leaves at least one
-    changed feature of each alone. The attempts hold the features that all of them
-    changed much, the most changed one of each, and the second most changed one. Then
-    all features are free, with a push away from the earlier ones and without it.
+    A counterfactual that is more than an earlier one with further changes leaves at least
+    one of the features unchanged that the earlier one changed. The attempts hold the
+    features that the earlier ones changed most in total, the most changed feature of
+    each, and the second most changed one. Then all features are free, first with a push
+    away from the earlier ones and finally without it.
     """
     slices = chunk.encoder.feature_slices
     moves = np.abs(earlier - chunk.encoded[:, None])

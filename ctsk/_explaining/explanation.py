@@ -1,4 +1,4 @@
-"""What explain returns: the counterfactuals, and how the model judges them."""
+"""The result of explain: counterfactuals, and how the model judges them."""
 
 import html
 from collections import Counter
@@ -27,10 +27,10 @@ class Explanation:
     Parameters
     ----------
     factual_rows, counterfactual_rows : Rows
-        The rows that were explained, and what was found for them; see `factual` and
+        The rows that were explained, and their counterfactuals; see `factual` and
         `counterfactual`.
     target : ndarray of shape (n_rows,)
-        The class that was to be reached.
+        The class to reach.
     prediction, factual_prediction : ndarray of shape (n_rows,)
         The classes that the model predicts for `counterfactual` and for `factual`.
     proba : ndarray of shape (n_rows, n_classes)
@@ -46,8 +46,8 @@ class Explanation:
         By default it is measured in module units: with ``standardize=True`` a change by
         one standard deviation counts 1; a change of category counts 1.
     reason : ndarray of shape (n_rows,)
-        None for valid rows that are mature. Otherwise a text that says why the search
-        stopped short: not mature within T steps, boxed in by the constraints (on which
+        None for valid rows that are mature. Otherwise a text that states why the search
+        fell short: not mature within T steps, boxed in by the constraints (on which
         features), held back by the penalty, a flat model, flipped back by rounding, or,
         for an alternative, valid or not, too near to an earlier one.
     encoder : Encoder
@@ -56,12 +56,12 @@ class Explanation:
     row : int ndarray of shape (n_rows,)
         Position in X of the factual of each row.
     alternative : int ndarray of shape (n_rows,)
-        Which of the counterfactuals of its factual each row is, counted from 0.
+        Number of each row among the counterfactuals of its factual, counted from 0.
     n_alternatives : int, default=1
         Number of counterfactuals that were requested for each factual.
     path : ndarray of shape (n_rows, T + 1, n_features) or None, default=None
-        The states of the search in X's units, from the factual to the counterfactual,
-        where a finished search stays. States in between are not rounded to the dtypes.
+        The states of the search in X's units, from the factual to the counterfactual. A
+        finished search stays at its last state. States in between are not rounded to the dtypes.
         The array holds objects if X has categories, and floats otherwise. None unless
         ``return_path=True``.
     """
@@ -85,10 +85,10 @@ class Explanation:
 
     @cached_property
     def counterfactual(self):
-        """The counterfactuals: the container, index, columns and dtypes of `factual`.
+        """The counterfactuals, in the container, index, columns and dtypes of `factual`.
 
         A row without a valid counterfactual holds the state in which its search stopped;
-        `valid` tells them apart. DataFrame or ndarray of shape (n_rows, n_features).
+        `valid` distinguishes them. DataFrame or ndarray of shape (n_rows, n_features).
         """
         return self.counterfactual_rows.container
 
@@ -131,11 +131,13 @@ class Explanation:
         -------
         explanation : Explanation
         """
-        # An empty list is an array of floats, which is no index.
-        key = (
-            key if isinstance(key, slice) else np.asarray(key, dtype=None if np.size(key) else int)
-        )
+        if not isinstance(key, slice):
+            # Without a dtype, an empty list becomes an array of floats, which is no valid index.
+            key = np.asarray(key, dtype=None if np.size(key) else int)
+        # One dimension, so that an int selects one row instead of removing the axis of rows.
         idx = np.atleast_1d(np.arange(len(self))[key])
+        # Every field that describes single rows is an array or `Rows`; all others, such as the
+        # encoder or a path that was not recorded, hold for any selection.
         selected = {}
         for attribute in fields(self):
             value = getattr(self, attribute.name)
@@ -151,7 +153,8 @@ class Explanation:
         Returns
         -------
         frame : DataFrame of shape (n_rows, 2 * n_features)
-            With two levels of columns: ``frame["factual"]``, ``frame["counterfactual"]``.
+            A DataFrame whose columns have two levels, so that ``frame["factual"]`` and
+            ``frame["counterfactual"]`` are its halves.
         """
         import pandas as pd
 
@@ -170,8 +173,11 @@ class Explanation:
 
         frames = self._frames()
         factual, counterfactual = frames["factual"], frames["counterfactual"]
+        # Values are compared as numbers, because cells of the containers may be missing or may
+        # differ in dtype only. `nonzero` goes row by row.
         moved = self.factual_rows.values != self.counterfactual_rows.values
         rows, columns = np.nonzero(moved)
+        # The level that was added to the index for alternatives becomes a column of its own.
         index = factual.index
         labels = {"row": index[rows]}
         if self.n_alternatives > 1:
@@ -193,6 +199,7 @@ class Explanation:
         frames = {name: part.frame for name, part in rows.items()}
         if is_frame(frames["factual"]):
             return frames
+        # Arrays get the index that a DataFrame with the labels 0, 1, ... would have.
         index = pd.Index(self.row)
         if self.n_alternatives > 1:
             levels = [self.row, self.alternative]
@@ -200,10 +207,11 @@ class Explanation:
         return {key: pd.DataFrame(X, index, self.encoder.names) for key, X in frames.items()}
 
     def _summary(self):
-        """Return the lines of the representations, as captions and their texts."""
+        """Return the lines of the representations, as a dict of captions and texts."""
         lines = {"rows": f"{len(self)}"}
         if self.n_alternatives > 1:
             lines["rows"] += f", alternatives of {len(np.unique(self.row))} factuals"
+        # Means and medians of no rows would be NaN, with warnings.
         if not len(self):
             return lines
         lines["valid"] = f"{self.valid.sum()} ({self.valid.mean():.0%})"
@@ -216,13 +224,14 @@ class Explanation:
             lines["median steps of the valid"] = f"{np.median(self.n_iter[self.valid]):g}"
         if not self.valid.all():
             lines["not valid"] = _counts(self.reason[~self.valid])
+        # A valid row has a reason if it is not mature or too near to an earlier alternative.
         short = [reason for reason in self.reason[self.valid] if reason is not None]
         if short:
             lines["valid, but"] = _counts(short)
         return lines
 
     def __repr__(self):
-        """Say in a few lines how many are valid, at what cost, after how many steps."""
+        """Return a summary of validity, cost and number of steps in a few lines."""
         lines = [f"  {caption}: {value}" for caption, value in self._summary().items()]
         return "\n".join(["Explanation", *lines])
 

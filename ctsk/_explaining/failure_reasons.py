@@ -8,15 +8,16 @@ from torch.nn.functional import cross_entropy
 
 from ctsk.generators.base import held_back
 
-# A search whose next step is shorter than this, in module units or units of the code, is at
-# a standstill.
+# A search is at a standstill if its next step is shorter than this, in module units or units
+# of the latent code.
 _STANDSTILL = 1e-4
-# Number of further steps that tell an oscillating search from one that makes progress.
+# Number of further steps that distinguish an oscillating search from one that progresses.
 _N_FURTHER_STEPS = 10
 # A search makes progress if it gets further than this many times its longest single step.
 # One that oscillates around a kink of the penalty returns after one or two steps, one that
 # approaches a minimum of its loss has ever shorter steps.
 _LEAST_PROGRESS = 2.0
+# Maximum number of features in a reason, which is one cell of a table.
 _MAX_NAMES = 5
 
 
@@ -68,7 +69,7 @@ TOO_NEAR = Reason(
 
 
 def reasons(generator, model, encoder, result, *, T):
-    """Find out for each row why its search did not end at maturity.
+    """Return the reason why the search of each row did not reach maturity.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def reasons(generator, model, encoder, result, *, T):
     Returns
     -------
     reasons : ndarray of shape (n_rows,)
-        Of `Reason`, or None for mature rows.
+        `Reason` objects; None for mature rows.
     """
     found = np.full(len(result.mature), None, dtype=object)
     batch, groups = result.unfinished, encoder.groups
@@ -101,7 +102,7 @@ def reasons(generator, model, encoder, result, *, T):
         opposes[~stands] = _is_opposed(generator, model, batch.select(~stands), groups, T)
     pressure = _pressure(batch, of_entropy, groups).cpu().numpy()
 
-    # Below one half, a target may have reached tau while another class is predicted.
+    # If tau is below one half, a target may reach it while another class is predicted.
     with torch.no_grad():
         logits = model(result.counterfactuals[batch.idx])
     is_predicted = logits.argmax(dim=1) == batch.targets
@@ -109,6 +110,7 @@ def reasons(generator, model, encoder, result, *, T):
     masks = zip(
         batch.idx.tolist(), is_refused.tolist(), opposes.tolist(), stands.tolist(), strict=True
     )
+    # Several reasons may apply; the most specific one is returned.
     for i, (row, refused, is_opposed, is_standing) in enumerate(masks):
         if refused:
             found[row] = FLIPPED_BACK
@@ -124,6 +126,8 @@ def reasons(generator, model, encoder, result, *, T):
 
 def _gradients(generator, model, batch, groups, T):
     """Return the gradients of the cross-entropies and of the losses."""
+    # The penalty may change during a search; it is taken at step T of T, where the search
+    # ended. Rows are independent, so the gradient of a sum holds the gradient of each row.
     states = batch.states.detach().requires_grad_()
     batch = batch.at(states, batch.codes)
     with torch.enable_grad():
@@ -137,6 +141,7 @@ def _gradients(generator, model, batch, groups, T):
 
 def _is_near(moved, batch):
     """Return whether a step is so short that the search is at a standstill."""
+    # A search among latent codes moves the codes; states only follow from them.
     before, after = batch.codes, moved.codes
     if before is None:
         before, after = batch.states, moved.states
@@ -158,8 +163,12 @@ def _is_opposed(generator, model, batch, groups, T):
         of_entropy, of_loss = _gradients(generator, model, batch, groups, T)
         held = held_back(batch.states, of_entropy, batch.lower, batch.upper)
         free = groups.relative(of_entropy, batch.states).masked_fill(held, 0)
+        # Along the free gradient, the penalty cancels the cross-entropy if its component is
+        # opposite and at least as long. Columns at a bound are left out of both.
         of_penalty = groups.relative(of_loss - of_entropy, batch.states)
         cancels |= (free * of_penalty).sum(dim=1) <= -free.square().sum(dim=1)
+        # Progress is measured along the first descent direction; a new one in each step would
+        # count an oscillation as progress.
         direction = -free if direction is None else direction
         moved = generator.move(batch, of_loss, groups)
         advances = ((moved.states - batch.states) * direction).sum(dim=1)
@@ -171,6 +180,8 @@ def _is_opposed(generator, model, batch, groups, T):
 
 def _penalty(generator):
     """Return the reason that names the weights of the penalty."""
+    # By convention, the weights are the parameters named lambda_*; those that are 0 cannot be
+    # the cause.
     weights = [
         f"{name} (now {value})"
         for name, value in generator.get_params(deep=False).items()
@@ -197,7 +208,7 @@ def _standstill(pressure, encoder):
 
 
 def _pressure(batch, gradients, groups):
-    """Return how much each column would gain outside of the box; 0 where nothing binds."""
+    """Return how much each column would gain outside the box; 0 where no bound is active."""
     states = batch.states
     pressure = gradients.abs() * held_back(states, gradients, batch.lower, batch.upper)
     for columns in groups.slices:

@@ -18,7 +18,8 @@ from ctsk._columns.validation import check_table, naming_reference, refuse_value
 from ctsk._explaining.models import ExplainableModel
 from ctsk._torch.utils import CHUNK
 
-# Whether the module of a skorch net returns probabilities, by the net's criterion.
+# Whether the module of a skorch net returns probabilities rather than logits, by the criterion
+# of the net. Other criteria do not imply either.
 _CRITERIA = {
     nn.CrossEntropyLoss: False,
     nn.BCEWithLogitsLoss: False,
@@ -28,7 +29,7 @@ _CRITERIA = {
 
 
 def is_known(model):
-    """Whether a model is a torch module, or a fitted skorch classifier."""
+    """Return whether a model is a torch module or a fitted skorch classifier."""
     return isinstance(model, nn.Module) or _is_skorch(model)
 
 
@@ -38,11 +39,12 @@ def model_of(model, X_reference, **search):
     Parameters
     ----------
     model : torch.nn.Module or fitted skorch classifier
-        Maps rows of numbers to logits, or, with skorch, to the input of its criterion.
+        A model of numeric rows. A torch module returns logits; the module of a skorch
+        classifier returns the input of its criterion.
     X_reference : DataFrame or array-like of shape (n_reference, n_features)
-        Observed rows, as they enter the model; they determine domain and scales.
+        Observed rows, as they enter the model, which determine domain and scales.
     **search : dict
-        Default generator, tau and T.
+        Defaults of the search: generator, tau and T.
 
     Returns
     -------
@@ -65,6 +67,9 @@ def model_of(model, X_reference, **search):
     schema = _schema(X_reference)
     logits = _logits(model)
 
+    # X is read by the schema of the reference rows. Rows are judged by the model itself, and
+    # searched by a copy of its module.
+
     def read(X):
         table = check_table(X, schema.names if schema.is_named else None)
         return _read(table, schema, like=X)
@@ -80,6 +85,8 @@ def model_of(model, X_reference, **search):
             "X_reference has one row, which determines neither scales nor a domain. Pass many "
             "rows, such as the training rows."
         )
+    # The search runs in standard deviations, although the model takes the user's units: the
+    # step size and the weights of a generator are made for that scale.
     encoder = Encoder.fit(rows, standardize=True)
     return ExplainableModel(
         module=nn.Sequential(_Unscaled(encoder).to(logits.tensor(0).device), logits),
@@ -116,17 +123,20 @@ class _Logits(nn.Module):
 
     def tensor(self, values):
         """Return values as a tensor in the precision and on the device of the module."""
+        # A module may have no parameters; the empty tensor is float32 on the CPU.
         weights = next(self.parameters(), torch.empty(0))
         return torch.as_tensor(values, dtype=weights.dtype, device=weights.device)
 
     def forward(self, rows):
         output = self.module(rows)
-        # skorch's modules may return further outputs beside the first.
+        # The module of a skorch net may return a tuple, of which predictions use the first item.
         output = output[0] if isinstance(output, tuple) else output
+        # A module with a single logit may return an array of one dimension.
         output = output.reshape(len(rows), -1)
         is_single = output.shape[1] == 1
         if self.are_probabilities:
             output = torch.cat([1 - output, output], dim=1) if is_single else output
+            # Probabilities may be exactly 0, whose logarithm and gradient are not finite.
             return output.clamp(min=torch.finfo(output.dtype).tiny).log()
         # A single logit is that of class 1 against 0, whose own logit is 0.
         return torch.cat([torch.zeros_like(output), output], dim=1) if is_single else output
@@ -157,11 +167,14 @@ def _logits(model):
 
 
 def _frozen(logits):
+    # A copy, because the user's module must keep its mode and the gradients of its weights.
     return copy.deepcopy(logits).eval().requires_grad_(False)
 
 
 def _judged(model, logits, values):
     """Return the probabilities of rows, as the model itself computes them."""
+    # skorch moves rows to the device of the net by itself. The softmax is computed in float64,
+    # so that probabilities near 1 keep their digits.
     rows = logits.tensor(values)
     if _is_skorch(model):
         return np.asarray(model.predict_proba(rows.cpu().numpy()), dtype=np.float64)
@@ -170,10 +183,12 @@ def _judged(model, logits, values):
 
 
 def _classes(model, logits, values):
-    """Return the classes 0..K-1; a ValueError unless the model returns one logit per class.
+    """Return the classes 0..K-1, or raise a ValueError if the model does not return logits.
 
-    skorch's predict returns these, whatever labels the net knows.
+    The predict method of skorch returns these numbers, too, whatever labels y had.
     """
+    # Both outputs are needed: the converted one for gradients and classes, the raw one for its
+    # shape and values. One chunk of rows is enough for either.
     encoded = logits.tensor(values[:CHUNK]).requires_grad_()
     try:
         with torch.enable_grad():
@@ -208,6 +223,7 @@ def _classes(model, logits, values):
 
 def _check_nonlinearity(model, logits, values, output):
     """Raise a ValueError if skorch's probabilities are not the softmax of the logits."""
+    # The tolerance allows for float32 and the clamp of probabilities, but for no other function.
     expected = output.softmax(dim=1).detach().cpu()
     if not np.allclose(_judged(model, logits, values), expected, atol=1e-3):
         raise ValueError(
@@ -217,17 +233,18 @@ def _check_nonlinearity(model, logits, values, output):
 
 
 def _look_like_probabilities(raw, is_skorch):
-    """Whether the output of a module looks like probabilities rather than logits."""
+    """Return whether the output of a module looks like probabilities rather than logits."""
     output = raw.reshape(len(raw), -1)
     is_share = bool(((output >= 0) & (output <= 1)).all())
     if output.shape[1] == 1:
-        # The criterion of a skorch net tells a single logit from a probability.
+        # The criterion of a skorch net distinguishes a single logit from a probability.
         return is_share and not is_skorch
+    # The tolerance covers the rounding of float32 over many classes.
     return is_share and bool(((output.sum(dim=1) - 1).abs() < 1e-4).all())
 
 
 def _schema(X):
-    """Return names and kinds of the columns of reference rows, all numeric."""
+    """Return the schema of reference rows, or raise a ValueError if a column is not numeric."""
     names = list(getattr(X, "columns", [f"x{i}" for i in range(X.shape[1])]))
     dtypes = dtypes_of(X) if is_frame(X) else [X.dtype] * len(names)
     for name, dtype in zip(names, dtypes, strict=True):
@@ -241,7 +258,8 @@ def _schema(X):
 
 
 def _read(X, schema, like):
-    """Read rows; a ValueError unless they have the columns of the reference rows."""
+    """Read rows, or raise a ValueError if their columns differ from the reference rows'."""
+    # An array has no names to compare, only a number of columns.
     names = list(getattr(X, "columns", schema.names))
     if names != schema.names or X.shape[1] != len(names):
         columns = f"{X.shape[1]} columns" + (f" ({listed(names)})" if is_frame(X) else "")

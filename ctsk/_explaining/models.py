@@ -1,4 +1,4 @@
-"""What can be explained: a model, its judge, and the constraints it was trained with."""
+"""Fitted models in the form that a search explains."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,21 +17,22 @@ from ctsk.generators import BaseGenerator
 
 @dataclass(frozen=True, eq=False)
 class ExplainableModel:
-    """A fitted model as a search sees it; a value that is independent of any X.
+    """A fitted model in the form that a search explains, independent of any X.
 
     Parameters
     ----------
     module : torch.nn.Module
         Maps module rows to logits.
     classes : ndarray of shape (n_classes,)
-        Labels in the order of the logits.
+        Class labels in the order of the logits.
     read : callable
         Reads X, in the user's units and container, as `Rows`; raises a ValueError if the
         model does not accept it.
     predict_proba : callable
-        The judge: maps `Rows` to probabilities of shape (n_rows, n_classes), NaN for rows
-        that the model rejects.
+        The judge, which maps `Rows` to probabilities of shape (n_rows, n_classes), NaN
+        for rows that the model rejects.
     encoder : Encoder
+        The map between X's units and module units.
     constraints : Constraints
         Constraints in the user's units.
     feature_costs : ndarray of shape (n_features,)
@@ -39,7 +40,7 @@ class ExplainableModel:
     generator, tau, T : BaseGenerator, float, int
         Defaults of the search.
     has_learned : bool
-        Whether `generator` has learned, in the units of `encoder`, what it needs.
+        Whether `generator` is fitted, in the units of `encoder`.
     """
 
     module: torch.nn.Module
@@ -63,14 +64,18 @@ class Judge:
     module : torch.nn.Module
         Maps module rows to logits; copied once.
     encoder : Encoder
+        The map from X's units to module units.
     """
 
     def __init__(self, module, encoder):
+        # Float64 makes the rounding errors of a batch negligible, so that a row has the same
+        # prediction in any chunk.
         self.module = inference_copy(module, torch.float64)
         self.encoder = encoder
 
     def logits(self, rows):
         """Return the logits of `Rows`, computed in chunks that bound the memory."""
+        # The largest chunk, rather than the number of rows, determines the cost of one pass.
         with one_thread_if_small(self.module, min(len(rows), CHUNK)):
             parts = [self._chunk_logits(rows.values[c]) for c in gen_batches(len(rows), CHUNK)]
         return np.concatenate(parts)

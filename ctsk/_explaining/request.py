@@ -1,4 +1,4 @@
-"""What is asked of a search: a model, rows and settings, checked once."""
+"""Requests to a search: a model, rows and settings, validated once."""
 
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
@@ -24,7 +24,8 @@ from ctsk._torch.utils import CHUNK, device_of, inference_copy
 from ctsk.generators import BaseGenerator, Reference
 from ctsk.generators.shortcuts import SHORTCUTS, are_alike, new_generator
 
-# Settings that are parameters of the estimator, too; None stands for the model's own.
+# Settings that are also parameters of the estimator. In a request, None stands for the value of
+# the model.
 SHARED_SETTINGS = {
     "generator": [StrOptions(set(SHORTCUTS)), BaseGenerator],
     "tau": [Interval(Real, 0, 1, closed="neither")],
@@ -39,8 +40,7 @@ _CONSTRAINTS = {
     "sparse": ["boolean"],
     "return_path": ["boolean"],
 }
-# A generator that learns for an explanation draws by a seed of its own, so that the same
-# request has the same answer.
+# Seed of a generator that learns for an explanation, so that equal requests have equal results.
 _SEED = 0
 
 
@@ -68,12 +68,14 @@ class Settings:
     def __post_init__(self):
         """Check types and ranges, before anything is read."""
         settings = {field.name: getattr(self, field.name) for field in fields(self)}
-        given = {
+        # None is valid for every shared setting, but not for one that only explain has. The
+        # reference rows are validated where they are read.
+        specified = {
             name: value
             for name, value in settings.items()
             if name in _CONSTRAINTS and not (value is None and name in SHARED_SETTINGS)
         }
-        validate_parameter_constraints(_CONSTRAINTS, given, "explain")
+        validate_parameter_constraints(_CONSTRAINTS, specified, "explain")
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,13 +88,13 @@ class Request:
     rows : Rows
         The factuals.
     targets, factual_predictions : ndarray of shape (n_rows,)
-        The class to reach, and the class predicted, as positions in ``model.classes``.
+        The classes to reach and the predicted classes, as positions in ``model.classes``.
     constraints : Constraints
-        Constraints in the user's units, of all rows or of each row.
+        Constraints in the user's units, common to all rows or one set per row.
     feature_costs : ndarray of shape (n_features,)
         Cost per unit of X, or per change of category.
     generator : BaseGenerator
-        The search; it has learned what it needs.
+        The search, fitted if it must be.
     tau, T, return_path : float, int, bool
         See `BaseGenerator.generate`.
     n_alternatives : int
@@ -116,7 +118,7 @@ class Request:
 
 
 def make_request(model, X, target, settings):
-    """Read X, check the settings, and fill in the model's own where they are None.
+    """Read X, validate the settings, and replace None by the values of the model.
 
     Parameters
     ----------
@@ -132,18 +134,21 @@ def make_request(model, X, target, settings):
     Raises
     ------
     ValueError
-        If X, `target` or a setting is invalid.
+        If X, `X_reference`, `target` or a setting is invalid.
     """
+    # All rows are read before anything is learned or predicted, so that an error comes early.
     rows = model.read(X)
     reference = None
     if settings.X_reference is not None:
         with naming_reference():
             reference = model.read(settings.X_reference)
+    # Features that are not named keep the constraints and costs of the model.
     constraints = check_constraints(
         settings.mutability, settings.domain, model.encoder, model.constraints, rows
     )
     feature_costs = check_costs(settings.feature_costs, model.encoder, model.feature_costs)
     generator = _ready_generator(settings.generator, model, reference)
+    # One prediction serves both the runner-up, which is the default target, and the report.
     scores = model.predict_proba(rows)
     _check_target_index(target, rows)
     return Request(
@@ -163,13 +168,14 @@ def make_request(model, X, target, settings):
 
 
 def _check_target_index(target, rows):
-    """Raise a ValueError if a Series of targets holds the rows of X in another order.
+    """Raise a ValueError if a Series of targets has the index of X in another order.
 
-    Targets are matched by position; labels of the index that are X's, but in another
-    order, show that another match was meant.
+    Targets are matched with rows by position. An index that differs from that of X only in
+    its order suggests that a match by label was intended.
     """
     if not (is_series(target) and is_frame(rows.table)):
         return
+    # Any other index, such as 0, 1, ..., does not refer to X and is ignored.
     index, expected = list(target.index), list(rows.original.index)
     if index != expected and len(index) == len(expected) and set(index) == set(expected):
         raise ValueError(
@@ -180,11 +186,13 @@ def _check_target_index(target, rows):
 
 
 def _ready_generator(generator, model, reference):
-    """Return the generator that searches, after it has learned what it needs."""
+    """Return the generator that searches, fitted if it must be."""
     trained = model.generator
     generator = trained if generator is None else new_generator(generator)
     if not generator.must_learn:
         return generator
+    # Reference rows take precedence over what the generator of the training has learned. A
+    # clone learns from them, because that generator belongs to the estimator.
     if reference is not None:
         return clone(generator).learn(_reference(model, reference))
     if model.has_learned and are_alike(generator, trained):
@@ -198,6 +206,8 @@ def _ready_generator(generator, model, reference):
 
 def _reference(model, rows):
     """Return observed rows in module units, with the classes that the model predicts."""
+    # In float32, as in training. The true labels are unknown here; a search has to reach what
+    # the model takes for a class anyway.
     module = inference_copy(model.module, torch.float32)
     encoded = torch.as_tensor(
         model.encoder.encode_values(rows.values), dtype=torch.float32, device=device_of(module)

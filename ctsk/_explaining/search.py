@@ -1,4 +1,4 @@
-"""From a request to an Explanation: generate, decode and judge, a chunk of rows at a time."""
+"""The search from a request to an Explanation: generate, decode and judge rows in chunks."""
 
 from dataclasses import dataclass, fields
 
@@ -19,15 +19,16 @@ from ctsk._torch.utils import CHUNK, device_of, inference_copy
 
 @dataclass(frozen=True)
 class Found:
-    """What was found for some rows.
+    """The results of a search for some rows.
 
     Parameters
     ----------
     values : ndarray of shape (n_rows, n_features)
         The counterfactuals, or the states in which the search stopped, decoded.
     n_iter : ndarray of shape (n_rows,)
+        Number of steps.
     reason : ndarray of shape (n_rows,)
-        None where the search reached maturity.
+        `Reason` objects; None where the search reached maturity.
     path : ndarray of shape (n_rows, T + 1, n_features), or (n_rows, 0) if not requested
     """
 
@@ -41,11 +42,11 @@ class Found:
         return [getattr(self, field.name) for field in fields(self)]
 
     def select(self, idx):
-        """Return what was found for the rows at some positions."""
+        """Return the results of the rows at some positions."""
         return Found(*(array[idx] for array in self.arrays()))
 
     def updated(self, idx, found):
-        """Return a copy in which other findings replace those at some positions."""
+        """Return a copy in which other results replace those at some positions."""
         copies = [array.copy() for array in self.arrays()]
         for array, other in zip(copies, found.arrays(), strict=True):
             array[idx] = other
@@ -53,7 +54,7 @@ class Found:
 
 
 def search(request):
-    """Search counterfactuals, a bounded number of rows at once.
+    """Search for counterfactuals, for a bounded number of rows at once.
 
     Parameters
     ----------
@@ -64,6 +65,7 @@ def search(request):
     explanation : Explanation
     """
     model, n_alternatives, n_rows = request.model, request.n_alternatives, len(request.rows)
+    # The search needs gradients, but no digits beyond float32; the judge has float64.
     searcher = inference_copy(model.module, torch.float32)
     with one_thread_if_small(searcher, min(n_rows, CHUNK)):
         parts = [
@@ -76,10 +78,13 @@ def search(request):
     factuals, targets = request.rows.repeat(n_alternatives), request.targets[idx]
     found, proba = _judged(model, factuals, found)
     predictions = proba.argmax(axis=1)
+
+    # Validity and maturity are those of the rows that are returned, not of the search.
     valid = predictions == targets
     mature = proba[np.arange(len(idx)), targets] >= request.tau
     reason = found.reason.copy()
-    # The search and the judge may differ in the last bit; the judge has the last word.
+    # The search and the judge may differ in the last bit, in which case the judge decides. A
+    # valid alternative that is too near keeps its reason. None is compared elementwise.
     is_reached = valid & mature
     reason[is_reached & (reason != TOO_NEAR)] = None
     reason[~is_reached & (reason == None)] = FLIPPED_BACK  # noqa: E711
@@ -104,20 +109,23 @@ def search(request):
 
 
 def _interleaved(parts):
-    """Join the alternatives of all chunks; those of one factual follow one another."""
+    """Join the alternatives of all chunks, so that those of one factual are adjacent."""
     joined = []
     for field in fields(Found):
+        # Stacking puts the alternatives on a second axis; joining the rows of the stack then
+        # interleaves them.
         chunks = [[getattr(found, field.name) for found in alternatives] for alternatives in parts]
         joined.append(np.concatenate([np.concatenate(np.stack(c, axis=1)) for c in chunks]))
     return Found(*joined)
 
 
 def _judged(model, factuals, found):
-    """Judge what was found; the factual itself replaces what the model rejects."""
+    """Judge the results, of which the factual replaces those that the model rejects."""
     proba = model.predict_proba(factuals.with_values(found.values))
     rejected = np.flatnonzero(np.isnan(proba).any(axis=1))
     if not len(rejected):
         return found, proba
+    # The copy protects the arrays of `found`, which the caller still holds.
     originals = factuals.select(rejected)
     values, reason = found.values.copy(), found.reason.copy()
     values[rejected], reason[rejected] = originals.values, LOST
@@ -129,6 +137,7 @@ def _costs(request, factuals, values):
     """Return the l1 distances between counterfactuals and factuals, weighted by the costs."""
     encoder = request.model.encoder
     costs = encoder.encode_costs(request.feature_costs)
+    # A generator of chunks: one-hot columns may be many times as wide as the values.
     moves = (
         encoder.encode_values(values[chunk]) - encoder.encode_values(factuals.values[chunk])
         for chunk in gen_batches(len(values), CHUNK)
@@ -137,13 +146,14 @@ def _costs(request, factuals, values):
 
 
 def _path_in_x_units(path, factuals):
-    """Replace the positions of categories by the categories; numbers alone stay float64."""
+    """Return a path with categories in place of their positions; pure numbers stay float64."""
     schema = factuals.schema
     if not (schema.categories or schema.unread):
         return path
     cells = path.astype(object)
     for feature in schema.categories:
         cells[..., feature] = schema.cells(feature, path[..., feature])
+    # Features that the model ignores were read as 0; each step repeats the factual's cell.
     for feature in schema.unread:
         cells[..., feature] = cells_of(factuals.original, feature)[:, None]
     return cells
@@ -152,9 +162,9 @@ def _path_in_x_units(path, factuals):
 class ChunkSearch:
     """A search for a chunk of rows.
 
-    A row is mature only if the values that the user would be given are: they are
-    decoded, clamped and rounded first, then judged in float64. A row that the judge
-    rejects goes on searching.
+    A row is mature only if the values that the user would receive are: they are decoded,
+    clamped and rounded first, then judged in float64. The search of a row that the judge
+    rejects continues.
 
     Parameters
     ----------
@@ -170,13 +180,15 @@ class ChunkSearch:
         self.searcher = searcher
         self.encoder = request.model.encoder
         self.rows, self.targets = request.rows.select(chunk), request.targets[chunk]
+        # The box is computed in X's units, so that a bound is exactly the number that the user
+        # passed; it is converted to module units for the search only.
         self.columns = self.encoder.expand(self.rows.values)
         self.encoded = self.encoder.to_module_units(self.columns)
         self.constraints = request.constraints.select(chunk)
         self.box = self.constraints.box(self.columns)
 
     def find(self, idx, earlier=None, held=None, push=0.0):
-        """Search one counterfactual for some rows.
+        """Search for one counterfactual of some rows.
 
         Parameters
         ----------
@@ -211,6 +223,9 @@ class ChunkSearch:
             push=push,
             return_path=request.return_path,
         )
+
+        # The reasons refer to the search, so they are determined before features are reverted;
+        # the distance is checked afterward, because reverting may bring rows close together.
         values = batch.decode(result.counterfactuals).values
         reason = reasons(request.generator, self.searcher, encoder, result, T=request.T)
         if request.sparse:
@@ -219,6 +234,7 @@ class ChunkSearch:
             is_near = ~self.is_apart(values, earlier) & self.is_predicted(values, idx)
             reason[is_near] = TOO_NEAR
         n_iter = result.n_iter.cpu().numpy()
+        # Without a path, an array of width 0 can be selected and joined like one.
         path = np.empty((len(idx), 0))
         if request.return_path:
             path = batch.decode_path(result.path, n_iter, values)
@@ -236,27 +252,29 @@ class ChunkSearch:
 
     def judge(self, rows, idx):
         """Return the probability of the target, and whether it is predicted."""
+        # Both are needed: with a tau below one half, another class may be predicted.
         proba = self.request.model.predict_proba(rows)
         targets = self.targets[idx]
         return proba[np.arange(len(idx)), targets], proba.argmax(axis=1) == targets
 
     def is_predicted(self, values, idx):
-        """Whether values are predicted as their target."""
+        """Return whether values are predicted as their target."""
         return self.judge(self.rows.select(idx).with_values(values), idx)[1]
 
     def is_apart(self, values, earlier):
-        """Whether values keep their distance from earlier alternatives."""
+        """Return whether values keep their distance from earlier alternatives."""
         moves = np.abs(self.encoder.encode_values(values)[:, None] - earlier)
         return (moves @ self.encoder.column_weights).min(axis=1) >= LEAST_DISTANCE
 
     def _sparse(self, values, idx):
         """Revert features where a row stays valid, and mature if it was.
 
-        The distance from earlier alternatives is ignored: no feature is to change for
-        the sake of being different.
+        The distance from earlier alternatives is ignored, because no feature should change
+        only to make a difference.
         """
         rows = self.rows.select(idx)
         shares, is_predicted = self.judge(rows.with_values(values), idx)
+        # A mature row must remain so; one that is only valid may lose probability.
         thresholds = np.where(shares >= self.request.tau, self.request.tau, 0.0)
         valid = np.flatnonzero(is_predicted)
 
@@ -272,13 +290,14 @@ class ChunkSearch:
 
 
 class _Batch:
-    """Rows that are searched together: how their states are decoded and accepted."""
+    """Rows that are searched together, with the decoding and acceptance of their states."""
 
     def __init__(self, chunk, idx, earlier, held):
         self.chunk = chunk
         self.idx = idx
         self.earlier = earlier
         self.rows: Rows = chunk.rows.select(idx)
+        # In the precision of the states, so that an unchanged state is equal to its factual.
         self.encoded = chunk.encoded[idx].astype(np.float32)
         self.box = chunk.box_of(idx, held)
 
@@ -293,7 +312,7 @@ class _Batch:
         )
 
     def accept(self, states, idx):
-        """Whether states, decoded, are mature and apart from earlier alternatives."""
+        """Return whether decoded states are mature and apart from earlier alternatives."""
         positions = idx.cpu().numpy()
         rows = self.decode(states, positions)
         shares, is_accepted = self.chunk.judge(rows, self.idx[positions])
@@ -303,7 +322,8 @@ class _Batch:
         return torch.as_tensor(is_accepted, device=states.device)
 
     def decode_path(self, path, n_iter, values):
-        """Return the decoded states of every step; a finished search stays where it is."""
+        """Return the decoded states of every step; a finished search keeps its last state."""
+        # `values` may differ from the last decoded state, because they are rounded and sparse.
         steps = np.arange(path.shape[1])
         decoded = [self.decode(path[:, t], rounded=False).values for t in steps]
         is_finished = (steps >= n_iter[:, None])[:, :, None]

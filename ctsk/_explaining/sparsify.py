@@ -1,4 +1,4 @@
-"""Sparse counterfactuals: as few changed features as a greedy search can find."""
+"""Sparse counterfactuals, which a greedy search reduces to few changed features."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def revert_features(values, factual_values, score):
     Returns
     -------
     sparse : ndarray of shape (n_rows, n_features)
-        Counterfactuals of which no further single feature can be reverted.
+        Counterfactuals in which no further single feature can be reverted.
 
     Notes
     -----
