@@ -197,6 +197,8 @@ def maximum_mean_discrepancy(
     mmd = float(_unbiased(rows, in_X, scale)[0])
     if n_permutations is None:
         return mmd
+    # Under the hypothesis, every split of the pooled rows into samples of these sizes is
+    # equally likely. The identity is among the splits, so that the p-value is never 0.
     permuted = np.zeros((len(rows), n_permutations))
     rng = make_rng(random_state)
     for column in permuted.T:
