@@ -20,11 +20,17 @@ def validity(explanation):
     Parameters
     ----------
     explanation : Explanation
+        Counterfactuals to rate.
 
     Returns
     -------
     share : float
-        NaN if the explanation has no rows.
+        Number between 0 and 1; NaN if the explanation has no rows.
+
+    Raises
+    ------
+    TypeError
+        If `explanation` is not an Explanation.
 
     Notes
     -----
@@ -54,6 +60,7 @@ def cost(explanation, *, norm="l1"):
     Parameters
     ----------
     explanation : Explanation
+        Counterfactuals to rate.
     norm : {"l1", "l2", "linf", "n_changed", "weighted"}, default="l1"
         Norm over the features. "n_changed" is the number of changed features;
         "weighted" is `Explanation.cost`, the l1 distance weighted by the
@@ -102,11 +109,17 @@ def redundancy(explanation):
     Parameters
     ----------
     explanation : Explanation
+        Counterfactuals to rate.
 
     Returns
     -------
     shares : ndarray of shape (n_rows,)
         1 if no feature changed.
+
+    Raises
+    ------
+    TypeError
+        If `explanation` is not an Explanation.
 
     Notes
     -----

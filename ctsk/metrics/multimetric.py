@@ -97,8 +97,11 @@ class _MultimetricScorer:
         Parameters
         ----------
         estimator : estimator
+            Fitted estimator.
         X : DataFrame or array-like of shape (n_rows, n_features)
+            Rows in the input units of `estimator`.
         y : array-like of shape (n_rows,)
+            Labels of the rows.
         **params : dict
             Metadata, which are passed to the scorers that request them.
 

@@ -250,6 +250,7 @@ def _unbiased(rows, in_X, length_scale):
 
 
 def _check_pair(X, Y, min_rows=1):
+    """Return both samples as float64 arrays, of which only the first may be too small."""
     X = check_array(X, dtype=np.float64, ensure_min_samples=0, input_name="first argument")
     Y = check_array(Y, dtype=np.float64, ensure_min_samples=min_rows, input_name="second argument")
     if X.shape[1] != Y.shape[1]:
@@ -262,6 +263,7 @@ def _check_pair(X, Y, min_rows=1):
             f"The metric is undefined for {len(X)} counterfactuals; it needs at least {min_rows}. "
             "If you passed the valid ones only, lower tau or raise T of the search.",
             UndefinedMetricWarning,
+            # Points at the caller of the metric, past the metric and its wrapper.
             stacklevel=4,
         )
     return X, Y

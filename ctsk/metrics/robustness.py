@@ -53,7 +53,7 @@ def robust_accuracy(
     X : DataFrame or array-like of shape (n_rows, n_features)
         Rows in the estimator's input units.
     y : array-like of shape (n_rows,)
-        Labels.
+        Labels of the rows.
     epsilon : float, default=0.1
         Maximum change of each numeric feature, in module units: with
         ``standardize=True``, in standard deviations. Categories are not attacked.
@@ -82,6 +82,7 @@ def robust_accuracy(
     Returns
     -------
     accuracy : float
+        Share of rows that are classified correctly under attack.
 
     Raises
     ------

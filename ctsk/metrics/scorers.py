@@ -43,9 +43,9 @@ def make_counterfactual_scorer(
     ----------
     metric : callable
         Function of an :class:`~ctsk.Explanation`. It returns a float, or an array
-        with one value per row, whose mean over the valid rows is the score, or
-        (where there are several alternatives) an array with one value per factual,
-        whose mean over the values that are not NaN is the score. If the function
+        with one value per row, whose mean over the valid rows is the score. If there
+        are several alternatives, it may also return an array with one value per
+        factual, whose mean over the values that are not NaN is the score. If the function
         has a parameter named ``reference``, it also receives a dict that maps each
         class to its observed rows in module units.
     greater_is_better : bool, default=True
@@ -78,7 +78,7 @@ def make_counterfactual_scorer(
     ValueError
         If a parameter is invalid.
     TypeError
-        If ``explain`` has no parameter of a given name.
+        If ``explain`` has no parameter with the name of an additional keyword.
 
     See Also
     --------
@@ -234,7 +234,7 @@ def _n_rows(X):
 
 
 def _split_pipeline(estimator, X):
-    """Return the classifier at the end of a pipeline, and the rows that reach it."""
+    """Return the classifier at the end of a pipeline, and the rows as they reach it."""
     # A loop, because the last step of a pipeline may be a pipeline itself.
     while isinstance(estimator, Pipeline):
         for _, step in estimator.steps[:-1]:
@@ -299,7 +299,9 @@ def robust_accuracy_scorer(estimator, X, y, sample_weight=None, **params):
         Fitted estimator; a pipeline must end in the classifier, which is attacked in
         the units of the rows that reach it.
     X : DataFrame or array-like of shape (n_rows, n_features)
+        Rows in the input units of `estimator`.
     y : array-like of shape (n_rows,)
+        Labels of the rows.
     sample_weight : None
         Not supported.
     **params : dict
@@ -309,6 +311,7 @@ def robust_accuracy_scorer(estimator, X, y, sample_weight=None, **params):
     Returns
     -------
     accuracy : float
+        See :func:`robust_accuracy`.
 
     Raises
     ------

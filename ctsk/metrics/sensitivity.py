@@ -74,7 +74,7 @@ def integrated_gradients(
     \, d\alpha` [1]_. The result is exact for a linear model and for a network with one
     hidden layer of rectified linear units, because each unit is active on a known part
     of the path. All other modules are integrated by the Gauss-Legendre rule, as are
-    those with hooks or with a ``forward`` of their own.
+    those with hooks or an overridden ``forward``.
 
     References
     ----------
@@ -212,7 +212,7 @@ def _baselines(baseline, encoded, random_state):
 
 
 def _is_piecewise_linear(module):
-    """Whether a module is linear, or has one hidden layer of rectified linear units."""
+    """Return whether a module is linear, or has one hidden layer of rectified linear units."""
     if not _computes_as(module, nn.Sequential) or len(module) not in (1, 3):
         return False
     # Two layers and more have no closed form: a unit's crossings depend on other units.
@@ -221,7 +221,7 @@ def _is_piecewise_linear(module):
 
 
 def _computes_as(layer, kind):
-    """Whether a layer is of a kind, and neither a subclass nor a hook changes its output."""
+    """Return whether a layer is of a kind and no subclass or hook changes its output."""
     # A closed form ignores whatever is computed beside forward; parametrizations, which only
     # replace the weights, are allowed.
     return (
