@@ -14,8 +14,10 @@ information. capital_gain is capped at 99,999 and age at 90.
 from ctsk.datasets.convert import from_openml
 from ctsk.datasets.tables import Feature, Table, check_options, csv_file, fetch
 
+# Rows of adult.data; the other 16,281 of OpenML's table are adult.test.
 _N_ROWS = 32_561
 _FIXED = Feature("none", categories=...)
+# In the order of education_num, from 1 to 16; the alphabet would put 10th before 1st.
 _EDUCATION = (
     "Preschool",
     "1st-4th",
@@ -37,16 +39,20 @@ _EDUCATION = (
 _FEATURES = {
     "age": Feature("none", (0, 120)),
     "workclass": Feature(categories=...),
+    # The weight of a row in the census sample; nobody has it as a property.
     "fnlwgt": Feature("none", (0, None)),
     "education": Feature("increase", categories=_EDUCATION, ordered=True),
     "education_num": Feature("increase", (1, 16)),
     "marital_status": _FIXED,
     "occupation": Feature(categories=...),
+    # A change of family or origin is no recourse that a decision may ask for.
     "relationship": _FIXED,
     "race": _FIXED,
     "sex": _FIXED,
+    # 99,999 is the cap of the census: larger gains do not occur.
     "capital_gain": Feature(domain=(0, 99_999)),
     "capital_loss": Feature(domain=(0, None)),
+    # Both bounds occur in the data.
     "hours_per_week": Feature(domain=(1, 99)),
     "native_country": _FIXED,
 }
@@ -95,6 +101,14 @@ def fetch_adult(
     data : Bunch or tuple
         See :mod:`ctsk.datasets`. The data have 14 columns, 8 of which are categorical. The
         favorable class is 1, the people who earn more.
+
+    Raises
+    ------
+    OSError
+        If the file is missing and cannot or must not be obtained.
+    ValueError
+        If a parameter is invalid, or the content of the file or of the download is not exactly
+        the expected one.
 
     Notes
     -----

@@ -16,14 +16,17 @@ from sklearn.datasets import fetch_california_housing as fetch_original
 from ctsk.datasets.convert import as_text
 from ctsk.datasets.tables import Feature, Table, check_options, csv_file, fetch
 
+# Incomes, counts and ratios cannot be negative, and none has a natural maximum.
 _POSITIVE = Feature(domain=(0, None))
 _FEATURES = {
     "med_inc": _POSITIVE,
+    # A median over the block group, which grows by itself: nobody can change it.
     "house_age": Feature("none", (0, None)),
     "ave_rooms": _POSITIVE,
     "ave_bedrms": _POSITIVE,
     "population": _POSITIVE,
     "ave_occup": _POSITIVE,
+    # A block group stays where it is.
     "latitude": Feature("none", (-90, 90)),
     "longitude": Feature("none", (-180, 180)),
 }
@@ -31,8 +34,10 @@ _FEATURES = {
 
 def _obtain(folder):
     """Download scikit-learn's copy, because OpenML lacks the ratios."""
+    # A temporary folder, because scikit-learn would store a second copy in its own data home.
     with TemporaryDirectory() as temporary:
         frame = fetch_original(data_home=temporary, as_frame=True).frame
+    # Whole numbers are stored without ".0", as the digest of the text expects.
     return as_text(
         frame.set_axis([*_FEATURES, "target"], axis=1).astype(
             {"house_age": "int64", "population": "int64"}
@@ -82,6 +87,14 @@ def fetch_california_housing(
 
         median_house_value : Series or ndarray of shape (n_rows,)
             Median house value in 100,000 dollars.
+
+    Raises
+    ------
+    OSError
+        If the file is missing and cannot or must not be obtained.
+    ValueError
+        If a parameter is invalid, or the content of the file or of the download is not exactly
+        the expected one.
 
     Notes
     -----

@@ -17,6 +17,7 @@ both labels; they belong to different people.
 from ctsk.datasets.convert import from_original
 from ctsk.datasets.tables import Feature, Table, check_options, csv_file, fetch
 
+# Convictions, charges and days in jail are counts of past events, which nobody can undo.
 _PAST = Feature("none", (0, None))
 _FIXED = Feature("none", categories=...)
 _FEATURES = {
@@ -46,9 +47,11 @@ def _convert(raw):
         & (raw["c_charge_degree"] != "O")
         & (raw["score_text"] != "N/A")
     ]
+    # Whole days: ProPublica subtracts dates, so that one night counts as one day.
     jailed = pd.to_datetime(raw["c_jail_in"]).dt.normalize()
     released = pd.to_datetime(raw["c_jail_out"]).dt.normalize()
     raw = raw.assign(length_of_stay=(released - jailed).dt.days, target=raw["two_year_recid"])
+    # This selection drops names, dates of birth, case numbers and the scores of COMPAS.
     return raw[[*_FEATURES, "target"]]
 
 
@@ -90,6 +93,14 @@ def fetch_compas(
     data : Bunch or tuple
         See :mod:`ctsk.datasets`. The data have 9 columns, 3 of which are categorical. The
         favorable class is 0, the people who were not charged again.
+
+    Raises
+    ------
+    OSError
+        If the file is missing and cannot or must not be obtained.
+    ValueError
+        If a parameter is invalid, or the content of the file or of the download is not exactly
+        the expected one.
 
     Notes
     -----

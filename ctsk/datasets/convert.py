@@ -11,10 +11,12 @@ def from_openml(data_id, features, convert=lambda frame: frame):
     Parameters
     ----------
     data_id : int
+        Number of the data set.
     features : dict of str to Feature
-        Columns of OpenML's table but the last, which is the label. All numbers are integers.
+        Columns of OpenML's table, except the last one, which is the label. All numbers are
+        integers.
     convert : callable, default=identity
-        Maps OpenML's DataFrame, with our column names, to ours.
+        Maps OpenML's DataFrame, with its columns already renamed, to the stored table.
 
     Returns
     -------
@@ -23,6 +25,7 @@ def from_openml(data_id, features, convert=lambda frame: frame):
     """
 
     def obtain(folder):
+        # Columns are renamed by position: their names on OpenML are not always those of UCI.
         frame = openml_frame(data_id).set_axis([*features, "target"], axis=1)
         # Values of a pandas categorical cannot be replaced freely, those of an object column can.
         frame = frame.astype(dict.fromkeys(frame.select_dtypes("category"), "object"))
@@ -41,7 +44,7 @@ def from_original(name, convert):
     name : str
         Name of the file, as it is published.
     convert : callable
-        Maps the DataFrame of strings that the file holds to ours.
+        Maps the DataFrame of strings that the file holds to the stored table.
 
     Returns
     -------

@@ -24,7 +24,9 @@ _EDUCATION = {
     "2": "university",
     "1": "graduate school",
 }
+# A counterfactual can only reach a degree, not "other" or an unexplained code.
 _DEGREES = ["high school", "university", "graduate school"]
+# Categories are named in the order of UCI's codes, with the unexplained one last.
 _MARRIAGE = {"1": "married", "2": "single", "3": "other", "0": "unexplained (0)"}
 _FEATURES = {
     "limit_bal": Feature(domain=(0, None)),
@@ -32,7 +34,10 @@ _FEATURES = {
     "education": Feature("increase", _DEGREES, categories=_EDUCATION, ordered=True),
     "marriage": Feature("none", categories=_MARRIAGE),
     "age": Feature("none", (0, 120)),
+    # The column of September is called pay_0, which is why there is no pay_1. The codes mix
+    # months with other meanings, but those are below 1: a decrease never prolongs a delay.
     **{f"pay_{month}": Feature("decrease", (-2, 9)) for month in (0, 2, 3, 4, 5, 6)},
+    # A bill is negative if a client has paid too much, so its domain is inferred.
     **{f"bill_amt{month}": Feature() for month in range(1, 7)},
     **{f"pay_amt{month}": Feature(domain=(0, None)) for month in range(1, 7)},
 }
@@ -73,6 +78,14 @@ def fetch_credit_default(
     data : Bunch or tuple
         See :mod:`ctsk.datasets`. The data have 23 columns, 3 of which are categorical. The
         favorable class is 0, the clients who pay.
+
+    Raises
+    ------
+    OSError
+        If the file is missing and cannot or must not be obtained.
+    ValueError
+        If a parameter is invalid, or the content of the file or of the download is not exactly
+        the expected one.
 
     Notes
     -----

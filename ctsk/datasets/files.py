@@ -19,8 +19,10 @@ from sklearn.datasets import get_data_home
 
 _VARIABLE = "CTSK_DATA_HOME"
 _ARRAYS = ("X_train", "y_train", "X_test", "y_test")
-_REMEDY = "Copy the file there, or pass the folder that holds it as data_home or in the "
-_REMEDY += f"environment variable {_VARIABLE}."
+_REMEDY = (
+    "Copy the file there, or pass the folder that holds it as data_home or in the environment "
+    f"variable {_VARIABLE}."
+)
 # Raised by gzip and numpy for a file that is truncated or of another kind.
 _BROKEN = (EOFError, KeyError, ValueError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 # Raised by a conversion if a publisher has changed the columns of its table.
@@ -79,6 +81,7 @@ class StoredFile:
     sha256 : str
         Digest of the content. The compressed file itself may differ between versions of zlib.
     format : Format
+        How the content is read, written and hashed.
     obtain : callable
         Returns the content if the file does not exist. It is called with the data home, which may
         contain the data in their original form. It raises `NotDownloadable`, or an OSError if
@@ -126,6 +129,7 @@ def load(file, data_home=None, download_if_missing=True):
     UserWarning
         If the content was obtained but cannot be stored.
     """
+    # `data_home` stands before the variable, so that one call can override the environment.
     folder = Path(data_home or os.environ.get(_VARIABLE) or get_data_home()).expanduser()
     path = folder / file.name
     if path.exists():
@@ -135,6 +139,7 @@ def load(file, data_home=None, download_if_missing=True):
             f"Data not found and download_if_missing is False: there is no {file.name} in "
             f"{folder}. {_REMEDY}"
         )
+    # Data that were obtained are returned even if they cannot be stored, as in a read-only home.
     content = _obtain(file, folder)
     try:
         _store(path, file.format.write(content))
@@ -178,6 +183,7 @@ def _obtain(file, folder):
             f"{file.origin} Or pass a folder that holds {file.name} as data_home or in the "
             f"environment variable {_VARIABLE}."
         ) from error
+    # http.client reports an incomplete answer as an HTTPException, which is no OSError.
     except (OSError, HTTPException) as error:
         guess = "; this machine seems to be offline" if _is_unconnected(error) else ""
         raise OSError(
@@ -199,6 +205,7 @@ def _obtain(file, folder):
 
 def _is_unconnected(error):
     """Return whether there was no connection, rather than an answer that reports an error."""
+    # HTTPError is a URLError, although a server did answer.
     connection = (URLError, TimeoutError, ConnectionError)
     return isinstance(error, connection) and not isinstance(error, HTTPError)
 
@@ -213,6 +220,8 @@ def _digest(file, content):
 def _store(path, data):
     """Write a file atomically, so that no other process ever reads half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # A random name, because two processes may download the same file; in the same folder,
+    # because a file can be replaced atomically only within a file system.
     unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         unfinished.write_bytes(data)

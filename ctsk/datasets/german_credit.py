@@ -14,15 +14,18 @@ nationality on them.
 from ctsk.datasets.convert import from_openml
 from ctsk.datasets.tables import Feature, Table, check_options, csv_file, fetch
 
+# These columns hold the numbers 1 to 4 of ranges, not amounts.
 _GRADE = (1, 4)
 _CHOICE = Feature(categories=...)
 _FIXED = Feature("none", categories=...)
 _FEATURES = {
+    # Not ordered, because A14 means that there is no account.
     "status": Feature(categories=("A11", "A12", "A13", "A14")),
     "duration_months": Feature(domain=(1, None)),
     "credit_history": _FIXED,
     "purpose": _FIXED,
     "credit_amount": Feature(domain=(0, None)),
+    # A65 is left out of the domain: to make savings unknown is no recourse.
     "savings": Feature(domain=["A61", "A62", "A63", "A64"], categories=...),
     "employment_since": Feature(
         "increase", categories=("A71", "A72", "A73", "A74", "A75"), ordered=True
@@ -31,12 +34,15 @@ _FEATURES = {
     "personal_status_sex": _FIXED,
     "other_debtors": _CHOICE,
     "residence_since": Feature("increase", _GRADE),
+    # A124, unknown or no property, is left out for the same reason.
     "property": Feature(domain=["A121", "A122", "A123"], categories=...),
     "age": Feature("none", (0, 120)),
     "other_installment_plans": _CHOICE,
     "housing": _CHOICE,
     "number_credits": Feature(domain=_GRADE),
+    # The codes order the levels of skill.
     "job": Feature(categories=("A171", "A172", "A173", "A174"), ordered=True),
+    # Dependents cannot be dropped to obtain a credit.
     "people_liable": Feature("none", (1, 2)),
     "telephone": _CHOICE,
     "foreign_worker": _FIXED,
@@ -95,6 +101,7 @@ _PURPOSES = {
 def _convert(frame):
     """Replace OpenML's labels by UCI's codes."""
     for name, (first, labels) in _OPENML.items():
+        # The labels are listed in the order of the codes, without gaps.
         codes = {label: f"A{number}" for number, label in enumerate(labels, start=first)}
         frame[name] = frame[name].map(codes)
     frame["purpose"] = frame["purpose"].map(_PURPOSES)
@@ -138,6 +145,14 @@ def fetch_german_credit(
     data : Bunch or tuple
         See :mod:`ctsk.datasets`. The data have 20 columns, 13 of which are categorical. The
         favorable class is 1, the good credit risks.
+
+    Raises
+    ------
+    OSError
+        If the file is missing and cannot or must not be obtained.
+    ValueError
+        If a parameter is invalid, or the content of the file or of the download is not exactly
+        the expected one.
 
     Notes
     -----

@@ -17,7 +17,9 @@ rows. One age is 0. revolving_utilization_of_unsecured_lines reaches 50,708. deb
 from ctsk.datasets.convert import from_original
 from ctsk.datasets.tables import Feature, Table, check_options, csv_file, fetch
 
+# No upper bound separates the outliers, such as a debt ratio of 329,664, from plausible values.
 _POSITIVE = Feature(domain=(0, None))
+# Past delinquencies cannot be undone. The codes 96 and 98 remain, as in Kaggle's file.
 _PAST = Feature("none", (0, None))
 _FEATURES = {
     "revolving_utilization_of_unsecured_lines": _POSITIVE,
@@ -29,12 +31,15 @@ _FEATURES = {
     "number_of_times_90_days_late": _PAST,
     "number_real_estate_loans_or_lines": _POSITIVE,
     "number_of_time_60_89_days_past_due_not_worse": _PAST,
+    # People cannot shed dependents to obtain credit.
     "number_of_dependents": Feature("none", (0, None)),
 }
 
 
 def _convert(raw):
     """Drop the row number and make the label the last column."""
+    # Kaggle writes "NA" for a missing value; an empty field is what the data home holds. The
+    # first column is the number of the row, which has no name.
     raw = raw.replace("NA", "").iloc[:, 1:]
     label = raw.pop("SeriousDlqin2yrs")
     return raw.set_axis(list(_FEATURES), axis=1).assign(target=label)
@@ -80,6 +85,14 @@ def fetch_gmsc(
         the borrowers who were not delinquent. `monthly_income` and `number_of_dependents` are
         integers if `drop_missing` is True; otherwise, they are floats and NaN where a value is
         missing.
+
+    Raises
+    ------
+    OSError
+        If the file is missing and cannot or must not be obtained.
+    ValueError
+        If a parameter is invalid, or the content of the file or of the download is not exactly
+        the expected one.
 
     Notes
     -----

@@ -24,6 +24,7 @@ label.
 from ctsk.datasets.convert import from_original
 from ctsk.datasets.tables import Feature, Table, check_options, csv_file, fetch
 
+# The codes are negative, whereas all values are at least 0: no value is mistaken for a code.
 _CODES = {
     -7: "condition not met",
     -8: "no usable trades or inquiries",
@@ -53,10 +54,16 @@ _EVER = {
     "8": "current and never delinquent",
     "9": "all other",
 }
+# What people do next can raise or lower these counts and percentages. A burden may exceed 100
+# percent, because balances can exceed limits.
 _COUNT = Feature(domain=(0, None))
+# Delinquencies that have happened stay in the record.
 _PAST = Feature("none", (0, None))
+# Waiting and reliable payments raise these numbers. What lowers some of them, such as a new
+# account, is not recommended to people who ask for recourse.
 _GROWS = Feature("increase", (0, None))
 _FEATURES = {
+    # The output of another model: nobody can change it directly.
     "external_risk_estimate": Feature("none", (0, 100)),
     "m_since_oldest_trade_open": _GROWS,
     "m_since_most_recent_trade_open": _GROWS,
@@ -86,6 +93,8 @@ _FEATURES = {
 def _convert(raw):
     """Drop rows without a bureau record and make the label the last column."""
     label = raw.pop("RiskPerformance").map({"Bad": "0", "Good": "1"})
+    # -9 in every column marks applicants without any bureau record, whose rows hold nothing to
+    # learn from. The label is removed before, because it is never -9.
     has_record = (raw != "-9").any(axis=1)
     return raw.set_axis(list(_FEATURES), axis=1).assign(target=label)[has_record]
 
@@ -135,6 +144,14 @@ def fetch_heloc(
         codes : DataFrame of shape (n_rows, 23)
             Reason why a number is missing: "condition not met", "no usable trades or inquiries"
             or "no bureau record". Missing itself where the number is present.
+
+    Raises
+    ------
+    OSError
+        If the file is missing and cannot or must not be obtained.
+    ValueError
+        If a parameter is invalid, or the content of the file or of the download is not exactly
+        the expected one.
 
     Notes
     -----

@@ -21,7 +21,9 @@ _SIDE = 28
 
 def _obtain(folder):
     """Reshape OpenML's rows, in which the training images come first."""
+    # OpenML's 554 is "mnist_784": the 60,000 training images, then the 10,000 test images.
     frame = openml_frame(554)
+    # OpenML's labels are categories of strings.
     y = frame.pop("class").astype("uint8").to_numpy()
     X = frame.to_numpy(dtype=np.uint8).reshape(-1, _SIDE, _SIDE)
     return {
@@ -107,7 +109,8 @@ def fetch_mnist(
     OSError
         If the file is missing and cannot be downloaded, or `download_if_missing` is False.
     ValueError
-        If the content of the file or of the download is not exactly the expected one.
+        If a parameter is invalid, or the content of the file or of the download is not exactly
+        the expected one.
 
     Examples
     --------
@@ -116,6 +119,7 @@ def fetch_mnist(
     """
     images, y = _read(data_home, download_if_missing, subset)
     if scale:
+        # Half of 255 maps 0 to -1 and 255 to 1.
         images = images.astype(np.float32) / np.float32(127.5) - 1
     data = _bunch(images, y, scale)
     if as_frame:
@@ -125,6 +129,7 @@ def fetch_mnist(
 
 def _read(data_home, download_if_missing, subset):
     """Return the images of a subset as uint8, and their digits."""
+    # int64 labels, because unsigned ones wrap around in differences such as y - 1.
     arrays = load(MNIST, data_home, download_if_missing)
     parts = ["train", "test"] if subset == "all" else [subset]
     images = np.concatenate([arrays[f"X_{part}"] for part in parts])
@@ -134,6 +139,7 @@ def _read(data_home, download_if_missing, subset):
 
 def _bunch(images, y, scale):
     n_pixels = _SIDE * _SIDE
+    # The reshape is a view, so that the images are in memory only once.
     return Bunch(
         data=images.reshape(-1, n_pixels),
         target=y,
@@ -151,6 +157,7 @@ def _convert_to_frame(data):
     """Convert the arrays of a Bunch to pandas objects."""
     import pandas as pd
 
+    # The images stay an array: pandas has no third dimension.
     data.data = pd.DataFrame(data.data, columns=data.feature_names)
     data.target = pd.Series(data.target, name="target")
     data.frame = pd.concat([data.data, data.target], axis=1)

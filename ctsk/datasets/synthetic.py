@@ -35,6 +35,11 @@ def make_moons_like(n_samples=4500, *, random_state=None):
     y : ndarray of shape (n_samples,)
         Class 0 or 1.
 
+    Raises
+    ------
+    ValueError
+        If a parameter is invalid.
+
     See Also
     --------
     sklearn.datasets.make_moons : The function called, with ``noise=0.1``.
@@ -67,6 +72,11 @@ def make_circles_like(n_samples=4500, *, random_state=None):
     y : ndarray of shape (n_samples,)
         Class 0 or 1.
 
+    Raises
+    ------
+    ValueError
+        If a parameter is invalid.
+
     See Also
     --------
     sklearn.datasets.make_circles : The function called, with ``noise=0.15, factor=0.01``.
@@ -98,6 +108,11 @@ def make_linearly_separable(n_samples=4500, *, random_state=None):
         Rows.
     y : ndarray of shape (n_samples,)
         Class 0 or 1.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is invalid.
 
     See Also
     --------
@@ -136,6 +151,11 @@ def make_overlapping(n_samples=4500, *, random_state=None):
         Rows.
     y : ndarray of shape (n_samples,)
         Class 0 or 1.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is invalid.
 
     See Also
     --------
@@ -177,6 +197,11 @@ def make_loan(n_samples=1000, *, random_state=None, as_frame=True):
     y : Series or ndarray of shape (n_samples,)
         0 if the application is rejected, 1 if it is approved.
 
+    Raises
+    ------
+    ValueError
+        If a parameter is invalid.
+
     Notes
     -----
     In the rejected class, the debt is distributed as :math:`N(30, 5^2)` and the age as
@@ -198,7 +223,9 @@ def make_loan(n_samples=1000, *, random_state=None, as_frame=True):
     (['debt', 'age'], 500)
     """
     rng = check_random_state(random_state)
+    # Alternating labels are balanced for any number of rows; an odd one adds a row of class 0.
     y = rng.permutation(np.arange(n_samples) % 2)
+    # Indexing by y gives each row the mean of its class.
     X = _LOAN_MEANS[y] + _LOAN_STDS * rng.standard_normal((n_samples, 2))
     if not as_frame:
         return X, y

@@ -117,6 +117,8 @@ def fetch(
     y = label if table.continuous_target is None else label > label.median()
     y = y.astype("int64").rename("target")
 
+    # Rows are selected by position, so that data, labels and codes stay aligned. Missing values
+    # are dropped first: otherwise, the classes would no longer be balanced.
     idx = np.arange(len(X))
     if drop_missing:
         idx = idx[X.notna().all(axis=1).to_numpy()]
@@ -189,6 +191,7 @@ def _with_integers(X, whole):
 def _balanced(idx, y, rng):
     """Return the positions of equally many rows of both classes, in ascending order."""
     members = [idx[y[idx] == label] for label in (0, 1)]
+    # Both classes are drawn, the smaller one completely, so that no case is special.
     size = min(map(len, members))
     kept = [rng.choice(of_class, size, replace=False) for of_class in members]
     return np.sort(np.concatenate(kept))

@@ -20,11 +20,17 @@ def validity(explanation):
     Parameters
     ----------
     explanation : Explanation
+        Counterfactuals to rate.
 
     Returns
     -------
     share : float
-        NaN if the explanation has no rows.
+        Number between 0 and 1; NaN if the explanation has no rows.
+
+    Raises
+    ------
+    TypeError
+        If `explanation` is not an Explanation.
 
     Notes
     -----
@@ -40,6 +46,7 @@ def validity(explanation):
     >>> validity(clf.explain(X, mutability=["none"] * 4))
     0.0
     """
+    # numpy would warn about the mean of no rows.
     return float(np.mean(explanation.valid)) if len(explanation) else np.nan
 
 
@@ -53,6 +60,7 @@ def cost(explanation, *, norm="l1"):
     Parameters
     ----------
     explanation : Explanation
+        Counterfactuals to rate.
     norm : {"l1", "l2", "linf", "n_changed", "weighted"}, default="l1"
         Norm over the features. "n_changed" is the number of changed features;
         "weighted" is `Explanation.cost`, the l1 distance weighted by the
@@ -88,6 +96,7 @@ def cost(explanation, *, norm="l1"):
     >>> bool(cost(explanation, norm="n_changed").max() <= 2)
     True
     """
+    # The weights belong to the model; the explanation holds only the resulting costs.
     if norm == "weighted":
         return explanation.cost
     return _NORMS[norm](_moves_of(explanation))
@@ -100,28 +109,39 @@ def redundancy(explanation):
     Parameters
     ----------
     explanation : Explanation
+        Counterfactuals to rate.
 
     Returns
     -------
     shares : ndarray of shape (n_rows,)
         1 if no feature changed.
 
+    Raises
+    ------
+    TypeError
+        If `explanation` is not an Explanation.
+
     Notes
     -----
     :math:`\frac{1}{D} \sum_d 1[\delta_d = 0]` with the :math:`\delta_d` of `cost`,
-    so that ``cost(explanation, norm="n_changed")`` is :math:`D` times the rest. No
+    so that ``cost(explanation, norm="n_changed")`` is :math:`D` times one minus this share. No
     tolerance is needed, because explanations return unchanged values bit for bit.
     """
     return (~_is_changed(_moves_of(explanation))).mean(axis=1)
 
 
+@validate_params(
+    {"explanation": [Explanation], "norm": [StrOptions(set(_NORMS))]},
+    prefer_skip_nested_validation=True,
+)
 def diversity(explanation, *, norm="l1"):
     r"""Mean distance between two alternatives of each factual.
 
     Parameters
     ----------
     explanation : Explanation
-        With several alternatives; the valid ones count.
+        Explanation with several alternatives for each row. Only the valid ones are
+        compared.
     norm : {"l1", "l2", "linf", "n_changed"}, default="l1"
         As in `cost`; "n_changed" counts the features in which two alternatives differ.
 
@@ -134,7 +154,8 @@ def diversity(explanation, *, norm="l1"):
     Raises
     ------
     ValueError
-        If `norm` is unknown, or there is one alternative only.
+        If a parameter is invalid, or the explanation has only one alternative for
+        each row.
 
     Notes
     -----
@@ -151,26 +172,31 @@ def diversity(explanation, *, norm="l1"):
     >>> diversity(clf.explain(X[:4], n_alternatives=3)).shape
     (4,)
     """
-    if norm not in _NORMS:
-        raise ValueError(f"norm is {norm!r}; it must be one of {list(_NORMS)}.")
     if explanation.n_alternatives < 2:
         raise ValueError(
-            "The explanation has one counterfactual for each row; request several by "
+            "explanation has one counterfactual for each row; request several by "
             "explain(X, n_alternatives=3)."
         )
+    # A selection of an explanation may lack some alternatives or hold them in any order:
+    # the alternatives of a factual are found by `row`, not by their positions.
     factuals, position = np.unique(explanation.row, return_inverse=True)
-    totals, n_pairs = np.zeros(len(factuals)), np.zeros(len(factuals))
-    # Valid alternatives, sorted by factual: those of one factual are at most so far apart as
-    # there are of them, so that pairs at every distance are all pairs.
+    totals = np.zeros(len(factuals))
+    n_pairs = np.zeros(len(factuals))
     idx = np.flatnonzero(explanation.valid)
     idx = idx[np.argsort(position[idx], kind="stable")]
-    for distance in range(1, len(idx)):
-        is_pair = position[idx[:-distance]] == position[idx[distance:]]
+    encoded = explanation.counterfactual_encoded
+
+    # Once sorted, the alternatives of a factual are adjacent. Pairs that are one apart in
+    # this order, two apart and so on are therefore all pairs, and the first gap without a
+    # pair ends the loop: it runs once per alternative rather than once per factual.
+    for gap in range(1, len(idx)):
+        is_pair = position[idx[:-gap]] == position[idx[gap:]]
         if not is_pair.any():
             break
-        first, second = idx[:-distance][is_pair], idx[distance:][is_pair]
-        encoded = explanation.counterfactual_encoded
+        first = idx[:-gap][is_pair]
+        second = idx[gap:][is_pair]
         moves = _moves(encoded[first] - encoded[second], explanation.encoder.groups)
+        # A factual may occur several times in `first`, of which `+=` would add only one.
         np.add.at(totals, position[first], _NORMS[norm](moves))
         np.add.at(n_pairs, position[first], 1)
     return np.divide(totals, n_pairs, out=np.full(len(totals), np.nan), where=n_pairs > 0)
@@ -191,4 +217,5 @@ def _moves(differences, groups):
 
 
 def _is_changed(moves):
+    """Return which features moved; ndarray of bool."""
     return moves > 0

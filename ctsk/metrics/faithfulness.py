@@ -12,11 +12,11 @@ from ctsk._explaining.models import Judge
 from ctsk._torch.energy import energy
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import default_torch_modes, device_of, inference_copy, make_generator
-from ctsk.metrics.inputs import check_classifier, encode_counterfactuals
+from ctsk.metrics.inputs import check_classifier, read_counterfactuals
 from ctsk.metrics.plausibility import implausibility
 
-# Length, in module units, of a domain that is open. Three standard deviations on
-# either side of the mean hold nearly all rows of a standardized feature.
+# Distance, in module units, from 0 to a bound that replaces an open end. Three standard
+# deviations on either side of the mean hold nearly all rows of a standardized feature.
 _OPEN = 3.0
 
 
@@ -57,21 +57,22 @@ def energy_gap(estimator, explanation, X, y):
     :math:`E(x, k) = -M(x)_k`, in float64.
     """
     check_classifier(estimator)
-    encode_counterfactuals(estimator, explanation)
-    rows, y = check_X(estimator, X), column_or_1d(y)
+    counterfactuals = read_counterfactuals(estimator, explanation)
+    rows = check_X(estimator, X)
+    y = column_or_1d(y)
     check_consistent_length(rows.values, y)
     classes = estimator.classes_
-    labels = encode_labels(np.asarray(y), classes, "y", "Leave out its rows.")
+    labels = encode_labels(y, classes, "y", "Leave out its rows.")
     targets = encode_labels(
         explanation.target, classes, "explanation.target", "Explain by this estimator."
     )
 
+    # In float64: the gap is a difference of energies, in which float32 would lose digits.
     logits = Judge(estimator.net_.module_, estimator.encoder_).logits
     observed = -np.take_along_axis(logits(rows), labels[:, None], axis=1)[:, 0]
     means = [
         observed[labels == k].mean() if (labels == k).any() else np.nan for k in range(len(classes))
     ]
-    counterfactuals = check_X(estimator, explanation.counterfactual)
     energies = -np.take_along_axis(logits(counterfactuals), targets[:, None], axis=1)[:, 0]
     return energies - np.array(means)[targets]
 
@@ -141,8 +142,10 @@ def unfaithfulness(
        AAAI 2024.
     """
     check_classifier(estimator)
-    encoded = encode_counterfactuals(estimator, explanation)
-    module, encoder = inference_copy(estimator.net_.module_, torch.float64), estimator.encoder_
+    read_counterfactuals(estimator, explanation)
+    encoded = explanation.counterfactual_encoded
+    module = inference_copy(estimator.net_.module_, torch.float64)
+    encoder = estimator.encoder_
     generator = make_generator(random_state)
     distances = np.empty(len(explanation))
     for k, label in enumerate(estimator.classes_):
@@ -168,17 +171,23 @@ def _sample(module, encoder, constraints, k, n_samples, n_steps, step_size, gene
         shape = n_samples, encoder.groups.n_columns
         return function(shape, dtype=torch.float64, generator=generator).to(device)
 
-    low, high = _closed_domain(encoder, constraints)
-    low, high = torch.as_tensor(low, device=device), torch.as_tensor(high, device=device)
+    low, high = (
+        torch.as_tensor(bound, device=device) for bound in _closed_domain(encoder, constraints)
+    )
     targets = torch.full((n_samples,), k, device=device)
+    # The upper bound of a one-hot column is 1 if the domain contains the category, else 0,
+    # which is the mask that the projection expects. It reads no numeric columns.
     allowed = high.expand(n_samples, -1)
     rows = encoder.groups.project(low + draw(torch.rand) * (high - low), allowed)
     for _ in range(n_steps):
+        # Each step starts from a new leaf, so that memory never holds more than its graph.
         rows = rows.detach().requires_grad_()
         with torch.enable_grad():
             (gradients,) = torch.autograd.grad(energy(module(rows), targets).sum(), rows)
-        drift, diffusion = -step_size / 2 * gradients, step_size**0.5 * draw(torch.randn)
+        drift = -step_size / 2 * gradients
+        diffusion = step_size**0.5 * draw(torch.randn)
         moved = rows.detach() + drift + diffusion
+        # The projection moves only one-hot columns; clamping bounds the numeric ones.
         rows = torch.clamp(encoder.groups.project(moved, allowed), low, high)
     return encoder.groups.harden(rows).cpu().numpy()
 
@@ -187,8 +196,11 @@ def _closed_domain(encoder, constraints):
     """Return finite bounds of each column in module units, at least one category open."""
     low, high = encoder.to_module_units(constraints.low), encoder.to_module_units(constraints.high)
     is_open_below, is_open_above = np.isinf(low), np.isinf(high)
-    farthest_low = np.minimum(0, np.where(is_open_above, 0, high))
-    low = np.where(is_open_below, farthest_low - _OPEN, low)
+    # Bounds lie around 0, the mean of standardized features, unless the closed end of the
+    # domain is beyond it: a domain that ends at -5 starts at -8, since -3 is outside.
+    lowest_end = np.minimum(0, np.where(is_open_above, 0, high))
+    low = np.where(is_open_below, lowest_end - _OPEN, low)
+    # Where both ends are open, `low` is already -3, so that `high` becomes 3.
     high = np.where(is_open_above, np.maximum(0, low) + _OPEN, high)
     for columns in encoder.groups.slices:
         # A simplex over no category is empty: rows keep the category that they have,

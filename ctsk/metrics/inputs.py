@@ -24,6 +24,8 @@ def check_classifier(estimator):
     if isinstance(estimator, CounterfactualTrainedClassifier):
         check_is_fitted(estimator)
         return
+    # Pipelines and searches are the usual mistakes; attributes identify them, so that those
+    # of other libraries get the same remedy as scikit-learn's.
     remedy = ""
     if hasattr(estimator, "steps"):
         remedy = (
@@ -38,31 +40,33 @@ def check_classifier(estimator):
     )
 
 
-def encode_counterfactuals(estimator, explanation):
-    """Return the counterfactuals in the module units of an estimator.
+def read_counterfactuals(estimator, explanation):
+    """Return the counterfactuals as rows of an estimator whose units they are in.
 
     Parameters
     ----------
     estimator : CounterfactualTrainedClassifier
-        Fitted.
+        Fitted classifier.
     explanation : Explanation
 
     Returns
     -------
-    encoded : ndarray of shape (n_explained, n_columns)
+    rows : Rows
+        Their module units are `explanation.counterfactual_encoded`.
 
     Raises
     ------
     ValueError
-        If the explanation is in other units, as that of a pipeline is.
+        If the explanation is in other units, such as those of a pipeline.
     """
-    encoded = explanation.counterfactual_encoded
-    expected = estimator.encoder_.encode_values(
-        check_X(estimator, explanation.counterfactual).values
-    )
-    if not np.array_equal(encoded, expected):
+    rows = check_X(estimator, explanation.counterfactual)
+    encoded = estimator.encoder_.encode_values(rows.values)
+    # An explanation of a pipeline may have the same columns, so that check_X accepts it: only
+    # the encoded values show that it was made in other units. The same encoder encodes the
+    # same rows bit for bit, so no tolerance is needed.
+    if not np.array_equal(explanation.counterfactual_encoded, encoded):
         raise ValueError(
             "explanation is in other units than those of estimator. Pass an explanation by "
             "estimator.explain; for a pipeline, pipeline[-1].explain(pipeline[:-1].transform(X))."
         )
-    return encoded
+    return rows

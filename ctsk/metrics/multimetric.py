@@ -33,11 +33,11 @@ def make_multimetric_scorer(scoring, *, error_score=np.nan):
         Maps names to scorers: those of :mod:`ctsk.metrics`, names such as
         "accuracy", and any callable with the signature ``(estimator, X, y)``.
     error_score : "raise" or float, default=np.nan
-        Value of a score whose computation fails. A failure raises a UserWarning
-        and does not affect the other scores. With "raise", the error is raised.
+        Value of a score whose computation fails. A failure issues a
+        UserWarning and does not affect the other scores. With "raise", the error is raised.
         This takes the place of the parameter `error_score` of
         :class:`~sklearn.model_selection.GridSearchCV`, which does not reach the
-        single scores.
+        individual scores.
 
     Returns
     -------
@@ -72,6 +72,7 @@ def make_multimetric_scorer(scoring, *, error_score=np.nan):
     >>> sorted(name for name in scores if name.startswith("test"))
     ['test_accuracy', 'test_neg_cost', 'test_validity']
     """
+    # scikit-learn's own error does not say which entry is wrong.
     for name, scorer in scoring.items():
         if not (isinstance(scorer, str) or callable(scorer)):
             raise TypeError(
@@ -96,15 +97,19 @@ class _MultimetricScorer:
         Parameters
         ----------
         estimator : estimator
+            Fitted estimator.
         X : DataFrame or array-like of shape (n_rows, n_features)
+            Rows in the input units of `estimator`.
         y : array-like of shape (n_rows,)
+            Labels of the rows.
         **params : dict
-            Metadata, which reach the scorers that request them.
+            Metadata, which are passed to the scorers that request them.
 
         Returns
         -------
         scores : dict of float
         """
+        # Without metadata routing, scikit-learn would pass the weights to every scorer.
         if params and not sklearn.get_config()["enable_metadata_routing"]:
             refuse_sample_weight(params, self)
         # The explanations live as long as this call, so that they can never be
@@ -120,6 +125,7 @@ class _MultimetricScorer:
         score = check_scoring(scoring=scoring, raise_exc=self.error_score == "raise")
         scores = score(estimator, X, y, **params)
         for name, value in scores.items():
+            # Only failed scorers return text.
             if isinstance(value, str):
                 warnings.warn(
                     f"The scorer {name!r} failed; its score is set to {self.error_score}. "

@@ -197,6 +197,8 @@ def maximum_mean_discrepancy(
     mmd = float(_unbiased(rows, in_X, scale)[0])
     if n_permutations is None:
         return mmd
+    # Under the hypothesis, every split of the pooled rows into samples of these sizes is
+    # equally likely. The identity is among the splits, so that the p-value is never 0.
     permuted = np.zeros((len(rows), n_permutations))
     rng = make_rng(random_state)
     for column in permuted.T:
@@ -248,6 +250,7 @@ def _unbiased(rows, in_X, length_scale):
 
 
 def _check_pair(X, Y, min_rows=1):
+    """Return both samples as float64 arrays, of which only the first may be too small."""
     X = check_array(X, dtype=np.float64, ensure_min_samples=0, input_name="first argument")
     Y = check_array(Y, dtype=np.float64, ensure_min_samples=min_rows, input_name="second argument")
     if X.shape[1] != Y.shape[1]:
@@ -260,6 +263,7 @@ def _check_pair(X, Y, min_rows=1):
             f"The metric is undefined for {len(X)} counterfactuals; it needs at least {min_rows}. "
             "If you passed the valid ones only, lower tau or raise T of the search.",
             UndefinedMetricWarning,
+            # Points at the caller of the metric, past the metric and its wrapper.
             stacklevel=4,
         )
     return X, Y

@@ -72,6 +72,7 @@ def stability(estimator, explanation, X, y, *, n_refits=10, random_state=0):
     True
     """
     check_consistent_length(X, y)
+    # The table stays in the user's units: a pipeline transforms it itself in each refit.
     X, y = check_table(X), np.asarray(y)
     n_features, n_expected = X.shape[1], len(explanation.encoder.names)
     if n_features != n_expected:
@@ -80,9 +81,13 @@ def stability(estimator, explanation, X, y, *, n_refits=10, random_state=0):
             "training rows as they enter the estimator."
         )
     categories = [_code_cells(cells_of(X, f)) for f in explanation.encoder.categorical]
+    # All seeds are drawn before the first refit, so that more refits extend the list of
+    # samples rather than change it.
     seeds = make_rng(random_state).integers(2**31 - 1, size=(n_refits, 2)).tolist()
     n_valid = np.zeros(len(explanation))
     for sample_seed, fit_seed in seeds:
+        # Samples are drawn within each class: otherwise, a refitted model could lack the
+        # target class.
         idx = resample(np.arange(len(y)), stratify=y, random_state=sample_seed)
         idx = _add_missing_categories(idx, categories)
         refitted = _set_seeds(clone(estimator), fit_seed)
@@ -93,6 +98,7 @@ def stability(estimator, explanation, X, y, *, n_refits=10, random_state=0):
 
 def _code_cells(cells):
     """Return integer codes of the values of a column; missing values share one code."""
+    # NaN is not equal to itself: each missing cell would be a category of its own.
     codes = {}
     keys = (None if is_missing(cell) else cell for cell in cells)
     return np.array([codes.setdefault(key, len(codes)) for key in keys])
@@ -101,6 +107,7 @@ def _code_cells(cells):
 def _add_missing_categories(idx, categories):
     """Append to a sample the first row of each category that no row of it has."""
     for codes in categories:
+        # The first row rather than a random one: additions do not depend on the seed.
         present, first = np.unique(codes, return_index=True)
         idx = np.append(idx, first[~np.isin(present, codes[idx])])
     return idx
@@ -108,6 +115,7 @@ def _add_missing_categories(idx, categories):
 
 def _set_seeds(estimator, seed):
     """Set all random states of an estimator and of the estimators inside it."""
+    # The estimator of a pipeline step appears as "step__random_state".
     seeded = {
         name: seed
         for name in estimator.get_params()

@@ -53,7 +53,7 @@ def robust_accuracy(
     X : DataFrame or array-like of shape (n_rows, n_features)
         Rows in the estimator's input units.
     y : array-like of shape (n_rows,)
-        Labels.
+        Labels of the rows.
     epsilon : float, default=0.1
         Maximum change of each numeric feature, in module units: with
         ``standardize=True``, in standard deviations. Categories are not attacked.
@@ -82,6 +82,7 @@ def robust_accuracy(
     Returns
     -------
     accuracy : float
+        Share of rows that are classified correctly under attack.
 
     Raises
     ------
@@ -120,14 +121,20 @@ def robust_accuracy(
     True
     """
     check_classifier(estimator)
-    values, y = check_X(estimator, X).values, column_or_1d(y)
+    values = check_X(estimator, X).values
+    y = column_or_1d(y)
     check_consistent_length(values, y)
     remedy = "Leave out rows of classes that the estimator does not know."
-    labels = encode_labels(np.asarray(y), estimator.classes_, "y", remedy)
+    labels = encode_labels(y, estimator.classes_, "y", remedy)
+
+    # In float64, the gradients of a saturated softmax do not round to zero as easily, so
+    # that the attacks keep their direction.
     module = inference_copy(estimator.net_.module_, torch.float64)
     device = device_of(module)
     bounded = _bound_attacks(estimator.encoder_, values, epsilon, features, domain)
     tensors = [torch.as_tensor(array, device=device) for array in (*bounded, labels)]
+
+    # The generator moves on from chunk to chunk: no two chunks share random starts.
     generator = make_generator(random_state)
     is_robust = []
     with one_thread_if_small(module, min(len(values), CHUNK)):
@@ -144,6 +151,9 @@ def _bound_attacks(encoder, values, epsilon, features, domain):
     if features is not None:
         is_fixed = ~check_features(features, names, "features")
     is_fixed[encoder.categorical] = True
+
+    # The bounds and directions that the estimator was trained with describe recourse; an
+    # attacker need not respect them. Only the parameters of this call bound an attack.
     is_numeric = np.arange(encoder.groups.n_columns) < encoder.groups.n_numeric
     low, high = np.where(is_numeric, -np.inf, 0), np.where(is_numeric, np.inf, 1)
     constraints = check_constraints(
@@ -152,6 +162,9 @@ def _bound_attacks(encoder, values, epsilon, features, domain):
         encoder,
         Constraints.free(low, high, encoder.groups),
     )
+
+    # The box contains each row even if the row is outside the domain, so that the
+    # intersection with the ball is never empty.
     box = encoder.encode_box(constraints.box(encoder.expand(values)))
     encoded = encoder.encode_values(values)
     lower = np.maximum(box.lower, encoded - epsilon)
@@ -179,6 +192,7 @@ class _AttackedRows:
             "noise": lambda: [self.draw() for _ in range(n_restarts)],
             "worst": lambda: [self.encoded],
         }
+        # "pgd" and "margin" yield one result at a time, of which only a bool per row is kept.
         is_correct = [self.are_correct(points) for points in attacks[attack]()]
         if attack == "worst":
             is_correct += [self.are_robust(name, epsilon, n_steps, n_restarts) for name in _ATTACKS]
@@ -196,8 +210,10 @@ class _AttackedRows:
 
     def step(self, points, losses, length):
         """Move along the sign of the gradient, within the bounds."""
+        # Each step starts from a new leaf: only the direction of one step is needed.
         points = points.detach().requires_grad_()
         with torch.enable_grad():
+            # Rows do not interact, so the gradient of the sum holds that of each row.
             total = losses(self.module(points), self.labels).sum()
         (gradients,) = torch.autograd.grad(total, points)
         return (points.detach() + length * gradients.sign()).clamp(self.lower, self.upper)
@@ -220,5 +236,6 @@ def cross_entropies(logits, labels):
 
 def margins(logits, labels):
     """Return the largest logit of another class minus that of the label, for each row."""
+    # The maximum over the other classes: the label's own logit must not win.
     others = logits.scatter(1, labels[:, None], -torch.inf)
     return others.amax(dim=1) - logits.gather(1, labels[:, None])[:, 0]

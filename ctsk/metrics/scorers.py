@@ -43,9 +43,9 @@ def make_counterfactual_scorer(
     ----------
     metric : callable
         Function of an :class:`~ctsk.Explanation`. It returns a float, or an array
-        with one value per row, whose mean over the valid rows is the score, or
-        (where there are several alternatives) an array with one value per factual,
-        whose mean over the values that are not NaN is the score. If the function
+        with one value per row, whose mean over the valid rows is the score. If there
+        are several alternatives, it may also return an array with one value per
+        factual, whose mean over the values that are not NaN is the score. If the function
         has a parameter named ``reference``, it also receives a dict that maps each
         class to its observed rows in module units.
     greater_is_better : bool, default=True
@@ -78,7 +78,7 @@ def make_counterfactual_scorer(
     ValueError
         If a parameter is invalid.
     TypeError
-        If ``explain`` has no parameter of a given name.
+        If ``explain`` has no parameter with the name of an additional keyword.
 
     See Also
     --------
@@ -100,6 +100,7 @@ def make_counterfactual_scorer(
         if len(reference) != 2:
             raise ValueError(f"reference has {len(reference)} entries; it must be a pair (X, y).")
         check_consistent_length(*reference)
+    # A wrong name fails here rather than after the first fit of a long search.
     known = inspect.signature(CounterfactualTrainedClassifier.explain).parameters
     unknown = sorted(set(explain_params) - set(known) | set(explain_params) & {"self", "X"})
     if unknown:
@@ -107,6 +108,8 @@ def make_counterfactual_scorer(
             f"{unknown[0]!r} is neither a parameter of make_counterfactual_scorer nor one of "
             "CounterfactualTrainedClassifier.explain that a scorer can set."
         )
+    # A fixed search, because a candidate that explains with its own generator and tau could
+    # look better by searching longer.
     defaults = {"generator": ECCCoGenerator(lambda_cost=0), "tau": 0.95, "T": 50}
     return CounterfactualScorer(
         metric,
@@ -150,15 +153,21 @@ class CounterfactualScorer:
     def score(self, estimator, X, y, *, explanations):
         """Score a fitted estimator, and look up or add its explanation in a dict."""
         classifier, rows = _split_pipeline(estimator, X)
+        # Scorers with the same key share one search; a scorer on its own gets an empty dict.
         key = self.search_key
         if key not in explanations:
             explanations[key] = self._explain(estimator, classifier, rows)
         explanation = explanations[key]
+
+        # Encoding the observed rows takes time, which most metrics do not need.
         params = {}
         if "reference" in inspect.signature(self.metric).parameters:
             params["reference"] = self._reference_by_class(estimator, classifier, rows, y)
+
         values = self.metric(explanation, **params)
         if np.ndim(values):
+            # Values per row exist for invalid counterfactuals as well; those are left out.
+            # An array of another length has one value per factual, NaN if undefined.
             is_per_row = len(values) == len(explanation)
             counted = explanation.valid if is_per_row else ~np.isnan(values)
             values = np.mean(values[counted]) if counted.any() else np.nan
@@ -173,9 +182,11 @@ class CounterfactualScorer:
             # they are abbreviated, by their representations.
             return pickle.dumps(settings)
         except (pickle.PicklingError, AttributeError, TypeError):
+            # Parameters such as lambdas cannot be compared; the scorer searches for itself.
             return id(self)
 
     def _explain(self, estimator, classifier, rows):
+        # The reference rows are in the units of X; `explain` needs those of the classifier.
         params = dict(self.explain_params)
         if params.get("X_reference") is not None:
             _, params["X_reference"] = _split_pipeline(estimator, params["X_reference"])
@@ -218,11 +229,13 @@ def refuse_sample_weight(sample_weight, scorer):
 
 
 def _n_rows(X):
+    # len fails for sparse matrices; lists of rows have no shape.
     return X.shape[0] if hasattr(X, "shape") else len(X)
 
 
 def _split_pipeline(estimator, X):
-    """Return the classifier at the end of a pipeline, and the rows that reach it."""
+    """Return the classifier at the end of a pipeline, and the rows as they reach it."""
+    # A loop, because the last step of a pipeline may be a pipeline itself.
     while isinstance(estimator, Pipeline):
         for _, step in estimator.steps[:-1]:
             # Samplers of imbalanced-learn change the rows in fit only.
@@ -249,6 +262,7 @@ def _iterate_targets(explanation, reference, min_rows):
 
 
 def _mean_implausibility(explanation, reference):
+    """Return the mean implausibility of valid counterfactuals, each within its target class."""
     encoder, encoded = explanation.encoder, explanation.counterfactual_encoded
     distances = [
         implausibility(encoded[idx], observed, weights=encoder.column_weights)
@@ -258,10 +272,13 @@ def _mean_implausibility(explanation, reference):
 
 
 def _mean_discrepancy(explanation, reference):
+    """Return the mean over target classes of the discrepancy, weighted by counterfactuals."""
     encoded, mmds, sizes = explanation.counterfactual_encoded, [], []
+    # The unbiased estimate averages over pairs of different rows: it needs two of each.
     for idx, observed in _iterate_targets(explanation, reference, min_rows=2):
         mmds.append(maximum_mean_discrepancy(encoded[idx], observed))
         sizes.append(len(idx))
+    # Weighted by counterfactuals, as the mean over rows of the other scorers is.
     return np.average(mmds, weights=sizes) if mmds else np.nan
 
 
@@ -282,7 +299,9 @@ def robust_accuracy_scorer(estimator, X, y, sample_weight=None, **params):
         Fitted estimator; a pipeline must end in the classifier, which is attacked in
         the units of the rows that reach it.
     X : DataFrame or array-like of shape (n_rows, n_features)
+        Rows in the input units of `estimator`.
     y : array-like of shape (n_rows,)
+        Labels of the rows.
     sample_weight : None
         Not supported.
     **params : dict
@@ -292,6 +311,7 @@ def robust_accuracy_scorer(estimator, X, y, sample_weight=None, **params):
     Returns
     -------
     accuracy : float
+        See :func:`robust_accuracy`.
 
     Raises
     ------

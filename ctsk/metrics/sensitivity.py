@@ -74,7 +74,7 @@ def integrated_gradients(
     \, d\alpha` [1]_. The result is exact for a linear model and for a network with one
     hidden layer of rectified linear units, because each unit is active on a known part
     of the path. All other modules are integrated by the Gauss-Legendre rule, as are
-    those with hooks or with a ``forward`` of their own.
+    those with hooks or an overridden ``forward``.
 
     References
     ----------
@@ -108,6 +108,7 @@ def integrated_gradients(
     encoded = torch.as_tensor(encoder.encode_values(rows.values), device=device)
     labels = torch.as_tensor(labels, device=device)
     starts = _baselines(baseline, encoded, random_state)
+
     mean_gradients = _exact_gradients if _is_piecewise_linear(module) else _gauss_legendre_gradients
     # A row passes through the module once for each step.
     n_at_once = max(1, CHUNK // n_steps)
@@ -116,6 +117,9 @@ def integrated_gradients(
             mean_gradients(module, starts[chunk], encoded[chunk], labels[chunk], n_steps)
             for chunk in gen_batches(len(encoded), n_at_once)
         ]
+
+    # The completeness axiom holds by column; a sum over the one-hot columns of a feature
+    # therefore preserves it.
     by_column = (torch.cat(parts) * (encoded - starts)).cpu().numpy()
     return np.column_stack(
         [by_column[:, columns].sum(axis=1) for columns in encoder.feature_slices]
@@ -174,15 +178,17 @@ def feature_sensitivity(estimator, X, target=None, *, scale="share", n_rounds=10
     .. [1] Altmeyer, Buszydlik, van Deursen and Liem, "Counterfactual training:
        teaching models plausible and actionable explanations", 2025.
     """
-    check_classifier(estimator)
     seeds = make_rng(random_state).integers(2**31, size=n_rounds)
     means = [
         integrated_gradients(estimator, X, target, baseline="uniform", random_state=int(seed))
         for seed in seeds
     ]
+    # Signed values are averaged first: attributions of both signs cancel, as in the paper.
     mean = np.mean(means, axis=(0, 1))
+    # Where nothing varies, the sum and the range are 0; dividing by 1 keeps zeros.
     if scale == "share":
         return np.abs(mean) / (np.abs(mean).sum() or 1)
+    # Of two features, one would always be 0 and the other 1.
     height = np.abs(mean) if len(mean) == 2 else mean - mean.min()
     return height / (np.ptp(mean) or 1)
 
@@ -192,6 +198,7 @@ def _baselines(baseline, encoded, random_state):
     if isinstance(baseline, str):
         if baseline == "mean":
             return torch.zeros_like(encoded)
+        # On the CPU, so that every device receives the same numbers.
         generator = make_generator(random_state)
         draws = torch.rand(encoded.shape, dtype=encoded.dtype, generator=generator)
         return (2 * draws - 1).to(encoded.device)
@@ -205,15 +212,18 @@ def _baselines(baseline, encoded, random_state):
 
 
 def _is_piecewise_linear(module):
-    """Whether a module is linear, or has one hidden layer of rectified linear units."""
+    """Return whether a module is linear, or has one hidden layer of rectified linear units."""
     if not _computes_as(module, nn.Sequential) or len(module) not in (1, 3):
         return False
+    # Two layers and more have no closed form: a unit's crossings depend on other units.
     kinds = [nn.Linear, nn.ReLU, nn.Linear][: len(module)]
     return all(map(_computes_as, module, kinds))
 
 
 def _computes_as(layer, kind):
-    """Whether a layer is of a kind, and neither a subclass nor a hook changes its output."""
+    """Return whether a layer is of a kind and no subclass or hook changes its output."""
+    # A closed form ignores whatever is computed beside forward; parametrizations, which only
+    # replace the weights, are allowed.
     return (
         isinstance(layer, kind)
         and type(layer).forward is kind.forward
@@ -233,6 +243,8 @@ def _exact_gradients(module, starts, ends, labels, n_steps):
     # Share of the path at which a unit crosses zero; the division is only used
     # where the signs differ, so the denominator must merely not vanish elsewhere.
     crossing = before / torch.where(before == after, 1.0, before - after)
+    # Share of the path on which the unit is active: the part beyond the crossing if it
+    # ends active, the part before it if it starts active, and all or none otherwise.
     active = torch.where(after > 0, 1 - crossing, crossing)
     active = torch.where((before > 0) == (after > 0), (after > 0).to(active), active)
     return (out * active) @ module[0].weight
@@ -244,6 +256,8 @@ def _gauss_legendre_gradients(module, starts, ends, labels, n_steps):
     # The rule is for [-1, 1]; the path runs from 0 to 1.
     shares = torch.as_tensor((points + 1) / 2, device=ends.device)[:, None, None]
     weights = torch.as_tensor(weights / 2, device=ends.device)
+    # All points of all paths pass through the module in one batch, point by point: the
+    # labels therefore repeat as a whole, and not each label by itself.
     path = (starts + shares * (ends - starts)).reshape(-1, ends.shape[1]).requires_grad_()
     with torch.enable_grad():
         logits = module(path).gather(1, labels.repeat(n_steps)[:, None])

@@ -6,6 +6,8 @@ from numbers import Real
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
+from ctsk._columns.containers import listed
+
 
 @dataclass(frozen=True)
 class BestWithinTolerance:
@@ -74,6 +76,7 @@ class BestWithinTolerance:
                 )
         if not isinstance(self.tolerance, Real):
             raise TypeError(f"tolerance is {self.tolerance!r}; it must be a number.")
+        # Negated, so that NaN is rejected as well.
         if not self.tolerance >= 0:
             raise ValueError(f"tolerance is {self.tolerance}; it must be at least 0.")
 
@@ -88,6 +91,12 @@ class BestWithinTolerance:
         Returns
         -------
         best_index : int
+            Position of the candidate in the arrays of `cv_results`.
+
+        Raises
+        ------
+        ValueError
+            If one of the scores is missing, or no candidate has both.
         """
         scores = _mean_scores(cv_results, [self.score, self.constraint])
         is_known = np.isfinite(scores).all(axis=1)
@@ -97,8 +106,11 @@ class BestWithinTolerance:
                 "splits. If no counterfactual is valid, lower the scorer's tau, raise its T, "
                 "or lower the candidates' lambda_reg."
             )
+        # The best constraint is that of known candidates: one that has no counterfactuals must
+        # not raise the bar for those that have some.
         threshold = scores[is_known, 1].max() - self.tolerance
         is_eligible = is_known & (scores[:, 1] >= threshold)
+        # Masking keeps positions, so that argmax is an index into all candidates.
         return int(np.where(is_eligible, scores[:, 0], -np.inf).argmax())
 
 
@@ -135,13 +147,19 @@ def pareto_front(search, scores):
 
     if not hasattr(search, "cv_results_"):
         raise NotFittedError(f"This {type(search).__name__} is not fitted; call its fit first.")
+    # A str is a sequence of names as well, each of one letter.
     if isinstance(scores, str):
         raise TypeError(f"scores is {scores!r}; it must be a list of names of scores.")
     if not len(scores):
         raise ValueError("scores is empty; it must name at least one score.")
+
+    # Every comparison with NaN is false: a candidate without a score could neither dominate
+    # nor be dominated, and would always be on the front.
     table = _mean_scores(search.cv_results_, scores)
     known = np.flatnonzero(np.isfinite(table).all(axis=1))
     front_idx = [i for i in known if not _is_dominated(table[i], table[known])]
+
+    # The position of a candidate is the index: the front can be looked up in `cv_results_`.
     front = pd.DataFrame([search.cv_results_["params"][i] for i in front_idx], index=front_idx)
     front = front.join(pd.DataFrame(table[front_idx], index=front_idx, columns=scores))
     return front.sort_values(scores[0], ascending=False)
@@ -153,10 +171,10 @@ def _mean_scores(cv_results, scores):
     if missing:
         prefix = "mean_test_"
         known = [key.removeprefix(prefix) for key in cv_results if key.startswith(prefix)]
-        listed = f"{known[:10]}{' and others' if len(known) > 10 else ''}"
-        raise ValueError(f"The search has no score {missing[0]!r}; its scores are {listed}.")
+        raise ValueError(f"The search has no score {missing[0]!r}; its scores are {listed(known)}.")
     return np.column_stack([cv_results[f"mean_test_{score}"] for score in scores])
 
 
 def _is_dominated(candidate, others):
+    """Return whether another candidate is at least as good in all scores and better in one."""
     return ((others >= candidate).all(axis=1) & (others > candidate).any(axis=1)).any()

@@ -12,10 +12,10 @@ class ParetoFrontDisplay:
     ----------
     scores : DataFrame of shape (n_candidates, 2)
         Mean test scores of all candidates.
-    front : DataFrame
+    front : DataFrame of shape (n_candidates_on_the_front, n_columns)
         See :func:`ctsk.model_selection.pareto_front`.
-    chosen : int or None
-        Position of the candidate that the search has refitted.
+    chosen : int or None, default=None
+        Position of the candidate that the search has refitted. If None, no candidate is marked.
 
     Attributes
     ----------
@@ -42,20 +42,32 @@ class ParetoFrontDisplay:
         ----------
         search : GridSearchCV or a similar search
             Fitted search over several scores.
-        x, y : str
-            Names of the scores on the two axes.
+        x : str, default="accuracy"
+            Name of the score on the horizontal axis.
+        y : str, default="neg_implausibility"
+            Name of the score on the vertical axis.
         ax : matplotlib Axes, default=None
             Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
         display : ParetoFrontDisplay
+            Display of the plot.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the search is not fitted.
+        ValueError
+            If the search lacks one of the scores.
         """
         import pandas as pd
 
+        # `pareto_front` validates the search and the names before anything else reads them.
         front = pareto_front(search, [x, y])
         results = search.cv_results_
         scores = pd.DataFrame({name: results[f"mean_test_{name}"] for name in (x, y)})
+        # A search with refit=False has no chosen candidate.
         chosen = getattr(search, "best_index_", None)
         return cls(scores=scores, front=front, chosen=chosen).plot(ax=ax)
 
@@ -70,6 +82,7 @@ class ParetoFrontDisplay:
         Returns
         -------
         display : ParetoFrontDisplay
+            The display itself.
         """
         import matplotlib.pyplot as plt
 

@@ -229,7 +229,7 @@ def test_diversity_of_one_counterfactual_and_unknown_norms_are_refused(
 ):
     with pytest.raises(ValueError, match="n_alternatives=3"):
         diversity(fitted_iris.explain(iris[0][:3]))
-    with pytest.raises(ValueError, match="norm is 'weighted'; it must be one of"):
+    with pytest.raises(ValueError, match="'norm' parameter of diversity must be a str among"):
         diversity(alternatives, norm="weighted")
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ctsk.metrics import cost, redundancy, validity
+from ctsk.metrics import cost, diversity, redundancy, validity
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_unknown_norm_is_rejected(explanation):
         cost(explanation, norm="l0")
 
 
-@pytest.mark.parametrize("metric", [validity, cost, redundancy])
+@pytest.mark.parametrize("metric", [validity, cost, redundancy, diversity])
 def test_rows_in_place_of_an_explanation_are_rejected(metric, iris):
     with pytest.raises(TypeError, match=r"'explanation' parameter .* instance of .*Explanation"):
         metric(iris[0])

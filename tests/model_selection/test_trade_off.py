@@ -43,7 +43,7 @@ def test_no_candidate_with_both_scores_is_an_error():
 
 
 def test_unknown_score_is_rejected_and_the_known_ones_are_listed():
-    with pytest.raises(ValueError, match=r"no score 'neg_mmd'; its scores are \['accuracy'"):
+    with pytest.raises(ValueError, match=r"no score 'neg_mmd'; its scores are 'accuracy'"):
         BestWithinTolerance(score="neg_mmd")(results([0.9], [-1.0]))
 
 
@@ -96,5 +96,5 @@ def test_pareto_front_needs_a_fitted_search_and_a_list_of_scores():
 
 def test_at_most_ten_scores_are_listed():
     scores = {f"mean_test_score_{i}": np.array([0.5]) for i in range(30)}
-    with pytest.raises(ValueError, match=r"'score_9'\] and others\.$"):
+    with pytest.raises(ValueError, match=r"'score_9', \.\.\.\.$"):
         BestWithinTolerance()({"params": [{}], **scores})
