@@ -219,7 +219,7 @@ class ChunkSearch:
             tau=request.tau,
             T=request.T,
             accept=batch.accept,
-            ways=torch.as_tensor(earlier, dtype=torch.float32, device=device) if push else None,
+            earlier=torch.as_tensor(earlier, dtype=torch.float32, device=device) if push else None,
             push=push,
             return_path=request.return_path,
         )

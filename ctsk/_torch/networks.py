@@ -54,6 +54,7 @@ class MLP(nn.Sequential):
         for depth, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
             if depth:
                 self.append(ACTIVATIONS[activation]())
+            # An explicit dtype, because users may have changed torch's default.
             layer = _Linear(n_in, n_out, dtype=torch.float32)
             layer.initialize(generator)
             self.append(layer)
@@ -103,6 +104,7 @@ class VAE(nn.Module):
         sizes = tuple(hidden_layer_sizes)
         self.encoder = MLP(n_columns, 2 * n_latent, hidden_layer_sizes=sizes, **common)
         self.decoder = MLP(n_latent, n_columns, hidden_layer_sizes=sizes[::-1], **common)
+        # A deviation of 1 in standardized units is that of a decoder that explains nothing.
         self.log_deviations = nn.Parameter(encoded.new_zeros(n_numeric))
         self.to(encoded)
 
@@ -160,6 +162,7 @@ class VAE(nn.Module):
 
 def check_layers(hidden_layer_sizes):
     """Return the sizes of the hidden layers as a list of int."""
+    # Under dtype=object, NumPy accepts ragged input, so that the error below names the parameter.
     sizes = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
     if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
         raise ValueError(

@@ -26,6 +26,7 @@ def default_torch_modes():
     The context manager also works as a decorator.
     """
     with contextlib.ExitStack() as modes:
+        # enable_grad alone would not help: tensors of inference mode never enter a graph.
         modes.enter_context(torch.inference_mode(False))
         modes.enter_context(torch.enable_grad())
         # Both of the following slow down every operation, so they are entered only if needed.
@@ -105,8 +106,10 @@ def forked_random_state(generator, device):
         The device whose random state is forked in addition to the CPU's.
     """
     seed = int(torch.randint(2**31, (), generator=generator))
+    # Without a list of devices, fork_rng would copy the states of all GPUs.
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
+        # torch.manual_seed would seed all GPUs, including those that are not restored.
         torch.default_generator.manual_seed(seed)
         for cuda in devices:
             with torch.cuda.device(cuda):

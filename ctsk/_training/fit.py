@@ -69,6 +69,7 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
         settings = _settings(estimator, labels, device)
         settings["generator"] = generator
         settings["n_conventional_epochs"] = n_before + round(burn_in * epochs)
+        # partial_fit below ignores it, but callbacks read it.
         settings["max_epochs"] = epochs
         if net is None:
             net = _new_net(estimator, encoded, random, device, settings)
@@ -85,6 +86,7 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
             if "train_loss" not in net.history[-1]:
                 # skorch ends silently on Ctrl-C, but an unfinished epoch is not a model.
                 raise KeyboardInterrupt
+            # This stacklevel points the warning to the user's call of fit or partial_fit.
             warn_of_training(net, len(net.history) - n_before, stacklevel=5)
 
     # Records of single minibatches would dominate the memory of long trainings.
@@ -100,6 +102,7 @@ def _settings(estimator, labels, device):
     n_counterfactuals = estimator.n_counterfactuals
     if not isinstance(n_counterfactuals, Integral):
         n_counterfactuals = max(1, round(n_counterfactuals * n_rows))
+    # A hundred updates per epoch, unless the batches become too small or too large for that.
     batch_size = estimator.batch_size
     if batch_size == "auto":
         batch_size = int(np.clip(n_rows // 100, 32, 1000))
@@ -140,6 +143,7 @@ def _new_net(estimator, encoded, random, device, settings):
     progress = [ProgressLine()] if estimator.verbose else []
     return CounterfactualNet(
         module,
+        # Only the objective is trained, but skorch applies softmax in predict_proba for this one.
         criterion=torch.nn.CrossEntropyLoss,
         optimizer=OPTIMIZERS[estimator.optimizer] if is_named else estimator.optimizer,
         lr=estimator.lr,
@@ -149,7 +153,7 @@ def _new_net(estimator, encoded, random, device, settings):
         verbose=0,
         random=random,
         classes=list(range(n_classes)),
-        # Users' optimizers may not know this parameter.
+        # A fused step is faster, but users' optimizers may not know the parameter.
         **({"optimizer__fused": True} if is_named else {}),
         **settings,
     ).initialize()

@@ -1,4 +1,4 @@
-"""Modules of users: built, initialized, and checked before they are trained."""
+"""Users' modules, which are built, initialized and checked before they are trained."""
 
 import torch
 from torch.nn.parameter import is_lazy
@@ -47,6 +47,7 @@ def build_module(build, encoded, n_classes):
         )
     rows = torch.as_tensor(encoded[:N_CHECKED_ROWS], dtype=torch.float32)
     module.to(torch.float32)
+    # Lazy parameters have no shape, so they come before every check that counts or copies.
     _initialize_lazy_parameters(module, rows)
     _check_parameters(module)
     # Training and search run in float32, predictions in float64.
@@ -96,6 +97,8 @@ def _check_logits(module, rows, n_classes):
             "Attributes must not be locks, open files or results of computations; use "
             "torch.nn.utils.parametrizations instead of torch.nn.utils.weight_norm."
         ) from error
+    # The module gets a copy of the leaf, because torch does not permit in-place changes of a
+    # leaf that requires a gradient: its own error would say nothing about training rows.
     factuals = rows.clone().requires_grad_()
     inputs = factuals.clone()
     logits = _logits(module, inputs)
@@ -118,19 +121,22 @@ def _check_logits(module, rows, n_classes):
 
 def _check_gradient(logits, factuals):
     gradients = None
+    # Two ways to have no gradient: logits outside of any graph, and a graph without the rows.
     if logits.requires_grad:
         (gradients,) = torch.autograd.grad(logits.sum(), factuals, allow_unused=True)
     if gradients is None:
         raise ValueError(
-            "No gradient flows through the network that module built to its rows, so no "
-            "counterfactual can be searched. Its forward may detach the rows, convert them to "
+            "No gradient flows through the network that module built to its rows, so a search for "
+            "counterfactuals is impossible. Its forward may detach the rows, convert them to "
             "integers, run under torch.no_grad, or ignore them."
         )
 
 
 def _check_determinism(module, rows, logits):
     """Raise a ValueError if logits are random or depend on the other rows of a batch."""
+    # Rounding in float32 is coarse; the check in float64 repeats the comparison strictly.
     tolerance = _TOLERANCE if rows.dtype == torch.float64 else 1e-3
+    # Infinite and missing logits would make every difference small in comparison.
     scale = logits.nan_to_num(0, 0, 0).abs().max().clamp(min=1)
 
     def differ(others):
@@ -145,12 +151,13 @@ def _check_determinism(module, rows, logits):
             "on self.training, too."
         )
     message = (
-        "The logits that the network of module returns for a row depend on the other rows of the "
-        "batch in eval mode. Normalization by statistics of the batch is a likely cause: use "
-        "BatchNorm with track_running_stats=True, or nn.LayerNorm, and no mean or softmax over "
+        "The logits that the network built by module returns for a row depend on the other rows "
+        "of the batch in eval mode. Normalization by statistics of the batch is a likely cause: "
+        "use BatchNorm with track_running_stats=True, or nn.LayerNorm, and no mean or softmax over "
         "dimension 0."
     )
-    # One row alone, another one alone, and the rest.
+    # Single rows, for which statistics over a batch differ most and a squeeze drops the wrong
+    # dimension, and the rest.
     parts = [part for part in (rows[:1], rows[1:2], rows[2:]) if len(part)]
     try:
         split = torch.cat([module(part) for part in parts])

@@ -1,4 +1,4 @@
-"""The skorch net, which searches counterfactuals once per epoch and learns from them."""
+"""The skorch net, which searches for counterfactuals once per epoch and learns from them."""
 
 import math
 import sys
@@ -84,11 +84,13 @@ class CounterfactualNet(NeuralNetClassifier):
 
     @property
     def _default_callbacks(self):
+        # skorch's defaults print a table and average the losses, which `_record_means` does.
         return []
 
     def __getstate__(self):
         """Return the state without `module`, which is the same object as `module_`."""
         state = super().__getstate__()
+        # skorch stores `module_` apart, for its map_location, so `module` would be a second copy.
         del state["module"]
         return state
 
@@ -105,7 +107,7 @@ class CounterfactualNet(NeuralNetClassifier):
         except TypeError as error:
             raise ValueError(
                 f"optimizer={self.optimizer!r} fails when it is called with the parameters of the "
-                f"module and lr ({error}). Give a torch.optim.Optimizer class, or "
+                f"module and lr ({error}). Pass a torch.optim.Optimizer class, or "
                 "functools.partial of one to set its other arguments."
             ) from error
         check_optimizer(self.optimizer_)
@@ -113,6 +115,7 @@ class CounterfactualNet(NeuralNetClassifier):
 
     def get_iterator(self, dataset, training=False):
         """Return minibatches as slices of tensors instead of a DataLoader."""
+        # All rows move to the device once; `y` is None in predictions.
         X = to_tensor(dataset.X, device=self.device)
         y = X.new_zeros(len(X), dtype=torch.int64) if dataset.y is None else dataset.y
         rows = TrainingRows(X, to_tensor(y, device=self.device), len(self.classes), self.random)
@@ -124,14 +127,14 @@ class CounterfactualNet(NeuralNetClassifier):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
 
-        # Counterfactuals are searched before the first update and split evenly over the
+        # The search precedes the first update, and its counterfactuals are split evenly over the
         # minibatches. Without a search, no minibatch has tuples.
         tuples = self._search(iterator.rows)
         n_batches = len(iterator)
         parts = [None] * n_batches if tuples is None else tuples.split(n_batches)
 
-        # Losses of updates stay tensors until the end of the epoch: on a GPU, reading their
-        # values waits for the device.
+        # The terms of updates stay tensors until the end of the epoch: on a GPU, each value that
+        # is read waits for the device.
         steps = []
         for batch, part in zip(iterator, parts, strict=True):
             self.notify("on_batch_begin", batch=batch, training=True)
@@ -151,10 +154,12 @@ class CounterfactualNet(NeuralNetClassifier):
 
     def train_step(self, batch, tuples=None, **fit_params):
         """Take one step of the optimizer, unless the loss or its gradient is not finite."""
+        # skorch would pass a closure to the optimizer, which could not skip the update.
         self._zero_grad_optimizer()
         step = self.train_step_single(batch, tuples=tuples, **fit_params)
         self.notify(
             "on_grad_computed",
+            # A plain generator would be exhausted by the first callback.
             named_parameters=TeeGenerator(self.get_all_learnable_params()),
             batch=batch,
             training=True,
@@ -166,6 +171,7 @@ class CounterfactualNet(NeuralNetClassifier):
 
     def train_step_single(self, batch, tuples=None, **fit_params):
         """Compute the objective of one minibatch and its gradient."""
+        # Setting the mode visits every layer, so it is set only after something changed it.
         if not self.module_.training:
             self._set_training(True)
         X, y = batch
@@ -181,6 +187,7 @@ class CounterfactualNet(NeuralNetClassifier):
             ) from error
         loss = self.objective.total(terms)
         loss.backward()
+        # Records must not keep the graph of every minibatch in memory.
         terms = {name: term.detach() for name, term in terms.items()}
         return {"loss": loss, "y_pred": logits, "terms": terms}
 
@@ -195,6 +202,7 @@ class CounterfactualNet(NeuralNetClassifier):
         # The history already counts the current epoch.
         is_conventional_epoch = len(self.history) <= self.n_conventional_epochs
         if not (self.objective.is_conventional or is_conventional_epoch):
+            # In eval mode, dropout is off: the search sees the function that predicts.
             with evaluating(self.module_):
                 factuals, labels, targets = self._draw(rows)
                 if len(targets):
@@ -222,8 +230,10 @@ class CounterfactualNet(NeuralNetClassifier):
         idx = rows.draw_factuals(self.n_counterfactuals)
         with torch.no_grad():
             predictions = self.module_(rows.X[idx]).argmax(dim=1)
-        kept, targets = rows.draw_targets(predictions)
-        idx = idx[kept]
+        # A target differs from the prediction rather than from the label: otherwise, the search
+        # of a misclassified row could end at the factual.
+        has_target, targets = rows.draw_targets(predictions)
+        idx = idx[has_target]
         return rows.X[idx], rows.y[idx], targets
 
     def _pair(self, exemplars, targets, labels, result, box):
@@ -257,6 +267,7 @@ class CounterfactualNet(NeuralNetClassifier):
                 f"The loss or its gradient was not finite in any minibatch of epoch {epoch}, so no "
                 "update was made."
             )
+        # A finite gradient can still overflow the weights, by a large lr.
         elif not all(weights.isfinite().all() for _, weights in self.get_all_learnable_params()):
             message = f"An update of epoch {epoch} made weights overflow."
         else:
@@ -265,12 +276,13 @@ class CounterfactualNet(NeuralNetClassifier):
 
     def _remedy(self, steps, rows, tuples):
         """Return what to change after training has diverged."""
+        # The search is blamed first: losses of rows far away overflow at any lr.
         limit = _FAR * rows.X.abs().max()
         if tuples is not None and tuples.counterfactuals.abs().max() > limit:
             generator = self.generator
             return (
                 "Counterfactuals have left the range of the data: lower step_size of "
-                f"{type(generator).__name__} (now {generator.step_size}), or give a domain."
+                f"{type(generator).__name__} (now {generator.step_size}), or pass a domain."
             )
         if steps:
             return "Lower lr."
@@ -286,6 +298,7 @@ class CounterfactualNet(NeuralNetClassifier):
         for name in TERMS:
             # Each term is a mean over the rows, or over the tuples, of its minibatch.
             weights = n_rows if name == "classification" else n_tuples
+            # Minibatches without tuples compute the classification term only.
             computed = [
                 (term[name], n) for term, n in zip(terms, weights, strict=True) if name in term
             ]
@@ -319,7 +332,7 @@ def check_callbacks(callbacks):
             callback = callback()
         if not isinstance(callback, Callback):
             raise ValueError(
-                f"callbacks contains {item!r}, which is not a skorch callback. Give instances of "
+                f"callbacks contains {item!r}, which is not a skorch callback. Pass instances of "
                 "subclasses of skorch.callbacks.Callback, or pairs of a name and an instance."
             )
         monitor = getattr(callback, "monitor", None)

@@ -95,7 +95,8 @@ class Objective:
             logits = module(X)
             return {"classification": self._cross_entropy(logits, y)}, logits
 
-        # One pass of all parts is faster than a pass of each.
+        # One pass of all parts is faster than a pass of each. Layers such as BatchNorm then
+        # compute their statistics over rows and counterfactuals together.
         parts = [X]
         if self.uses_energies:
             parts += [tuples.exemplars, tuples.counterfactuals]
@@ -124,6 +125,7 @@ class Objective:
             "adversarial": self.lambda_adv,
             "ridge": self.lambda_reg,
         }
+        # Terms that were not computed are absent instead of 0, so that they have no gradient.
         total = terms["classification"]
         for name, weight in weights.items():
             if name in terms:

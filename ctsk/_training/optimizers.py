@@ -18,11 +18,16 @@ def check_optimizer(optimizer):
     remedy = "Use 'adam', 'sgd', or another class of torch.optim, such as torch.optim.AdamW."
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ValueError(f"optimizer must build a torch.optim.Optimizer, not a {name}. {remedy}")
+    # Every step of torch takes a closure; those that evaluate it repeatedly, such as that of
+    # LBFGS, have no default for it.
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
         raise ValueError(
             f"optimizer={name} evaluates the loss several times per step (its step requires a "
             f"closure), which is not supported. {remedy}"
         )
+    # It would fail in its first step only, after the first search.
     if isinstance(optimizer, torch.optim.SparseAdam):
-        raise ValueError(f"optimizer={name} requires sparse gradients; ours are dense. {remedy}")
+        raise ValueError(
+            f"optimizer={name} requires sparse gradients, but those of modules are dense. {remedy}"
+        )

@@ -1,4 +1,4 @@
-"""Safeguards of a training: warnings afterwards, and the state before if it fails."""
+"""Safeguards of training: warnings at its end, and the former state of the net if it fails."""
 
 import contextlib
 import copy
@@ -31,11 +31,11 @@ def warn_of_training(net, n_epochs, stacklevel):
             NonFiniteLossWarning,
             stacklevel=stacklevel,
         )
-    # Number of inert epochs in a row, counted backward from the last one. Comparisons with
-    # the NaN of conventional epochs are false, so these interrupt the row.
+    # Length of the streak of inert epochs, counted backward from the last one. Comparisons with
+    # the NaN of conventional epochs are false, so these interrupt the streak.
     inert = [epoch["mature_share"] < _INERT_SHARE for epoch in net.history[::-1]]
     n_inert = (*inert, False).index(False)
-    # With one epoch per call (partial_fit), only the call that completes the row warns.
+    # With one epoch per call (partial_fit), only the call that completes the streak warns.
     is_new = n_inert - n_epochs < _INERT_EPOCHS <= n_inert
     if net.objective.lambda_div > 0 and is_new:
         warnings.warn(

@@ -1,4 +1,4 @@
-"""Random draws of an epoch: minibatches, factuals, targets, exemplars."""
+"""Random draws of an epoch: minibatches, factuals, targets and exemplars."""
 
 from dataclasses import dataclass, fields
 
@@ -37,8 +37,8 @@ class TrainingRows:
 
     def draw_factuals(self, n):
         """Draw `n` rows (at most all) without replacement; return their positions in `X`."""
-        drawn = torch.randperm(len(self.X), generator=self.generator)[:n]
-        return drawn.to(self.X.device)
+        idx = torch.randperm(len(self.X), generator=self.generator)[:n]
+        return idx.to(self.X.device)
 
     def draw_targets(self, predictions):
         """Draw a target for each prediction, uniformly over the other classes.
@@ -99,12 +99,14 @@ class Minibatches:
 
     def __len__(self):
         """Return the number of minibatches."""
+        # A remainder of one row adds no minibatch, unless it is the only row.
         n_full, n_left = divmod(len(self.rows.X), self.batch_size)
         return n_full + (n_left > 1 or n_full == 0)
 
     def __iter__(self):
         """Yield (X, y) once through the rows."""
         X, y = self.rows.shuffled() if self.shuffle else (self.rows.X, self.rows.y)
+        # The last minibatch is larger than the others if it takes in a single row.
         sizes = [self.batch_size] * len(self)
         sizes[-1] = len(X) - sum(sizes[:-1])
         return zip(torch.split(X, sizes), torch.split(y, sizes), strict=True)

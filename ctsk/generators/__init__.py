@@ -1,4 +1,4 @@
-"""Generators: searches for counterfactuals."""
+"""Generators: the algorithms that search for counterfactuals."""
 
 from ctsk.generators.base import BaseGenerator
 from ctsk.generators.check import check_generator

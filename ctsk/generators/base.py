@@ -20,13 +20,13 @@ NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 
 
 class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
-    r"""Base class of generators that search counterfactuals by gradient descent.
+    r"""Base class of generators that search for counterfactuals by gradient descent.
 
-    A subclass stores a `step_size` among its parameters and fills in hooks; the loop is
+    A subclass stores a `step_size` among its parameters and implements hooks; the loop is
     the same for all generators. The hooks are
 
-    - `penalty`, what a search pays in addition to the cross-entropy of the target (the
-      only hook that is required);
+    - `penalty`, which is added to the cross-entropy of the target (the only hook that is
+      required);
     - `learn`, which learns from observed rows before any search;
     - `encode` and `decode`, which map rows to the space of the search and back, if the
       search does not take place among the rows themselves.
@@ -144,11 +144,11 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         T,
         epsilon=None,
         accept=None,
-        ways=None,
+        earlier=None,
         push=0.0,
         return_path=False,
     ):
-        """Search a counterfactual for each factual, all of them as one batch.
+        """Search for a counterfactual of each factual, all of them as one batch.
 
         Parameters
         ----------
@@ -173,10 +173,10 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
             Second check of rows that have reached `tau`. It is called with their states
             and their positions in `factuals` and returns a bool Tensor. The search of a
             rejected row continues.
-        ways : Tensor of shape (n_rows, n_ways, n_columns), default=None
-            Earlier counterfactuals of the same factuals, from which to keep away.
+        earlier : Tensor of shape (n_rows, n_earlier, n_columns), default=None
+            Earlier counterfactuals of the same factuals, from which the search keeps away.
         push : float, default=0.0
-            Weight of the term that pushes a row away from its `ways`.
+            Weight of the term that pushes a row away from its `earlier` counterfactuals.
         return_path : bool, default=False
             Whether to record every state.
 
@@ -185,9 +185,12 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         result : SearchResult
         """
         self._validate_params()
-        generator, limit = self._on_device(factuals.device), -math.log(tau)
+        generator = self._on_device(factuals.device)
+        # The cross-entropy of a target is at most -log(tau) if its probability is at least tau.
+        limit = -math.log(tau)
         record = Record(factuals, T, epsilon, return_path)
-        batch = generator._first_batch(factuals, targets, box, costs, ways)
+        batch = generator._first_batch(factuals, targets, box, costs, earlier)
+        # The model is evaluated once more than steps are taken: before the first one, too.
         for t in range(T + 1):
             # Evaluate the model at the states; the graph serves the gradient below.
             states = batch.states.requires_grad_()
@@ -210,16 +213,18 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
             # second evaluation of the model for the others.
             with torch.enable_grad():
                 losses = generator.losses(batch, logits, entropies, t + 1, T, box.groups, push)
+            # Losses of rows are independent, so the gradient of the sum is that of each row.
             (gradients,) = torch.autograd.grad(losses.sum(), states)
             batch = generator.move(batch, gradients, box.groups)
             if some_done:
                 batch = batch.select(~is_done)
             record.advance(batch, t + 1)
+        # Unlike the recorded states, these keep relaxed categories, where gradients are taken.
         unfinished = batch.at(batch.states.detach(), batch.codes).select(~is_done)
         return record.result(unfinished)
 
     def losses(self, batch, logits, cross_entropies, t, T, groups, push=0.0):
-        """Return what each row of a batch descends: cross-entropy, penalty, and push.
+        """Return the loss of each row of a batch: cross-entropy, penalty, and push.
 
         Parameters
         ----------
@@ -241,8 +246,8 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         energies = energy(logits, batch.targets)
         step = Step(batch.states, batch.factuals, batch.targets, energies, batch.costs, t, T)
         losses = cross_entropies + self._checked_penalty(step)
-        if batch.ways is not None:
-            losses = losses + push * nearness(batch.states, batch.ways, groups)
+        if batch.earlier is not None:
+            losses = losses + push * nearness(batch.states, batch.earlier, groups)
         return losses
 
     def move(self, batch, gradients, groups):
@@ -260,22 +265,25 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         moved : Batch
         """
         states, bounds = batch.states.detach(), (batch.lower, batch.upper)
+        # In a search among rows, the step itself is projected; see Notes for the reason.
         if batch.codes is None:
             moved = _finite(states - self.step_size * gradients, states)
             return batch.at(_confine(moved, *bounds, groups), None)
-        # Features that the box holds back must not drive the code.
+        # Features that the box holds back must not drive the code. Relative gradients are
+        # needed to tell which categories would grow, because weights of a category sum to one.
         gradients = groups.relative(gradients, states)
-        free = gradients.masked_fill(held_back(states, gradients, *bounds), 0)
+        free_gradients = gradients.masked_fill(held_back(states, gradients, *bounds), 0)
         codes = batch.codes.detach().requires_grad_()
         with torch.enable_grad():
             decoded = self.decode(codes)
-        (slopes,) = torch.autograd.grad(decoded, codes, free)
+        # A product of a vector and a Jacobian, which is never formed.
+        (slopes,) = torch.autograd.grad(decoded, codes, free_gradients)
         codes = _finite(codes.detach() - self.step_size * slopes, codes.detach())
         with torch.no_grad():
             decoded = self.decode(codes)
         return batch.at(_confine(_finite(decoded, states), *bounds, groups), codes)
 
-    def _first_batch(self, factuals, targets, box, costs, ways):
+    def _first_batch(self, factuals, targets, box, costs, earlier):
         """Return the batch of all rows before the first step."""
         with torch.no_grad():
             codes = self.encode(factuals)
@@ -288,11 +296,12 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
             lower=box.lower,
             upper=box.upper,
             costs=costs,
-            ways=ways,
+            earlier=earlier,
         )
 
     def _checked_penalty(self, step):
         penalties = self.penalty(step)
+        # A scalar or a column would broadcast silently, and rows would influence each other.
         shape = getattr(penalties, "shape", None)
         if shape != step.energies.shape:
             returned = type(penalties).__name__ if shape is None else f"shape {tuple(shape)}"
@@ -307,6 +316,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         moved = _moved(vars(self), device)
         if not moved:
             return self
+        # The generator of a model is not changed by a search, which may run in several threads.
         generator = copy.copy(self)
         for name, value in moved.items():
             setattr(generator, name, value)
@@ -329,7 +339,7 @@ def _moved(attributes, device):
 
 
 def _judge(model, batch, entropies, limit, accept, groups):
-    """Judge the states of a batch as users get them, with one category each.
+    """Judge the states of a batch as they are returned, with one category per feature.
 
     Returns
     -------
@@ -340,6 +350,7 @@ def _judge(model, batch, entropies, limit, accept, groups):
         Whether the state is accepted, too.
     """
     states = batch.states.detach()
+    # Without categories, the entropies of the states themselves save an evaluation.
     if len(groups):
         states = groups.harden(states)
         with torch.no_grad():
@@ -348,6 +359,7 @@ def _judge(model, batch, entropies, limit, accept, groups):
     if accept is None or not has_reached.any():
         return states, has_reached, has_reached
     is_done = has_reached.clone()
+    # The second check is slow (it decodes rows), so only mature states undergo it.
     is_done[has_reached] = accept(states[has_reached], batch.idx[has_reached])
     return states, has_reached, is_done
 

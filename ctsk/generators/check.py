@@ -19,13 +19,14 @@ from ctsk.generators.inputs import Reference, Step
 # Columns of every kind: numbers, and categories with more than two values and with two.
 _GROUPS = OneHotGroups(n_numeric=4, sizes=(3, 2), missing=(False, False))
 _N_ROWS, _N_CLASSES = 60, 3
+# A low tau lets rows of any sound generator mature within a few steps.
 _SEARCH = {"tau": 0.6, "T": 20, "epsilon": 0.3, "return_path": True}
 
 
 def check_generator(generator):
     """Check that a generator fulfills the contract of :class:`BaseGenerator`.
 
-    Use it in the tests of a subclass. It searches counterfactuals of a small model under
+    Use it in the tests of a subclass. It searches for counterfactuals of a small model under
     random bounds, with numbers and categories, and verifies the results.
 
     Parameters
@@ -35,7 +36,7 @@ def check_generator(generator):
     Raises
     ------
     AssertionError
-        If it does not; the message names the violation.
+        If `generator` violates the contract; the message names the violation.
     ValueError, RuntimeError
         By scikit-learn, if a parameter is out of range, or if `__init__` does more than
         store its parameters.
@@ -49,8 +50,10 @@ def check_generator(generator):
         isinstance(generator, BaseGenerator),
         f"{generator!r} is not an instance of a subclass of BaseGenerator.",
     )
-    before = torch.get_rng_state()
+    # Draws from the global state would escape the estimator's random_state.
+    state_before = torch.get_rng_state()
     with default_torch_modes():
+        # The cheap checks come first, so that their messages name causes and not consequences.
         _check_parameters(generator)
         first, second = (_learn(clone(generator)) for _ in range(2))
         _check_codes(first)
@@ -58,7 +61,7 @@ def check_generator(generator):
         _check_determinism(first, second)
         _check_search(first)
     _require(
-        torch.equal(torch.get_rng_state(), before),
+        torch.equal(torch.get_rng_state(), state_before),
         "The generator draws from torch's global random state; use reference.random in learn.",
     )
 
@@ -70,15 +73,16 @@ def _require(condition, message):
 
 def _check_parameters(generator):
     _require("step_size" in generator.get_params(), "The generator has no parameter step_size.")
+    # clone raises an error if __init__ changes a parameter.
     clone(generator)._validate_params()
 
 
 def _learn(generator):
     """Return the generator after `learn`, if it must learn."""
     if generator.must_learn:
-        before = set(vars(generator))
+        names_before = set(vars(generator))
         _require(generator.learn(_reference()) is generator, "learn does not return self.")
-        new = [name for name in set(vars(generator)) - before if not name.endswith("_")]
+        new = [name for name in set(vars(generator)) - names_before if not name.endswith("_")]
         _require(
             not new, f"learn sets {new}; names of learned attributes must end with an underscore."
         )
@@ -99,6 +103,7 @@ def _check_codes(generator):
         torch.equal(codes, generator.encode(rows)),
         "encode returns different codes for the same rows.",
     )
+    # The search differentiates decode, so a detached or rounded row would stop it.
     codes = codes.detach().requires_grad_()
     with torch.enable_grad():
         decoded = generator.decode(codes)
@@ -129,6 +134,7 @@ def _check_penalty(generator):
         f"{getattr(penalties, 'shape', None)}.",
     )
     _require(penalties.isfinite().all(), "penalty is not finite for ordinary rows.")
+    # A constant penalty is permitted: the cross-entropy still drives the search.
     if penalties.requires_grad:
         (gradients,) = torch.autograd.grad(penalties.sum(), rows, retain_graph=True)
         _require(
@@ -140,6 +146,7 @@ def _check_penalty(generator):
 
 
 def _check_costs_of_rows(generator, step, penalties):
+    # The same costs by row, as they arrive if the mutability differs between rows.
     costs = step.costs.expand(_N_ROWS, -1)
     try:
         by_row = generator.penalty(replace(step, costs=costs))
@@ -156,22 +163,23 @@ def _check_costs_of_rows(generator, step, penalties):
 
 
 def _check_determinism(first, second):
-    found, same = (_search(each).counterfactuals for each in (first, second))
+    counterfactuals, repetition = (_search(each).counterfactuals for each in (first, second))
     _require(
-        torch.equal(found, same),
+        torch.equal(counterfactuals, repetition),
         "The generator finds different counterfactuals for the same rows and the same seed. Draw "
         "random numbers in learn only, from reference.random.",
     )
     # What was learned must survive storage, wherever the generator keeps it.
     stored = pickle.loads(pickle.dumps(first))
     _require(
-        torch.equal(_search(stored).counterfactuals, found),
+        torch.equal(_search(stored).counterfactuals, counterfactuals),
         "The generator finds different counterfactuals after it is pickled and loaded.",
     )
 
 
 def _check_search(generator):
     problem = model, factuals, _, box = _problem()
+    # A hook that trains the model, or calls backward, would corrupt counterfactual training.
     weights = [parameter.clone() for parameter in model.parameters()]
     result = _search(generator, problem=problem)
     _require(
@@ -181,8 +189,8 @@ def _check_search(generator):
     )
     # The constraints hold for every state of the path, for numbers and relaxed categories.
     path, found = result.path, result.counterfactuals
-    inside = (path >= box.lower[:, None]) & (path <= box.upper[:, None])
-    _require(inside.all(), "States leave their box.")
+    is_inside = (path >= box.lower[:, None]) & (path <= box.upper[:, None])
+    _require(is_inside.all(), "States leave their box.")
     fixed = box.lower == box.upper
     _require(torch.equal(found[fixed], factuals[fixed]), "Immutable columns change.")
     # Counterfactuals have exactly one category, unlike the relaxed states before them.
@@ -192,9 +200,10 @@ def _check_search(generator):
         _require(is_hard.all(), "A counterfactual has no category or several categories.")
     _require((found != factuals).any(), "The search moves no row.")
     _require(result.mature.any(), "The search matures no row of an easy model.")
+    # Every seventh row alone takes the same path, at least over its first steps, in which
+    # differences of rounding have not yet grown.
     idx = torch.arange(0, _N_ROWS, 7)
     smaller_batch = _search(generator, idx).path
-    # Batches of different sizes may be rounded differently.
     _require(
         torch.allclose(smaller_batch[:, :3], path[idx, :3], atol=1e-4),
         "Rows influence each other: the path of a row depends on the other rows in its batch. The "
@@ -227,11 +236,12 @@ def _problem():
         model[0].weight.mul_(5)
     rows = reference.rows
     # Each bound is 0, 1 or 2 units away from the row.
-    down, up = torch.randint(3, (2, *rows.shape), generator=random).to(rows)
-    lower, upper = rows - down, rows + up
+    margin_below, margin_above = torch.randint(3, (2, *rows.shape), generator=random).to(rows)
+    lower, upper = rows - margin_below, rows + margin_above
+    # A category that the row does not have can be reached where its margin is positive.
     for columns in _GROUPS.slices:
         membership = rows[:, columns]
-        upper[:, columns] = torch.maximum(membership, (up[:, columns] > 0).float())
+        upper[:, columns] = torch.maximum(membership, (margin_above[:, columns] > 0).float())
         # If no other category can be reached, the row's own one is fixed at 1.
         is_only = upper[:, columns].sum(dim=1, keepdim=True) == 1
         lower[:, columns] = membership * is_only

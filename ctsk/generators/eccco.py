@@ -1,4 +1,4 @@
-"""ECCCo: counterfactuals that the model itself regards as typical of the target."""
+"""ECCCo: counterfactuals that the model itself considers typical of the target."""
 
 from typing import ClassVar
 
@@ -69,6 +69,8 @@ class ECCCoGenerator(BaseGenerator):
 
     def penalty(self, step):
         """Return the weighted sum of distance and energy; see `BaseGenerator.penalty`."""
+        # The energies come with the step, because the logits of the state are already computed.
         fading = energy_schedule(step.t, step.T) if self.schedule == "fading" else 1.0
         weight = self.lambda_energy * fading
+        # An energy has no lower bound, so its ridge keeps a long search from running away.
         return self.lambda_cost * l1_distance(step) + weight * ridged_energy(step.energies)

@@ -84,10 +84,12 @@ class GenericGenerator(BaseGenerator):
     @property
     def must_learn(self):
         """Whether `learn` must be called: for ``distance="mad"`` and for gravity."""
+        # A plain l1 distance needs no rows, so a foreign model is explained without X_reference.
         return self.distance == "mad" or self.lambda_gravity > 0
 
     def learn(self, reference):
         """Compute deviations and centroids; see `BaseGenerator.learn`."""
+        # Both are cheap, so both are learned even if only one of them is used.
         self.deviations_ = median_absolute_deviations(reference.rows, reference.groups)
         self.centroids_ = class_centroids(reference)
         return self
@@ -96,6 +98,7 @@ class GenericGenerator(BaseGenerator):
         """Return the weighted distances; see `BaseGenerator.penalty`."""
         deviations = self.deviations_ if self.distance == "mad" else 1.0
         penalties = self.lambda_cost * l1_distance(step, deviations)
+        # Without gravity, `centroids_` need not exist; see `must_learn`.
         if self.lambda_gravity > 0:
             penalties = penalties + self.lambda_gravity * gravity(step, self.centroids_)
         return penalties

@@ -20,7 +20,7 @@ def l1_distance(step, deviations=1.0):
     moves = (step.rows - step.factuals).abs()
     weights = step.costs / deviations
     if weights.ndim == 1:
-        # A matrix product is faster than a product and a sum.
+        # A product of a matrix and a vector is faster than an elementwise product and a sum.
         return moves @ weights
     return (moves * weights).sum(dim=1)
 
@@ -38,16 +38,17 @@ def gravity(step, centroids):
     -------
     distances : Tensor of shape (n_rows,)
     """
+    # vector_norm has the gradient 0 at 0, where that of a square root is not finite.
     return torch.linalg.vector_norm(step.rows - centroids[step.targets], dim=1)
 
 
-def nearness(rows, ways, groups):
+def nearness(rows, earlier, groups):
     r"""Nearness of each row to earlier counterfactuals, :math:`\sum_i e^{-\|x' - a_i\|_1 / 3}`.
 
     Parameters
     ----------
     rows : Tensor of shape (n_rows, n_columns)
-    ways : Tensor of shape (n_rows, n_ways, n_columns)
+    earlier : Tensor of shape (n_rows, n_earlier, n_columns)
         The earlier counterfactuals :math:`a_i` of each row.
     groups : OneHotGroups
         The one-hot columns of each categorical feature.
@@ -60,7 +61,9 @@ def nearness(rows, ways, groups):
     # A change of category moves two one-hot columns by 1 and counts 1 in total, like one
     # module unit of a number.
     weights[groups.n_numeric :] = 0.5
-    distances = (rows[:, None] - ways).abs() @ weights
+    distances = (rows[:, None] - earlier).abs() @ weights
+    # The push decays over 3 module units, summed over features, so that it is felt well beyond
+    # the distance that alternatives must keep.
     return (-distances / 3).exp().sum(dim=1)
 
 

@@ -21,7 +21,7 @@ class Batch:
         The box of each row.
     costs : Tensor of shape (n_columns,) or (n_rows, n_columns)
         Cost of a unit of each column.
-    ways : Tensor of shape (n_rows, n_ways, n_columns) or None
+    earlier : Tensor of shape (n_rows, n_earlier, n_columns) or None
         Earlier counterfactuals of the same factuals, from which the search keeps away.
     """
 
@@ -33,10 +33,11 @@ class Batch:
     lower: torch.Tensor
     upper: torch.Tensor
     costs: torch.Tensor
-    ways: torch.Tensor | None
+    earlier: torch.Tensor | None
 
     def select(self, mask):
         """Return the batch of the rows for which a boolean mask is true."""
+        # A mask as an index would be searched again for each of the nine tensors.
         positions = mask.nonzero()[:, 0]
 
         def pick(values):
@@ -52,11 +53,12 @@ class Batch:
             upper=pick(self.upper),
             # One dimension means that all rows share the same costs.
             costs=self.costs if self.costs.ndim == 1 else pick(self.costs),
-            ways=pick(self.ways),
+            earlier=pick(self.earlier),
         )
 
     def at(self, states, codes):
         """Return the same rows at other states and codes."""
+        # dataclasses.replace is slower, and this runs in every step.
         return Batch(
             self.idx,
             codes,
@@ -66,7 +68,7 @@ class Batch:
             self.lower,
             self.upper,
             self.costs,
-            self.ways,
+            self.earlier,
         )
 
 
@@ -116,11 +118,13 @@ class Record:
     """
 
     def __init__(self, factuals, T, epsilon, return_path):
+        # Every row is overwritten when its search ends: by `mature`, or by `stop` at the latest.
         self.counterfactuals = factuals.clone()
         self.is_mature = torch.zeros(len(factuals), dtype=torch.bool, device=factuals.device)
         self.refused = torch.zeros_like(self.is_mature)
         self.n_iter = torch.full(self.is_mature.shape, T, dtype=torch.int64, device=factuals.device)
         self.epsilon = epsilon
+        # The factual itself is nascent, in case the first step already leaves the ball.
         self.nascent = None if epsilon is None else factuals.clone()
         self.path = factuals[:, None].repeat(1, T + 1, 1) if return_path else None
 

@@ -1,4 +1,4 @@
-"""REVISE: counterfactuals searched in the latent space of an autoencoder."""
+"""REVISE: a search for counterfactuals in the latent space of an autoencoder."""
 
 import math
 import warnings
@@ -161,7 +161,7 @@ class REVISEGenerator(BaseGenerator):
         if error > _POOR:
             warnings.warn(
                 f"The autoencoder of {type(self).__name__} loses {error:.0%} of the variation of "
-                "a feature, on average, so counterfactuals searched in its latent space are "
+                "a feature, on average, so counterfactuals from its latent space are "
                 f"hardly informative. Raise n_latent (now {self.n_latent}) or max_iter (now "
                 f"{self.max_iter}); independent features cannot be compressed.",
                 PoorReconstructionWarning,

@@ -47,12 +47,14 @@ def _are_equal(value, other):
     A wrong "different" costs only time, because the generator learns again; a wrong
     "equal" would keep what was learned under other parameters.
     """
+    # Identity comes first: an object need not be equal to itself, and often nothing is changed.
     if value is other:
         return True
+    # Arrays compare elementwise, so they need a comparison of their own.
     if isinstance(value, np.ndarray | torch.Tensor):
         return _are_equal_arrays(value, other)
     if isinstance(value, np.generic | bool | int | float | complex | str | bytes):
-        # NumPy's scalars are equal to Python's; NaN is equal to itself here.
+        # Scalars of NumPy and Python are compared by value, before types; NaN equals itself.
         return _is_true(value == other) or _is_true((value != value) & (other != other))
     if type(value) is not type(other):
         return False
@@ -79,6 +81,7 @@ def _are_equal_arrays(value, other):
         return False
     if isinstance(value, torch.Tensor):
         value, other = value.detach().cpu().numpy(), other.detach().cpu().numpy()
+    # A change of precision changes what is learned, so equal values do not suffice.
     if not isinstance(other, np.ndarray) or value.dtype != other.dtype:
         return False
     return np.array_equal(value, other, equal_nan=value.dtype.kind in "fc")

@@ -42,21 +42,21 @@ def test_energy_schedule_fades_and_never_vanishes(t, T, weight):
 
 def test_nearness_counts_a_change_of_category_like_a_unit_of_a_number():
     rng = np.random.default_rng(0)
-    rows, ways = rng.normal(size=(4, 5)), rng.normal(size=(4, 2, 5))
+    rows, earlier = rng.normal(size=(4, 5)), rng.normal(size=(4, 2, 5))
     weights = np.array([1, 1, 0.5, 0.5, 0.5])
-    distances = (np.abs(rows[:, None] - ways) * weights).sum(axis=2)
-    found = nearness(torch.tensor(rows), torch.tensor(ways), OneHotGroups(2, (3,), (False,)))
+    distances = (np.abs(rows[:, None] - earlier) * weights).sum(axis=2)
+    found = nearness(torch.tensor(rows), torch.tensor(earlier), OneHotGroups(2, (3,), (False,)))
     np.testing.assert_allclose(found, np.exp(-distances / 3).sum(axis=1))
 
 
 def test_push_is_added_to_the_loss(linear):
     generator, groups = GenericGenerator(), OneHotGroups(3)
     states = torch.zeros(2, 3, dtype=torch.float64)
-    ways = torch.ones(2, 1, 3, dtype=torch.float64)
+    earlier = torch.ones(2, 1, 3, dtype=torch.float64)
     targets, costs = torch.tensor([0, 1]), torch.ones(3, dtype=torch.float64)
-    batch = Batch(torch.arange(2), None, states, states, targets, states, states, costs, ways)
+    batch = Batch(torch.arange(2), None, states, states, targets, states, states, costs, earlier)
     logits = linear(states)
     without, pushed = (
         generator.losses(batch, logits, torch.zeros(2), 1, 5, groups, push) for push in (0.0, 2.0)
     )
-    torch.testing.assert_close(pushed - without, 2 * nearness(states, ways, groups))
+    torch.testing.assert_close(pushed - without, 2 * nearness(states, earlier, groups))
