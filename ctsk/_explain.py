@@ -146,7 +146,7 @@ def explain(
             pipeline = _explainable_pipeline(model, table, X_reference)
             request = make_request(pipeline, X, target, settings)
             # Only our classifier has constraints that it was trained with.
-            if isinstance(model.steps[-1][1], CounterfactualTrainedClassifier):
+            if isinstance(_unwrapped(model.steps[-1][1]), CounterfactualTrainedClassifier):
                 _warn_where_different(request)
         else:
             request = make_request(_explainable(model, X_reference), X, target, settings)

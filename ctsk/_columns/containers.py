@@ -30,11 +30,11 @@ def is_series(X):
 
 
 def is_missing(cell):
-    """Return whether a cell is None, NaN or pandas' NA."""
+    """Return whether a cell is None, NaN, or pandas' NA or NaT."""
     # Only NaN differs from itself. The type is checked first, because the comparison of
     # pandas' NA is NA, which is not a bool.
     not_a_number = isinstance(cell, Real) and cell != cell
-    return cell is None or not_a_number or type(cell).__name__ == "NAType"
+    return cell is None or not_a_number or type(cell).__name__ in ("NAType", "NaTType")
 
 
 def as_table(X, names=None, name="X"):

@@ -299,5 +299,9 @@ def _range(dtype):
     """Return the minimum and the maximum of a dtype."""
     if dtype.kind == "b":
         return 0, 1
-    info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-    return info.min, info.max
+    if dtype.kind == "f":
+        return np.finfo(dtype).min, np.finfo(dtype).max
+    info = np.iinfo(dtype)
+    # As a float, the maximum of 64 bits is rounded up to a number that wraps around.
+    most = float(info.max)
+    return info.min, np.nextafter(most, 0) if int(most) > info.max else most

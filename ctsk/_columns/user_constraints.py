@@ -117,8 +117,8 @@ def check_costs(feature_costs, encoder, default=None):
     for feature, cost in _by_feature(feature_costs, encoder.names, "feature_costs").items():
         if not isinstance(cost, Real) or not 0 <= cost < np.inf:
             raise ValueError(
-                f"feature_costs of feature {encoder.names[feature]!r} is {cost!r}; it must be a "
-                "non-negative finite number: the cost of a change by one unit, or of a category."
+                f"feature_costs of feature {encoder.names[feature]!r} is {cost!r:.200}; it must be "
+                "a non-negative finite number: the cost of a change by one unit, or of a category."
             )
         costs[feature] = cost
     return costs
@@ -189,7 +189,7 @@ def _directions(mutability, feature, encoder, idx):
     name = _described(encoder.names[feature], idx)
     if not isinstance(mutability, str) or mutability not in _MUTABILITY:
         raise ValueError(
-            f"mutability of feature {name} is {mutability!r}; it must be one of "
+            f"mutability of feature {name} is {mutability!r:.200}; it must be one of "
             f"{list(_MUTABILITY)}."
         )
     may_rise, may_fall = _MUTABILITY[mutability]
@@ -224,8 +224,8 @@ def _bounds(entry, name):
         bound is None or isinstance(bound, Real) for bound in entry
     ):
         raise ValueError(
-            f"domain of feature {name} is {entry!r}; it must be a pair (low, high) of numbers, "
-            "with None for an open side, or 'auto'."
+            f"domain of feature {name} is {entry!r:.200}; it must be a pair (low, high) of "
+            "numbers, with None for an open side, or 'auto'."
         )
     low = -np.inf if entry[0] is None else float(entry[0])
     high = np.inf if entry[1] is None else float(entry[1])
@@ -246,8 +246,8 @@ def _reachable(entry, categories, name):
     # A pair is the domain of a number; as a list of categories, it is probably a mistake.
     if isinstance(entry, str | dict | tuple) or not hasattr(entry, "__iter__"):
         raise ValueError(
-            f"domain of feature {name} is {entry!r}; it must be a list of categories, None for "
-            "all, or 'auto'."
+            f"domain of feature {name} is {entry!r:.200}; it must be a list of categories, None "
+            "for all, or 'auto'."
         )
     reachable = np.zeros(len(categories))
     for value in entry:

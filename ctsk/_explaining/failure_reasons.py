@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+from ctsk._columns.containers import listed
 from ctsk.generators.base import held_back
 
 # A search is at a standstill if its next step is shorter than this, in module units or units
@@ -17,8 +18,6 @@ _N_FURTHER_STEPS = 10
 # One that oscillates around a kink of the penalty returns after one or two steps, one that
 # approaches a minimum of its loss has ever shorter steps.
 _LEAST_PROGRESS = 2.0
-# Maximum number of features in a reason, which is one cell of a table.
-_MAX_NAMES = 5
 
 
 class ReasonKind(enum.Enum):
@@ -199,12 +198,11 @@ def _standstill(pressure, encoder):
     """Return the reason that names the features whose constraints bind, the tightest first."""
     by_feature = [pressure[columns].max() for columns in encoder.feature_slices]
     order = np.argsort(by_feature)[::-1]
-    binding = [repr(encoder.names[f]) for f in order if by_feature[f] > 0]
+    binding = [encoder.names[f] for f in order if by_feature[f] > 0]
     if not binding:
         text = "the model is flat around this row: no gradient leads to the target"
         return Reason(ReasonKind.FLAT, text)
-    names = ", ".join(binding[:_MAX_NAMES]) + (", ..." if len(binding) > _MAX_NAMES else "")
-    return Reason(ReasonKind.BOXED_IN, f"boxed in by the constraints on {names}")
+    return Reason(ReasonKind.BOXED_IN, f"boxed in by the constraints on {listed(binding)}")
 
 
 def _pressure(batch, gradients, groups):

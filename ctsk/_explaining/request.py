@@ -149,8 +149,8 @@ def make_request(model, X, target, settings):
     feature_costs = check_costs(settings.feature_costs, model.encoder, model.feature_costs)
     generator = _ready_generator(settings.generator, model, reference)
     # One prediction serves both the runner-up, which is the default target, and the report.
-    scores = model.predict_proba(rows)
     _check_target_index(target, rows)
+    scores = model.predict_proba(rows)
     return Request(
         model=model,
         rows=rows,

@@ -127,10 +127,12 @@ def _judged(model, factuals, found):
         return found, proba
     # The copy protects the arrays of `found`, which the caller still holds.
     originals = factuals.select(rejected)
-    values, reason = found.values.copy(), found.reason.copy()
+    values, reason, path = found.values.copy(), found.reason.copy(), found.path.copy()
     values[rejected], reason[rejected] = originals.values, LOST
+    if path.shape[1]:
+        path[rejected, -1] = originals.values
     proba[rejected] = model.predict_proba(originals)
-    return Found(values, found.n_iter, reason, found.path), proba
+    return Found(values, found.n_iter, reason, path), proba
 
 
 def _costs(request, factuals, values):
@@ -255,7 +257,9 @@ class ChunkSearch:
         # Both are needed: with a tau below one half, another class may be predicted.
         proba = self.request.model.predict_proba(rows)
         targets = self.targets[idx]
-        return proba[np.arange(len(idx)), targets], proba.argmax(axis=1) == targets
+        shares = proba[np.arange(len(idx)), targets]
+        # The NaN of a rejected row would pass for a prediction of the first class.
+        return shares, (proba.argmax(axis=1) == targets) & ~np.isnan(shares)
 
     def is_predicted(self, values, idx):
         """Return whether values are predicted as their target."""

@@ -57,10 +57,7 @@ def nearness(rows, earlier, groups):
     -------
     penalties : Tensor of shape (n_rows,)
     """
-    weights = torch.ones_like(rows[0])
-    # A change of category moves two one-hot columns by 1 and counts 1 in total, like one
-    # module unit of a number.
-    weights[groups.n_numeric :] = 0.5
+    weights = torch.as_tensor(groups.column_weights, dtype=rows.dtype, device=rows.device)
     distances = (rows[:, None] - earlier).abs() @ weights
     # The push decays over 3 module units, summed over features, so that it is felt well beyond
     # the distance that alternatives must keep.

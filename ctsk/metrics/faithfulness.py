@@ -63,9 +63,7 @@ def energy_gap(estimator, explanation, X, y):
     check_consistent_length(rows.values, y)
     classes = estimator.classes_
     labels = encode_labels(y, classes, "y", "Leave out its rows.")
-    targets = encode_labels(
-        explanation.target, classes, "explanation.target", "Explain by this estimator."
-    )
+    targets = _targets(estimator, explanation)
 
     # In float64: the gap is a difference of energies, in which float32 would lose digits.
     logits = Judge(estimator.net_.module_, estimator.encoder_).logits
@@ -147,19 +145,27 @@ def unfaithfulness(
     module = inference_copy(estimator.net_.module_, torch.float64)
     encoder = estimator.encoder_
     generator = make_generator(random_state)
+    targets = _targets(estimator, explanation)
     distances = np.empty(len(explanation))
-    for k, label in enumerate(estimator.classes_):
-        of_label = explanation.target == label
-        if of_label.any():
-            with one_thread_if_small(module, n_samples):
-                samples = _sample(
-                    module, encoder, estimator.constraints_, k, n_samples, n_steps, step_size,
-                    generator,
-                )  # fmt: skip
-            distances[of_label] = implausibility(
-                encoded[of_label], samples, weights=encoder.column_weights
-            )
+    # Every target is among the classes, so that the loop fills all distances.
+    for k in np.unique(targets):
+        with one_thread_if_small(module, n_samples):
+            samples = _sample(
+                module, encoder, estimator.constraints_, k, n_samples, n_steps, step_size,
+                generator,
+            )  # fmt: skip
+        is_target = targets == k
+        distances[is_target] = implausibility(
+            encoded[is_target], samples, weights=encoder.column_weights
+        )
     return distances
+
+
+def _targets(estimator, explanation):
+    """Return the targets as positions in the classes of an estimator."""
+    return encode_labels(
+        explanation.target, estimator.classes_, "explanation.target", "Explain by this estimator."
+    )
 
 
 def _sample(module, encoder, constraints, k, n_samples, n_steps, step_size, generator):

@@ -174,7 +174,7 @@ def test_duplicate_columns_are_refused_by_name(applicants):
         CounterfactualTrainedClassifier().fit(X.set_axis(["age", "age", "job"], axis=1), y)
 
 
-@pytest.mark.parametrize("missing", [None, np.nan, pd.NA], ids=str)
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT], ids=str)
 @pytest.mark.parametrize("container", [list, pd.Series, lambda y: pd.Series(y, dtype="string"),
                                        lambda y: np.array(y, dtype=object)],
                          ids=["list", "series", "string series", "array"])  # fmt: skip

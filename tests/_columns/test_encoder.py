@@ -169,3 +169,15 @@ def test_category_handed_over_is_the_largest_of_those_that_may_be_reached(mixed)
     handed = encoder.decode(found, factual_rows, rows, box).values
     assert handed[:, 0].tolist() == [1.0, 1.0, 2.0, 0.0]
     np.testing.assert_array_equal(handed[:, 1:], values[:, 1:])
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.int32, np.int8])
+def test_integers_at_the_ends_of_their_dtype_do_not_wrap_around(dtype):
+    encoder, _ = fit(np.array([[0], [2]]), standardize=False)
+    box = Box(np.full((2, 1), -1e20), np.full((2, 1), 1e20), encoder.groups)
+    factuals = Rows.read(np.full((2, 1), 1, dtype=dtype), encoder.schema)
+    rows = encoder.decode(np.array([[1e20], [-1e20]]), np.ones((2, 1)), factuals, box)
+    assert rows.container.dtype == dtype
+    high, low = rows.container[:, 0].tolist()
+    assert high > 0.99 * np.iinfo(dtype).max
+    assert low == np.iinfo(dtype).min

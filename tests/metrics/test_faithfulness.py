@@ -189,3 +189,11 @@ def test_pipelines_and_their_explanations_are_rejected_with_a_remedy(iris, metri
     rows = pipeline[:-1].transform(X)
     args = (rows, y) if metric is energy_gap else ()
     assert np.isfinite(metric(pipeline[-1], pipeline[-1].explain(rows[:5]), *args)).all()
+
+
+def test_targets_of_another_estimator_are_refused(iris):
+    X, y = iris
+    other = CounterfactualTrainedClassifier(max_epochs=1, random_state=0).fit(X, y + 10)
+    clf = CounterfactualTrainedClassifier(max_epochs=1, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="explanation.target holds the label"):
+        unfaithfulness(clf, other.explain(X[:4], T=1))

@@ -1,0 +1,72 @@
+"""What happens to rows that the model rejects, and to constraints of other models."""
+
+import numpy as np
+import pytest
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+import ctsk
+from ctsk import CounterfactualTrainedClassifier
+from ctsk._explaining.failure_reasons import ReasonKind
+from ctsk.exceptions import OtherConstraintsWarning
+
+CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
+
+
+def negative_of_small_numbers(rows):
+    if np.abs(np.asarray(rows)).max() > negative_of_small_numbers.limit:
+        raise ValueError("too large")
+    return np.negative(rows)
+
+
+@pytest.fixture
+def picky_pipeline():
+    """A pipeline that, once it is followed, rejects rows beyond those of its training."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    negative_of_small_numbers.limit = np.inf
+    clf = CounterfactualTrainedClassifier(
+        (), **CONVENTIONAL, max_epochs=30, lr=0.05, random_state=0
+    )
+    step = FunctionTransformer(negative_of_small_numbers, np.negative)
+    return make_pipeline(step, clf).fit(X, X[:, 0] > 0), X
+
+
+@pytest.mark.filterwarnings("ignore::ctsk.exceptions.OtherConstraintsWarning")
+@pytest.mark.parametrize("n_alternatives", [1, 3])
+def test_rejected_rows_stay_factuals_and_their_paths_end_there(
+    picky_pipeline, monkeypatch, n_alternatives
+):
+    pipeline, X = picky_pipeline
+    read = ctsk._explaining.pipelines.model_of
+
+    def picky_once_followed(*args, **kwargs):
+        model = read(*args, **kwargs)
+        negative_of_small_numbers.limit = np.abs(X).max() * 1.001
+        return model
+
+    monkeypatch.setattr(ctsk._explaining.pipelines, "model_of", picky_once_followed)
+    explanation = ctsk.explain(
+        pipeline,
+        X[:50],
+        target=False,
+        domain=[(-1e3, 1e3)] * 2,
+        tau=1 - 1e-9,
+        T=200,
+        n_alternatives=n_alternatives,
+        return_path=True,
+    )
+    lost = np.array([getattr(r, "kind", None) is ReasonKind.LOST for r in explanation.reason])
+    assert lost.any()
+    np.testing.assert_array_equal(explanation.counterfactual[lost], explanation.factual[lost])
+    np.testing.assert_array_equal(explanation.path[:, -1], explanation.counterfactual)
+
+
+def test_a_frozen_classifier_in_a_pipeline_warns_of_other_constraints_too(iris):
+    X, y = iris
+    clf = CounterfactualTrainedClassifier(max_epochs=2, random_state=0)
+    for last in (clf, FrozenEstimator(clf.fit(X, y))):
+        pipeline = make_pipeline(StandardScaler(), last).fit(X, y)
+        with pytest.warns(OtherConstraintsWarning, match="mutability or domain of 'x0'"):
+            ctsk.explain(pipeline, X[:2], mutability={0: "none"}, T=1)
