@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import ctsk
-from ctsk import CounterfactualTrainedClassifier
+from ctsk import CounterfactualTrainedClassifier, GenericGenerator
 from ctsk._explaining.failure_reasons import ReasonKind
 from ctsk.exceptions import OtherConstraintsWarning
 
@@ -52,8 +52,9 @@ def test_rejected_rows_stay_factuals_and_their_paths_end_there(
         X[:50],
         target=False,
         domain=[(-1e3, 1e3)] * 2,
-        tau=1 - 1e-9,
-        T=200,
+        generator=GenericGenerator(step_size=20),
+        tau=1 - 1e-6,
+        T=30,
         n_alternatives=n_alternatives,
         return_path=True,
     )
