@@ -169,13 +169,14 @@ def _explainable(model, X_reference):
 
 def _explainable_pipeline(pipeline, X, X_reference):
     """Return a fitted pipeline as a search sees it."""
+    reference = None
     if X_reference is not None:
         with naming_reference():
             X_reference = check_table(X_reference, name="X_reference")
             pipelines.check_names(pipeline, X_reference)
-            X_reference = pipelines.transformed(pipeline, X_reference)
+            reference = pipelines.transformed(pipeline, X_reference)
     last = _unwrapped(pipeline.steps[-1][1])
-    return pipelines.model_of(pipeline, _explainable(last, X_reference), X)
+    return pipelines.model_of(pipeline, _explainable(last, reference), X, X_reference)
 
 
 def _warn_where_different(request):
