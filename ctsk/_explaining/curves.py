@@ -106,6 +106,8 @@ class Curve:
 
     def solve(self, heights):
         """Undo the stage to rounding, by bisection of the function instead of by the table."""
+        if not len(heights):
+            return heights
         sign = self.direction
         right = np.searchsorted(sign * self.heights, sign * heights).clip(1, len(self.points) - 1)
         low, high = self.points[right - 1], self.points[right]

@@ -149,14 +149,19 @@ class PipelineEncoder(Encoder):
                 columns[..., column] = stage.inverse(columns[..., column])
         return columns
 
-    def bounds_to_x_units(self, low, high):
-        """Map bounds of module columns to columns, exactly; what is open stays open."""
+    def bounds_to_x_units(self, low, high, *, exactly):
+        """Map bounds of module columns to columns; what is open stays open.
+
+        The table of a curve is accurate to a few thousandths of a unit, which is enough for a
+        domain that was inferred; one that the user gave is mapped exactly.
+        """
         bounds = np.stack([np.where(self.falls, high, low), np.where(self.falls, low, high)])
         columns = super().to_x_units(bounds)
         for column, stages in self.curves.items():
             is_finite = np.isfinite(bounds[:, column])
             for stage in reversed(stages):
-                columns[is_finite, column] = stage.solve(columns[is_finite, column])
+                undo = stage.solve if exactly else stage.inverse
+                columns[is_finite, column] = undo(columns[is_finite, column])
             # An end that is open in module units is open in the direction of X's units.
             columns[~is_finite, column] = np.array([-np.inf, np.inf])[~is_finite]
         return columns
@@ -318,7 +323,7 @@ def _encoder(paths, schema, inner):
     return make(domain=(np.append(low, zeros), np.append(high, reachable)), observed=observed)
 
 
-def _in_x_units(paths, encoder, inner, low, high):
+def _in_x_units(paths, encoder, inner, low, high, *, exactly=False):
     """Map bounds of the classifier's numbers to X's units; open where it sees none alone."""
     ends = np.repeat([[-np.inf], [np.inf]], encoder.groups.n_columns, axis=1)
     for feature in set(paths.alone) & set(paths.stages):
@@ -326,7 +331,8 @@ def _in_x_units(paths, encoder, inner, low, high):
         bounds = np.array([low[own], high[own]])
         bounds = (bounds - inner.center[own]) / inner.scale[own]
         ends[:, encoder.feature_slices[feature].start] = bounds
-    return list(encoder.bounds_to_x_units(*ends)[:, : len(encoder.numeric)])
+    bounds = encoder.bounds_to_x_units(*ends, exactly=exactly)
+    return list(bounds[:, : len(encoder.numeric)])
 
 
 class _Affine(torch.nn.Module):
@@ -439,7 +445,8 @@ def _trained_constraints(paths, encoder, model, to_module):
     may_rise, may_fall = np.ones(n_columns, dtype=bool), np.ones(n_columns, dtype=bool)
     is_inferred = np.ones(n_columns, dtype=bool)
     low, high = (bound.copy() for bound in encoder.domain)
-    bounds = _in_x_units(paths, encoder, inner, trained.low, trained.high)
+    given = [np.where(trained.is_inferred, np.nan, end) for end in (trained.low, trained.high)]
+    bounds = _in_x_units(paths, encoder, inner, *given, exactly=True)
     for feature in set(range(len(encoder.names))) - encoder.schema.unread:
         columns = encoder.feature_slices[feature]
         if feature not in paths.alone:

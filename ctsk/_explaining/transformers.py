@@ -155,9 +155,9 @@ class _Probe:
         if self.has_names:
             import pandas as pd
 
-            columns = dict(zip(self.names, rows.T, strict=True))
-            dtypes = {self.names[i]: np.float64 for i in self.numbers}
-            rows = pd.DataFrame(columns).astype(dtypes)
+            rows = pd.DataFrame(rows, columns=self.names)
+            if self.texts:
+                rows = rows.astype({self.names[i]: np.float64 for i in self.numbers})
         # Infinite and missing numbers pass through instead of being rejected.
         with config_context(assume_finite=True), np.errstate(all="ignore"):
             with warnings.catch_warnings():
