@@ -214,9 +214,9 @@ class _MadeUpRows:
             if dtype.kind in "OUST" and not cells and is_frame(X_reference):
                 observed = X_reference.iloc[:, feature].dropna().unique()
                 cells = sorted(observed, key=str)
-            # A column of objects may hold numbers; it is text if its categories are.
-            if cells or declared is not None or (dtype.kind in "UST" and dtype != object):
-                known[feature] = cells
+            if dtype.kind in "OUST":
+                # A column of objects may hold numbers.
+                known[feature] = cells or (None if dtype == object else [])
         return known
 
     def write(self, values, codings, schema):

@@ -48,8 +48,9 @@ def effects_of(transformer, names, texts, codes):
     transformer : transformer
     names : list
         Names of the columns that enter.
-    texts : dict of int to list
-        Categories of the columns that hold text; empty where they are unknown.
+    texts : dict of int to list or None
+        Categories of the columns that hold text; empty where they are unknown. None for a
+        column of objects, which is tried with numbers.
     codes : set of int
         Numbers that earlier steps have computed from categories or mixtures: these may
         only be mapped linearly.
@@ -64,29 +65,35 @@ def effects_of(transformer, names, texts, codes):
         If a column that leaves is neither a monotone function of one number, nor a
         linear mixture, nor a code of a text.
     """
-    probe = _Probe(transformer, names, {i: list(cells) or _MARKS for i, cells in texts.items()})
+    cells = {i: list(known) or _MARKS for i, known in texts.items() if known is not None}
+    probe = _Probe(transformer, names, cells)
     responses = probe.respond()
-    outputs, coded, mixed, monotone = [], set(), set(), {}
-    for k in range(len(responses.home)):
-        raw = probe.raw_text(responses, k)
-        parents = [] if raw is not None else responses.parents(k)
-        outputs.append((raw, ()))
-        coded |= set(parents) & set(texts)
-        numbers = [i for i in parents if i not in texts]
+    raw = {k: probe.raw_text(responses, k) for k in range(len(responses.home))}
+    read, mixed, monotone = set(), set(), {}
+    for k, text in raw.items():
+        parents = responses.parents(k) if text is None else [text]
+        numbers = [i for i in parents if i not in cells]
+        read |= set(parents)
         if len(parents) == 1 and numbers and parents[0] not in codes:
             monotone[k] = parents[0]
         elif numbers:
             if not responses.is_linear(k, numbers):
                 raise Uninvertible("it maps several columns, or codes of categories, nonlinearly")
             mixed |= set(numbers)
-    for i in coded:
+    stages = probe.stages(monotone)
+    is_selection = all(text is not None or stages.get(k) == Line() for k, text in raw.items())
+    coded = (set(cells) & read) - set(raw.values())
+    # A text of unknown categories that has no effect was dropped, or not recognized.
+    unclear = coded if is_selection else coded | (set(texts) - read)
+    for i in unclear:
         if not texts[i]:
             raise Uninvertible(
-                f"it reads the text of {names[i]!r}, whose categories neither an attribute "
-                "categories_ of the step nor the dtype of the column lists (convert it by "
+                f"it reads the text of {names[i]!r}, whose categories are listed neither by an "
+                "attribute categories_ of the step nor by the dtype of the column (convert it by "
                 f"X.astype({{{names[i]!r}: 'category'}}), or pass X_reference)"
             )
-    for k, stage in probe.stages(monotone).items():
+    outputs = [(text, ()) for text in raw.values()]
+    for k, stage in stages.items():
         outputs[k] = monotone[k], () if stage == Line() else (stage,)
     return TransformerEffects(outputs, sorted(coded), sorted(mixed))
 
@@ -228,7 +235,7 @@ class _Probe:
         bent = {k: i for k, i in parents.items() if k not in lines}
         if len(set(bent.values())) < len(bent):
             raise Uninvertible("it turns one number into several columns, not all by a line")
-        tables = refine(partial(self._measure, bent), {k: self.grid[:, k] for k in bent})
+        tables = refine(partial(self._measure, bent), {k: self.grid[:, k].astype(np.float64) for k in bent})
         curves = {
             k: Curve.from_table(*table, partial(self._heights, k, bent[k]))
             for k, table in tables.items()
