@@ -21,133 +21,146 @@ from ctsk._explaining.models import ExplainableModel, Judge
 from ctsk._explaining.request import SHARED_SETTINGS, Settings, make_request
 from ctsk._explaining.search import search
 from ctsk._torch.networks import ACTIVATIONS
-from ctsk._torch.utils import CHUNK
-from ctsk._training.fit import OPTIMIZERS, train
+from ctsk._torch.utils import CHUNK, default_torch_modes
+from ctsk._training.fit import train
+from ctsk._training.optimizers import OPTIMIZERS
 from ctsk.generators import SHORTCUTS, ECCCoGenerator
+
+# What to do instead of setting a nested parameter of one that has none.
+_REMEDIES = {
+    "optimizer": "Use optimizer=functools.partial(torch.optim.AdamW, weight_decay=0.1), for "
+    "example.",
+    "module": "Use module=lambda n_features, n_classes: MyModule(n_features, n_classes, "
+    "dropout=0.1), for example.",
+    "callbacks": "Set parameters of a callback when you create it, as in "
+    'callbacks=[EarlyStopping(monitor="train_loss", patience=3)].',
+}
 
 
 class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     r"""A neural classifier that trains on its own counterfactual explanations.
 
-    In every epoch, counterfactuals are searched for some of the training rows:
-    what would have to be different for the model to predict another class? The
-    loss then contrasts those that got there (mature ones) with observed rows of
-    that class, and treats those that did not get far (nascent ones) as
-    adversarial examples. The model learns a notion of each class that looks
-    like the data, and the counterfactuals found later, by :meth:`explain`, are
-    more plausible, respect what may not change, and the model is harder to
-    attack [1]_.
+    In every epoch, counterfactuals are searched for some of the training rows: what
+    would have to change for the model to predict another class? The loss contrasts the
+    counterfactuals that reach their target (mature ones) with observed rows of that
+    class, and treats those that are still close to their factual (nascent ones) as
+    adversarial examples. The model thus learns classes that resemble the data: its
+    explanations, by :meth:`explain`, are more plausible and respect the constraints on
+    features, and the model is more robust to adversarial attacks [1]_.
 
     Parameters
     ----------
     hidden_layer_sizes : sequence of int or int, default=(32,)
-        Units of the hidden layers; ``()`` is a linear model.
+        Number of units of each hidden layer; ``()`` is a linear model.
     activation : {"identity", "logistic", "tanh", "relu"}, default="relu"
-        Of the hidden layers.
+        Activation function of the hidden layers.
     module : callable, default=None
-        Called with the number of features and of classes, returns a
-        :class:`torch.nn.Module` whose forward returns logits: any architecture.
-        None builds the multilayer perceptron described by the two parameters
-        above. The rows of a minibatch and its counterfactuals pass through it
-        together, which statistics over a batch (BatchNorm) do not expect.
+        Function of the numbers of features and of classes that returns a
+        :class:`torch.nn.Module` of any architecture, whose forward returns logits.
+        None builds the multilayer perceptron described by the two parameters above.
+        Training rows and counterfactuals go through the module in one batch; layers
+        that use batch statistics (BatchNorm) mix both.
     lambda_div : float, default=0.5
-        Weight of the contrastive divergence, which pulls mature counterfactuals
-        towards observed rows of their class.
+        Weight of the contrastive divergence, which pulls mature counterfactuals toward
+        observed rows of their class.
     lambda_adv : float, default=0.25
         Weight of the adversarial loss on nascent counterfactuals.
     lambda_reg : float, default=0.1
-        Weight of the ridge on the energies. The one to tune, between 0.01 and
-        0.5: too small lets the energies run away, too large flattens them until
-        no search matures.
+        Weight of the ridge on the energies. Tune this first, between 0.01 and 0.5. If
+        too small, energies diverge; if too large, they flatten and no counterfactual
+        reaches `tau`.
     tau : float, default=0.75
         Probability of the target, in (0, 1), at which a counterfactual is mature.
     T : int, default=30
-        Largest number of steps of a search.
+        Maximum number of steps of a search.
     epsilon : float, default=0.3
-        Radius, in module units and the maximum norm, within which a
-        counterfactual counts as nascent.
+        Radius, in module units and the maximum norm, within which a counterfactual
+        counts as nascent.
     n_counterfactuals : int or float, default=1000
-        Factuals drawn per epoch (at most all training rows); a float is a share
+        Number of factuals drawn per epoch (at most all training rows), or their share
         of the training rows.
     burn_in : float, default=0.0
         Share of the epochs of a `fit` that train conventionally first.
     generator : {"generic", "eccco", "revise"} or BaseGenerator, default="eccco"
-        How counterfactuals are searched. Tuning its parameters, as in
-        ``generator__lambda_energy``, needs an instance.
+        Search for counterfactuals. Its parameters can be tuned, as in
+        ``generator__lambda_energy``, if it is an instance.
     mutability : dict, sequence or None, default=None
-        What may move: ``"both"``, ``"increase"``, ``"decrease"`` or ``"none"``, by
-        column name or index in a dict, or as one word per feature. Features that
-        are not named, and all under None, may move both ways. A category can rise
-        or fall if it is an ordered pandas categorical, or a bool.
+        Direction in which each feature may change: ``"both"``, ``"increase"``,
+        ``"decrease"`` or ``"none"``. A dict maps column names or indices to directions; a
+        sequence holds one per feature. Features that are not named may change both ways.
+        A category can increase or decrease if it is an ordered pandas categorical or a
+        bool.
     domain : "auto", dict, sequence or None, default="auto"
-        Where values may move, by column name or index, or one entry per feature.
-        For numbers a pair ``(low, high)`` in X's units, None for an open side; for
-        categories the list of those that may be reached. None in place of either
-        leaves the feature free. ``"auto"`` infers the domain of a feature from the
-        training rows, as do features that are not named. For numbers that is the
-        range of three standard deviations around the mean, widened to hold all
-        training rows, and cut at zero where none of them is negative (or positive).
-        For categories it is those that training rows hold. None leaves all
-        features free. A value outside the domain may stay, or move towards it.
+        Values to which each feature may move, in a dict by column name or index, or a
+        sequence with one entry per feature. An entry is a pair ``(low, high)`` in X's
+        units for a number, with None for an open side; a list of the reachable
+        categories for a category; None for no bounds; or ``"auto"``, which is also the
+        entry of features that are not named. ``"auto"`` infers the domain from the
+        training rows. For a number it is three standard deviations around the mean,
+        widened to include all training rows, and cut at zero if none of them is negative
+        (or none positive). For a category it is the set of observed categories. None in
+        place of the whole removes all bounds. A value outside the domain may stay, or
+        move toward it.
     feature_costs : dict, sequence or None, default=None
-        What it costs to change a feature by one unit of X, or to another
-        category, by column name or index, or one number per feature: the weights
-        of the distance that the search pays for and `Explanation` reports.
-        Features that are not named cost 1 per standard deviation (with
-        ``standardize=False``, per unit of X) or change of category. To the search
-        only the ratios of costs matter; how much distance counts at all is the
+        Cost of changing each feature by one unit of X, or to another category, in a dict
+        by column name or index, or a sequence with one number per feature. The costs
+        weight the distance that the search penalizes and `Explanation` reports. Features
+        that are not named cost 1 per standard deviation (with ``standardize=False``, per
+        unit of X) or per change of category. Only the ratios of the costs of features
+        that may change matter to the search; the overall weight of the distance is the
         generator's `lambda_cost`.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
-        Columns that hold categories: their names or indices, or a mask; they are
-        coded one-hot inside. ``"from_dtype"`` takes a DataFrame's columns of
-        category, string, object or bool dtype; None none. Known categories are
-        those of the first rows that were fitted, and all that a category dtype
-        declares; a missing value is a category of its own, which can be left but
-        not reached. At most 1,000 per column.
+        Columns that hold categories, by names, indices or a mask; they are coded one-hot
+        inside the estimator. ``"from_dtype"`` selects the columns of a DataFrame with
+        category, string, object or bool dtype; None selects no column. Categories are
+        fixed by the first call to `fit`: the observed ones, and those that a category
+        dtype declares. Missing values form their own category; a counterfactual can
+        leave it but never enter it. A column can have at most 1,000 categories.
     standardize : bool, default=True
-        Whether to standardise the numeric features inside the estimator, so that
-        raw rows go in and rows in the same units come out.
+        Whether to standardize numeric features inside the estimator. X is passed, and
+        counterfactuals are returned, in the original units either way.
     optimizer : {"adam", "sgd"} or callable, default="adam"
-        Or a :class:`torch.optim.Optimizer` class (one that needs no closure).
+        Name, or optimizer class that does not require a closure.
     lr : float, default=1e-3
         Learning rate.
     batch_size : "auto" or int, default="auto"
-        Rows per minibatch; ``"auto"`` is a hundredth of the training rows, but
-        between 32 and 1,000.
+        Number of rows per minibatch. ``"auto"`` is a hundredth of the training rows,
+        clipped to the range from 32 to 1,000.
     max_epochs : int, default=100
-        Passes over the training rows.
+        Number of passes over the training rows.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in both cross-entropies.
     callbacks : list or None, default=None
-        skorch callbacks. They see rows in module units; as there is no validation
-        set, let EarlyStopping monitor ``"train_loss"``.
+        skorch callbacks, which receive rows in module units. There is no validation set,
+        so EarlyStopping must monitor ``"train_loss"``.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last one. Module, optimiser, scales,
-        inferred domain and what an unchanged generator has learnt are kept, and so
-        is what the first `fit` was told of
-        architecture, `optimizer`, `standardize`, `callbacks`, `device`,
-        `random_state` and `verbose`; all other parameters may change.
+        Continue from the previous fit: module, optimizer state, scaling, inferred domain
+        and, if its parameters are unchanged, the fitted generator are reused. Changes to
+        the architecture, `optimizer`, `standardize`, `callbacks`, `device`,
+        `random_state` and `verbose` are ignored; all other parameters may change.
     device : str or torch.device, default="cpu"
-        Where to compute.
+        Device of the computations.
     random_state : int, RandomState or None, default=None
-        Initial weights, minibatches and draws. The same int gives the same bits
-        on one machine. Global random states are left as they are.
+        Determines initial weights, minibatches and draws. The same int gives the same
+        bits on one machine. Global random states are left unchanged.
     verbose : int, default=0
-        1 shows a line that follows the training.
+        If 1, show a progress line.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
+        Class labels.
     n_features_in_ : int
+        Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
-        Only where X had string column names.
+        Names of the features; defined only if all column names of X are strings.
     net_ : CounterfactualNet
         The fitted skorch net; ``net_.module_`` maps module rows to logits.
     history_ : skorch.history.History
-        Per epoch: ``train_loss``; the terms ``classification``, ``divergence``,
-        ``adversarial`` and ``ridge`` before weighting (NaN where a term was not
-        computed); ``mature_share`` and ``mean_n_iter`` of the searches (NaN
-        without a search); ``n_skipped`` updates.
+        Records of each epoch: ``train_loss``; the terms ``classification``,
+        ``divergence``, ``adversarial`` and ``ridge`` before weighting (NaN for a term
+        that was not computed); ``mature_share`` and ``mean_n_iter`` of the searches (NaN
+        without a search); and the number of skipped updates, ``n_skipped``.
     encoder_ : Encoder
         The map between X's units and module units.
     constraints_ : Constraints
@@ -155,13 +168,15 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     feature_costs_ : ndarray of shape (n_features,)
         Cost per unit of X, or per change of category.
     generator_ : BaseGenerator
+        The fitted generator.
     n_iter_ : int
-        Epochs trained, over all calls of `partial_fit` or of a warm-started `fit`.
+        Number of trained epochs, over all calls of `partial_fit` or of a warm-started
+        `fit`.
 
     See Also
     --------
-    Explanation : What `explain` returns.
-    GenericGenerator, ECCCoGenerator, REVISEGenerator : The searches.
+    Explanation : The result of `explain`.
+    GenericGenerator, ECCCoGenerator, REVISEGenerator : The available searches.
 
     Notes
     -----
@@ -174,24 +189,29 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         + \lambda_{adv} \, \overline{\mathrm{CE}(M(x'_{AE}), y)}
         + \lambda_{reg} \, \overline{E(x^+, y^+)^2 + E(x'_{CE}, y^+)^2}
 
-    with logits :math:`M`, energies :math:`E(x, k) = -M(x)_k`, exemplars
-    :math:`x^+` (training rows of the target class :math:`y^+`), mature
-    counterfactuals :math:`x'_{CE}` and nascent ones :math:`x'_{AE}`. An exemplar
-    takes the counterfactual's value where the counterfactual was not allowed to
-    move towards it, so that the divergence does not speak of protected features.
-    With all weights 0 training is conventional and searches nothing.
+    with logits :math:`M`, energies :math:`E(x, k) = -M(x)_k`, exemplars :math:`x^+`
+    (training rows of the target class :math:`y^+`), mature counterfactuals
+    :math:`x'_{CE}` and nascent ones :math:`x'_{AE}`. An exemplar takes the value of the
+    counterfactual wherever the counterfactual was not allowed to move toward it, so that
+    protected features do not enter the divergence. If all weights are 0, training is
+    conventional and searches nothing.
 
-    Protection lowers the model's sensitivity to an immutable feature relative to
-    training without that step. It does not follow that the sensitivity is lower
-    than under conventional training: a search that must reach `tau` on the other
-    features alone can overshoot the exemplars.
+    This protection lowers the model's sensitivity to an immutable feature compared with
+    the same training without it. The sensitivity is not necessarily lower than under
+    conventional training: a search that has to reach `tau` on the other features alone
+    can overshoot the exemplars.
 
-    Training and search use float32; predictions, and the judgement of
-    counterfactuals, a float64 copy of the module. Small computations run on one
-    torch thread unless ``torch.set_num_threads``, called after ctsk was imported,
-    or ``OMP_NUM_THREADS`` says otherwise. A user's `module` is built and trained
-    under torch's global random state, forked and seeded from `random_state`,
-    because layers such as dropout know no other; this is not safe in threads.
+    Training and search use float32. Predictions, and the judgment of counterfactuals,
+    use a float64 copy of the module. Small computations run on one torch thread unless
+    the user has set a number of threads, by ``torch.set_num_threads`` or
+    ``OMP_NUM_THREADS``. A user's `module` is built and trained under torch's global
+    random state, forked and seeded from `random_state`, because layers such as dropout
+    have no other source of random numbers; this is not thread-safe.
+
+    X may be a sparse matrix, which is converted to a dense array: as a whole in `fit` and
+    `explain`, and in chunks in the prediction methods. Wherever a model that was fitted
+    on a DataFrame takes X, a dict or a Series stands for a single row, and a list of them
+    for several rows.
 
     References
     ----------
@@ -305,20 +325,29 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For ``generator__*`` while `generator` is a string.
+            If a parameter is unknown, or if a nested parameter such as
+            ``generator__step_size`` or ``optimizer__weight_decay`` belongs to a parameter
+            whose value has no parameters.
         """
-        nested = [name for name in params if name.startswith("generator__")]
-        generator = params.get("generator", self.generator)
-        if nested and isinstance(generator, str):
-            example = SHORTCUTS.get(generator, ECCCoGenerator).__name__
+        for name in params:
+            parent, is_nested, _ = name.partition("__")
+            if not is_nested or parent not in self._get_param_names():
+                continue
+            value = params.get(parent, getattr(self, parent))
+            if hasattr(value, "get_params"):
+                continue
+            remedy = _REMEDIES.get(parent, f"Set {parent} itself.")
+            if parent == "generator":
+                example = SHORTCUTS.get(value, ECCCoGenerator).__name__
+                remedy = f"Give an instance, such as generator={example}()."
             raise ValueError(
-                f"{nested[0]!r} cannot be set while generator={generator!r} is a string. Give an "
-                f"instance, such as generator={example}()."
+                f"{name!r} cannot be set while {parent}={value!r}, which has no parameters. "
+                f"{remedy}"
             )
         return super().set_params(**params)
 
     def __sklearn_tags__(self):
-        """Say what X may hold, for scikit-learn's meta-estimators and checks."""
+        """Return the tags that tell scikit-learn which X is accepted."""
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.categorical = True
@@ -327,19 +356,19 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def history_(self):
-        """Record of the training, by skorch."""
+        """Records of the epochs, by skorch."""
         check_is_fitted(self)
         return self.net_.history
 
     @property
     def generator_(self):
-        """The search that the estimator trains by, with what it has learnt."""
+        """The fitted generator, which searches during training and by default in `explain`."""
         check_is_fitted(self)
         return self.net_.generator
 
     @property
     def n_iter_(self):
-        """Epochs trained."""
+        """Number of trained epochs."""
         return sum("train_loss" in epoch for epoch in self.history_)
 
     def fit(self, X, y):
@@ -347,11 +376,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n_rows, n_features)
-            Numbers without missing values, and categories; see
-            `categorical_features`.
+        X : DataFrame, array-like or sparse matrix of shape (n_rows, n_features)
+            Numbers without missing values, and categories; see `categorical_features`.
         y : array-like of shape (n_rows,)
-            Class labels; at least two classes.
+            Class labels of at least two classes.
 
         Returns
         -------
@@ -360,8 +388,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter, X or y is not what it has to be, or training diverges
+            If a parameter, X or y is invalid, or training diverges
             (`NonFiniteLossError`). The estimator is then left as it was.
+        TypeError
+            If X is a DataFrame of a library other than pandas.
         """
         fresh = not (self.warm_start and hasattr(self, "net_"))
         with validation.undo_on_failure(self):
@@ -373,15 +403,16 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     def partial_fit(self, X, y, classes=None):
         """Train one epoch, without burn-in.
 
-        The first call fixes categories, scales, inferred domain and what an unchanged
-        generator has learnt: let it have rows of every class.
+        The first call fixes the categories, the scaling, the inferred domain and, as long
+        as its parameters are unchanged, the fitted generator; the first chunk should
+        contain every class.
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_features)
+        X : DataFrame, array-like or sparse matrix of shape (n_rows, n_features)
         y : array-like of shape (n_rows,)
         classes : array-like of shape (n_classes,), default=None
-            All classes that will ever be seen; required at the first call.
+            All classes that will ever be seen; required in the first call.
 
         Returns
         -------
@@ -390,18 +421,18 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            As in `fit`; also for ``class_weight="balanced"``, which a chunk does
-            not tell, and for a label that is not among the classes.
+            As in `fit`; also if ``class_weight="balanced"``, which cannot be computed
+            from a chunk, or if a label is not among the classes.
         """
         fresh = not hasattr(self, "net_")
         with validation.undo_on_failure(self):
-            if isinstance(self.class_weight, str):
+            rows, y = self._read_training_rows(X, y, fresh)
+            if self.class_weight == "balanced":
                 raise ValueError(
-                    f"class_weight={self.class_weight!r} is unavailable in partial_fit, which sees "
-                    "a chunk of the rows only. Pass the weights as a dict, for example from "
+                    "class_weight='balanced' is unavailable in partial_fit, which sees only a "
+                    "chunk of the rows. Pass the weights as a dict, for example from "
                     "sklearn.utils.compute_class_weight."
                 )
-            rows, y = self._read_training_rows(X, y, fresh)
             _check_partial_fit_first_call(self, classes)
             return self._train(rows, y, fresh, epochs=1)
 
@@ -410,7 +441,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_features)
+        X : DataFrame, array-like or sparse matrix of shape (n_rows, n_features)
 
         Returns
         -------
@@ -424,7 +455,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_features)
+        X : DataFrame, array-like or sparse matrix of shape (n_rows, n_features)
 
         Returns
         -------
@@ -438,7 +469,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_features)
+        X : DataFrame, array-like or sparse matrix of shape (n_rows, n_features)
 
         Returns
         -------
@@ -447,6 +478,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         logits = self._validated_logits(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
+    @default_torch_modes()
     def explain(
         self,
         X,
@@ -463,71 +495,73 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         sparse=False,
         return_path=False,
     ):
-        """Search, for each row, what would have to be different to reach the target.
+        """Search for each row what would have to change to reach the target.
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_features)
-            The factuals, in the units of the rows that were fitted. Columns of
-            integer dtype, now or when fitted, get integers back.
+        X : DataFrame, array-like or sparse matrix of shape (n_rows, n_features)
+            The factuals, in the units of the training rows. Counterfactuals are integers
+            in columns that have an integer dtype, in X or in the training rows.
         target : None, label or array-like of shape (n_rows,), default=None
-            The class to reach; labels are matched with rows by position. None is
-            the other class of two, and the runner-up of each row for more. A row
-            that is predicted as its target already, but not with probability
-            `tau`, is moved, too.
+            The class to reach; labels are matched with rows by position. None is the
+            other class of two, and the runner-up of each row if there are more. A row
+            that is already predicted as its target, but with a probability below `tau`,
+            is changed, too.
         generator : str or BaseGenerator, default=None
-            The search; None, as for the next three, is what the estimator
-            trained with.
+            The search. None is the one of the training, as for the next two parameters.
         tau : float, default=None
             Probability of the target at which a search stops.
         T : int, default=None
-            Largest number of steps.
+            Maximum number of steps.
         mutability, domain : dict or sequence, default=None
-            Features that are named override their fitted constraint (in `domain`
-            by None, which frees them, or ``"auto"``, too); all others keep theirs.
-            Rows may differ: a list with one dict (or None) per row;
-            for `mutability` also an array or DataFrame of shape (n_rows,
-            n_features); for `domain` an array of shape (n_rows, n_features, 2), in
-            which a single NaN is an open side and two keep the fitted domain.
+            Features that are named override their fitted constraint; all others keep
+            theirs. In `domain`, None removes the bounds of a feature and ``"auto"``
+            restores the inferred ones. Rows may differ: pass a list with one dict (or
+            None) per row. `mutability` may also be an array of shape (n_rows,
+            n_features), or a DataFrame with the index of X and some of its columns.
+            `domain` may also be an array of shape (n_rows, n_features, 2), in which a
+            single NaN is an open side and a pair of NaN keeps the fitted domain.
         feature_costs : dict or sequence, default=None
             Features that are named override their fitted cost.
-        X_reference : array-like of shape (n_reference, n_features), default=None
-            Rows that a `generator` learns from which the estimator was not trained
-            with (a model keeps no training rows), such as the training rows. For
-            what it learns of classes, they are those that the model predicts.
+        X_reference : DataFrame or array-like of shape (n_reference, n_features), default=None
+            Rows to fit `generator` on, needed if it must be fitted and differs from the
+            generator of the training; typically the training data. Their labels are the
+            model's predictions.
         n_alternatives : int, default=1
-            Counterfactuals for each row, the first the one that would be found alone.
-            The others keep a distance of 0.1 (l1, in module units) from those
-            before, or say in ``reason`` that they could not, and leave alone what
-            these changed most where they can.
+            Number of counterfactuals per row. The first is the one found with
+            ``n_alternatives=1``; the others differ from all earlier ones by at least 0.1
+            (l1, module units), preferably by changing other features. `reason` tells
+            where none was found.
         sparse : bool, default=False
-            Whether to put features back to the factual's values, as many as a greedy
-            search can, while a row stays valid (mature, if it was).
+            Whether to greedily revert features to their original values as long as the
+            row stays valid (and mature, if it was).
         return_path : bool, default=False
             Whether to return the states of the search, too.
 
         Returns
         -------
         explanation : Explanation
-            A row that found no counterfactual is returned as well: ``valid``
-            says so.
+            Rows without a counterfactual are returned too, with ``valid=False``.
 
         Raises
         ------
         ValueError
-            If X, `target` or a setting is not what it has to be.
+            If X, `target` or a setting is invalid.
+        TypeError
+            If X is a DataFrame of a library other than pandas.
 
         Notes
         -----
-        A search stops once the row that would be handed over (decoded, clamped to
-        its box, integers rounded) is predicted as its target, with probability
-        `tau` at least. 4,096 rows are searched at once, which bounds the memory
-        that the search takes besides its results.
+        A search stops as soon as the row that would be returned (decoded, clamped to its
+        box, with integers rounded) is predicted as its target with a probability of at
+        least `tau`. At most 4,096 rows are searched at once, which bounds the memory that
+        the search needs in addition to its results.
 
-        An alternative is searched anew until one is found: with those features held
-        fixed that earlier ones changed by more than half of what they changed the most,
-        then the most changed of each, then the second; with a push away from earlier
-        ones; with none of it.
+        Another alternative is searched in several attempts until one succeeds: with those
+        features fixed that earlier alternatives changed by more than half of their
+        largest change; with the most changed feature of each fixed; with the second most
+        changed one; with all features free and a penalty on the proximity to earlier
+        alternatives; and with all features free.
         """
         settings = Settings(
             generator=generator,
@@ -585,6 +619,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         self.net_ = train(self, net, rows.values, labels, epochs=epochs, burn_in=burn_in)
         return self
 
+    @default_torch_modes()
     def _validated_logits(self, X):
         check_is_fitted(self)
         judge = Judge(self.net_.module_, self.encoder_)

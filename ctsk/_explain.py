@@ -1,4 +1,4 @@
-"""Explaining a model that may be more than our classifier, or another one."""
+"""The function that explains any model: ours, a pipeline, a torch module, a skorch net."""
 
 import warnings
 
@@ -13,6 +13,7 @@ from ctsk._columns.validation import check_table, naming_reference
 from ctsk._explaining import foreign_models, pipelines
 from ctsk._explaining.request import Settings, make_request
 from ctsk._explaining.search import search
+from ctsk._torch.utils import default_torch_modes
 from ctsk.exceptions import OtherConstraintsWarning
 from ctsk.generators.shortcuts import new_generator
 
@@ -33,39 +34,43 @@ def explain(
     sparse=False,
     return_path=False,
 ):
-    r"""Explain a model by counterfactuals in the units of the rows that it takes.
+    r"""Explain any fitted model by counterfactuals in the units of its input.
+
+    For a :class:`CounterfactualTrainedClassifier` this is the same as its method
+    ``explain``. Use this function for pipelines, whose counterfactuals are rows like
+    those that enter the pipeline, and for models that were trained elsewhere.
 
     Parameters
     ----------
     model : estimator or torch.nn.Module
-        A fitted :class:`CounterfactualTrainedClassifier`, or one that was trained
-        elsewhere: a fitted skorch classifier, or a torch module that returns logits (a
-        single one is of class 1 against 0). Or a fitted :class:`sklearn.pipeline.Pipeline`
-        that ends in one of the estimators. Of a finished search over any of them, as by
-        :class:`sklearn.model_selection.GridSearchCV`, the best estimator.
+        A fitted :class:`CounterfactualTrainedClassifier`; a fitted skorch classifier; a
+        torch module that returns logits (a single logit is that of class 1 against 0);
+        or a fitted :class:`sklearn.pipeline.Pipeline` that ends in one of these. For a
+        finished search over any of them, such as
+        :class:`sklearn.model_selection.GridSearchCV`, the best estimator is explained.
     X : DataFrame or array-like of shape (n_rows, n_features)
-        The factuals, as they go into `model`.
+        The factuals, as they enter `model`.
     target, generator, tau, T, n_alternatives, sparse, return_path
-        See :meth:`CounterfactualTrainedClassifier.explain`. A model that was trained
-        elsewhere is searched by ECCCo with tau 0.75 and T 30, unless told otherwise.
+        See :meth:`CounterfactualTrainedClassifier.explain`. The defaults for a model that
+        was trained elsewhere are ECCCo, a `tau` of 0.75 and a `T` of 30.
     mutability, domain : dict or sequence, default=None
-        In the names and units of `X`; see
-        :meth:`CounterfactualTrainedClassifier.explain`. Features that are not named
-        keep what the classifier was trained with, as far as that can be told in
-        X's units: all of it where a feature reaches the classifier once and
-        unmixed, as a number or as a category that is coded there. Of others it
-        is told only whether they move: a feature that is encoded before, or
-        mixed (by PCA, say), is immutable where all columns are that it becomes;
-        one that arrives several times, where it is so once. Their domain cannot
-        be inferred, so give one where numbers are mixed.
+        Constraints in the names and units of `X`; see
+        :meth:`CounterfactualTrainedClassifier.explain`. Features that are not named keep
+        the constraints that the classifier was trained with, as far as these can be
+        expressed in X's units: completely if a feature reaches the classifier once and
+        unmixed, as a number or as a category that is coded there. For all others only
+        mutability carries over: a feature that an earlier step encodes or mixes (e.g.
+        PCA) is immutable if all resulting columns are; one used several times, if any
+        use is. Their domain cannot be inferred; pass one if numbers are mixed.
     feature_costs : dict or sequence, default=None
-        Per unit of `X`, or per change of category. Behind a curve, such as a
-        logarithm, per unit of what comes out of it.
+        Cost per unit of `X`, or per change of category. Behind a curve, such as a
+        logarithm, it is the cost per unit of the transformed number.
     X_reference : DataFrame or array-like of shape (n_reference, n_features), default=None
-        Observed rows like `X`'s, such as the training rows. A model that was trained
-        elsewhere needs them: they give the domain of each feature, and the standard
-        deviation in which a search counts. So does a generator that learns, such as
-        REVISE, which the model was not trained with, or in other units than `X`'s.
+        Observed rows like `X`'s, typically the training rows. They are required for a
+        model that was trained elsewhere, to determine the domain of each feature and its
+        standard deviation, which is the unit of the search. They are also required for a
+        generator that must be fitted, such as REVISE, and that the model was not trained
+        with, or was trained with in units other than X's.
 
     Returns
     -------
@@ -75,34 +80,35 @@ def explain(
     Warns
     -----
     OtherConstraintsWarning
-        If `mutability` or `domain` is not what the pipeline's classifier was
-        trained with. The constraints that are given here hold.
+        If `mutability` or `domain` differ from the constraints that the pipeline's
+        classifier was trained with. The constraints of this call hold.
 
     Raises
     ------
     TypeError
-        If `model` is none of these.
+        If `model` is none of the above, or X is a DataFrame of a library other than
+        pandas.
     sklearn.exceptions.NotFittedError
-        If it is a classifier of ours that was not fitted.
+        If `model` is a CounterfactualTrainedClassifier that is not fitted.
     ValueError
         If a step of the pipeline cannot be inverted, or as in
         :meth:`CounterfactualTrainedClassifier.explain`.
 
     Notes
     -----
-    Steps that are understood: scalers, encoders of categories, imputers (for rows
-    without gaps in numbers), selections of features, PCA and truncated SVD, power
-    and quantile transforms, :class:`sklearn.preprocessing.FunctionTransformer` with
-    its inverse, ``"passthrough"``, ``"drop"``, :class:`sklearn.compose.ColumnTransformer`
-    and pipelines of all these. Such steps map a row to module units by
-    :math:`b + \sum_j f_j(x_j)`, where :math:`f_j` is a table for a category and
-    a monotone curve times a vector for a number; that is what is searched. The
-    unit of a number is that of the last column that holds it alone, so scale
-    numbers before they are mixed. A feature that does not reach the classifier is
-    returned as it is.
+    The supported steps of a pipeline are scalers, encoders of categories, imputers (for
+    rows without missing numbers), feature selection, PCA and truncated SVD, power and
+    quantile transforms, :class:`sklearn.preprocessing.FunctionTransformer` with its
+    inverse, ``"passthrough"``, ``"drop"``, :class:`sklearn.compose.ColumnTransformer` and
+    pipelines of all these. Such steps map a row to module units by
+    :math:`b + \sum_j f_j(x_j)`, where :math:`f_j` is a table for a category and a monotone
+    curve times a vector for a number; the search descends this map. The unit of a number
+    is that of the last column that holds it alone, so numbers should be scaled before
+    they are mixed. A feature that does not reach the classifier is returned unchanged.
+    Samplers, as in pipelines of imbalanced-learn, act in ``fit`` only and are skipped.
 
-    Ordered are the categories of an ordered pandas categorical in `X`, and those
-    that an :class:`sklearn.preprocessing.OrdinalEncoder` was given in their order.
+    Categories are ordered if they are an ordered pandas categorical in `X`, or if an
+    :class:`sklearn.preprocessing.OrdinalEncoder` was given them in their order.
 
     Examples
     --------
@@ -130,7 +136,7 @@ def explain(
         return_path=return_path,
     )
     # Other people's models may draw from the global random state, if only to load rows.
-    with torch.random.fork_rng(devices=[]):
+    with default_torch_modes(), torch.random.fork_rng(devices=[]):
         model = _unwrapped(model)
         if isinstance(model, Pipeline):
             X = check_table(X, getattr(model, "feature_names_in_", None))

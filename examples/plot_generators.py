@@ -2,15 +2,16 @@
 Which generator?
 ================
 
-A generator is the search for counterfactuals. What it pays for, and where it searches,
-decides what its counterfactuals look like.
+A generator is the algorithm that searches for counterfactuals. Its penalties and the space in which
+it searches determine what the counterfactuals look like.
 """
 
 # %%
-# Three searches, one model
-# -------------------------
-# Handwritten digits, and a conventional classifier, which was never told what a digit looks
-# like. (Any fitted skorch classifier or torch module would do: see :func:`ctsk.explain`.)
+# Three generators and one model
+# ------------------------------
+# The model is a conventional classifier of handwritten digits, whose training did not encourage
+# plausible explanations. (Any fitted skorch classifier or torch module can take its place, see
+# :func:`ctsk.explain`.)
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -33,13 +34,13 @@ conventional = CounterfactualTrainedClassifier(
 print(f"accuracy: {conventional.score(X_test, y_test):.3f}")
 
 # %%
-# Every test image is to become the next digit. *Generic* takes the shortest way across the
-# decision boundary; *ECCCo* also wants the model to find the image typical of its class;
-# *REVISE* moves through the codes of an autoencoder of the training images, so that what
-# comes out looks like one of them. It learns that from ``X_reference``. With pixels between
-# 0 and 1, a step of 0.25 is a long one for the first two; they may take shorter ones, too.
+# The target of each test image is the next digit. *Generic* only penalizes the distance to the
+# image. *ECCCo* additionally prefers images that the model considers typical of the target.
+# *REVISE* searches in the latent space of an autoencoder, so that its counterfactuals look like the
+# images in ``X_reference``, on which the autoencoder is fitted. For pixels between 0 and 1, the
+# default step of 0.25 is long, so the first two generators are also run with short steps.
 target = (y_test + 1) % 10
-searches = {
+generators = {
     "Generic": GenericGenerator(),
     "Generic, short steps": GenericGenerator(step_size=0.02),
     "ECCCo": ECCCoGenerator(),
@@ -50,18 +51,18 @@ explanations = {
     name: conventional.explain(
         X_test, target, generator=generator, tau=0.9, T=200, X_reference=X_train
     )
-    for name, generator in searches.items()
+    for name, generator in generators.items()
 }
 
 
 def distance_to_class(explanation):
-    """Mean l1 distance of valid counterfactuals to the training images of their target."""
-    distances = [
-        implausibility(explanation.counterfactual[found], X_train[y_train == digit])
-        for digit in range(10)
-        for found in [explanation.valid & (explanation.target == digit)]
-        if found.any()
-    ]
+    """Return the mean l1 distance of valid counterfactuals to training images of their target."""
+    distances = []
+    for digit in range(10):
+        of_digit = explanation.valid & (explanation.target == digit)
+        if of_digit.any():
+            counterfactuals = explanation.counterfactual[of_digit]
+            distances.append(implausibility(counterfactuals, X_train[y_train == digit]))
     return np.concatenate(distances).mean()
 
 
@@ -78,28 +79,29 @@ table = pd.DataFrame(
 print(table.to_string())
 
 # %%
-# The picture says the same: to a conventional model, scattered grey pixels make one digit out
-# of another. What comes from the codes has strokes in their place.
-chosen = [int(np.flatnonzero(y_test == digit)[0]) for digit in range(10)]
-fig, axes = plt.subplots(len(searches) + 1, 10, figsize=(10, 1.05 * (len(searches) + 1)))
-rows = {"image": X_test} | {name: e.counterfactual for name, e in explanations.items()}
-for line, (name, images) in zip(axes, rows.items(), strict=True):
-    for ax, i in zip(line, chosen, strict=True):
-        ax.imshow(images[i].reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+# The figure confirms this. For a conventional model, scattered gray pixels turn one digit into
+# another; the counterfactuals of REVISE have strokes instead.
+first = [int(np.flatnonzero(y_test == digit)[0]) for digit in range(10)]
+images_of = {"image": X_test}
+for name, explanation in explanations.items():
+    images_of[name] = explanation.counterfactual
+fig, axes = plt.subplots(len(images_of), 10, figsize=(9, 6), layout="constrained")
+for row, (name, images) in zip(axes, images_of.items(), strict=True):
+    for ax, idx in zip(row, first, strict=True):
+        ax.imshow(images[idx].reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
         ax.set(xticks=[], yticks=[])
-    line[0].set_ylabel(name.replace(", ", ",\n"), rotation=0, ha="right", va="center")
-for ax, i in zip(axes[0], chosen, strict=True):
-    ax.set_title(f"{y_test[i]} to {target[i]}")
-fig.tight_layout()
+    row[0].set_ylabel(name.replace(", ", ",\n"), rotation=0, ha="right", va="center")
+for ax, idx in zip(axes[0], first, strict=True):
+    ax.set_title(f"{y_test[idx]} to {target[idx]}")
 
 # %%
-# What training does
-# ------------------
-# REVISE makes an explanation plausible whatever the model has learnt. Counterfactual
-# training changes the *model*: the same shortest way now ends closer to real digits.
+# The effect of training
+# ----------------------
+# REVISE makes explanations plausible whatever the model has learned. Counterfactual training
+# changes the *model*: the counterfactuals of the same Generic search are now closer to real digits.
 trained = CounterfactualTrainedClassifier(lambda_reg=0.5, standardize=False, random_state=0).fit(
     X_train, y_train
 )
-ours = trained.explain(X_test, target, generator=GenericGenerator(), tau=0.9, T=200)
-print(f"accuracy: {trained.score(X_test, y_test):.3f}, valid: {validity(ours):.2f}")
-print(f"implausibility of Generic, counterfactually trained: {distance_to_class(ours):.2f}")
+explanation = trained.explain(X_test, target, generator=GenericGenerator(), tau=0.9, T=200)
+print(f"accuracy: {trained.score(X_test, y_test):.3f}, valid: {validity(explanation):.2f}")
+print(f"implausibility of Generic after CT: {distance_to_class(explanation):.2f}")

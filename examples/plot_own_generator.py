@@ -2,16 +2,16 @@
 A generator of your own
 =======================
 
-The search for counterfactuals is one loop with hooks. A new generator fills in what it needs:
-what a search pays (``penalty``), what it learns from observed rows (``learn``), in which space
-it searches (``encode`` and ``decode``). Constraints, categories, batches and the rest are the
-loop's business.
+All generators share one search loop with hooks. A new generator implements the hooks that it needs:
+the penalty of the search (``penalty``), what it learns from observed rows (``learn``), and the
+space in which it searches (``encode`` and ``decode``). The loop handles constraints, categories and
+batches.
 """
 
 # %%
-# Less than twenty lines
-# ----------------------
-# This one draws a counterfactual to the nearest of some observed rows of its target class.
+# Fewer than twenty lines
+# -----------------------
+# This generator pulls a counterfactual toward the nearest observed row of its target class.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from ctsk.metrics import neg_mmd_scorer
 
 
 class NearestRowGenerator(BaseGenerator):
-    """Pays for the l1 distance to the nearest observed row of the target class."""
+    """Penalize the l1 distance to the nearest observed row of the target class."""
 
     def __init__(self, *, step_size=0.1, lambda_near=0.5, n_rows=100):
         self.step_size = step_size
@@ -44,13 +44,15 @@ class NearestRowGenerator(BaseGenerator):
 
 
 # %%
-# Does it keep to the contract? The check belongs into your tests.
+# :func:`~ctsk.generators.check_generator` verifies that the generator keeps the contract. Call it
+# in your tests.
 check_generator(NearestRowGenerator())
 
 # %%
-# Training with it
-# ----------------
-# It goes wherever a generator goes; its parameters are parameters of the classifier.
+# Training with the generator
+# ---------------------------
+# An instance can be passed wherever a generator is accepted, and its parameters can be tuned like
+# those of the classifier.
 X, y = make_moons(600, noise=0.1, random_state=0)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 clf = CounterfactualTrainedClassifier(
@@ -62,27 +64,29 @@ search = GridSearchCV(
 print(search.best_params_)
 
 # %%
-# And it explains any model, too: here its own, and one that was trained conventionally and
-# rows for it to learn from. In the titles, how far counterfactuals are from the nearest
-# training row of their class.
+# Explaining with the generator
+# -----------------------------
+# The generator can also explain models that were trained without it, if it is given rows to learn
+# from. The titles show the mean distance of the counterfactuals to the nearest training row of
+# their class.
 conventional = CounterfactualTrainedClassifier(
     lambda_div=0, lambda_adv=0, lambda_reg=0, max_epochs=50, random_state=0
 ).fit(X_train, y_train)
-explained = {
-    "trained with it": search.best_estimator_.explain(X_test, tau=0.9, T=60),
-    "conventional": conventional.explain(X_test, tau=0.9, T=60),
-    "conventional, explained by it": conventional.explain(
+explanations = {
+    "trained and explained with it": search.best_estimator_.explain(X_test, tau=0.9, T=60),
+    "conventional, explained by ECCCo": conventional.explain(X_test, tau=0.9, T=60),
+    "conventional, explained with it": conventional.explain(
         X_test, generator=NearestRowGenerator(), X_reference=X_train, tau=0.9, T=60
     ),
 }
-fig, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharex=True, sharey=True)
-for ax, (name, explanation) in zip(axes, explained.items(), strict=True):
+fig, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharex=True, sharey=True, layout="constrained")
+for ax, (name, explanation) in zip(axes, explanations.items(), strict=True):
     valid = explanation.valid & (explanation.target == 1)
-    found, factual = explanation.counterfactual[valid], explanation.factual[valid]
-    distance = cdist(found, X_train[y_train == 1], "cityblock").min(axis=1).mean()
-    ax.scatter(*X_train.T, c=np.where(y_train == 1, "C1", "C0"), s=4, alpha=0.3)
-    ax.quiver(*factual.T, *(found - factual).T, angles="xy", scale_units="xy", scale=1,
-              width=0.003, alpha=0.4)  # fmt: skip
-    ax.scatter(*found.T, c="k", s=8)
-    ax.set_title(f"{name}\nnearest row at {distance:.2f}", fontsize=9)
-fig.tight_layout()
+    counterfactual, factual = explanation.counterfactual[valid], explanation.factual[valid]
+    distance = cdist(counterfactual, X_train[y_train == 1], "cityblock").min(axis=1).mean()
+    ax.scatter(*X_train.T, c=np.where(y_train == 1, "C1", "C0"), s=6, alpha=0.3)
+    # plot draws a line per column: from each factual (first row) to its counterfactual (second).
+    moves = np.stack([factual, counterfactual])
+    ax.plot(moves[:, :, 0], moves[:, :, 1], c="k", lw=0.5, alpha=0.3)
+    ax.scatter(*counterfactual.T, c="k", s=10, zorder=3)
+    ax.set_title(f"{name}\ndistance to the nearest row: {distance:.2f}", fontsize=10)

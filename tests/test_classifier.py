@@ -17,7 +17,7 @@ from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator, GenericGenerat
 # The checks lower no max_epochs; as few as they can be passed with keep them fast.
 CHECKED = [
     CounterfactualTrainedClassifier(max_epochs=10),
-    CounterfactualTrainedClassifier(max_epochs=20, standardize=False, generator="generic"),
+    CounterfactualTrainedClassifier(max_epochs=40, standardize=False, generator="generic"),
 ]
 
 
@@ -319,7 +319,7 @@ def test_small_fits_run_on_one_thread_and_restore_the_setting(iris, monkeypatch)
             self.seen.add(torch.get_num_threads())
 
     before = torch.get_num_threads()
-    monkeypatch.setattr(_threads, "_TORCH_DEFAULT", 2)
+    monkeypatch.setattr(_threads, "_DEFAULT_NUMBERS", {2})
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     torch.set_num_threads(2)

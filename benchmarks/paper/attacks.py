@@ -1,15 +1,16 @@
-"""Do the models withstand stronger attacks than the paper's?
+"""Are the models robust to stronger attacks than those of the paper?
 
-Accuracy within epsilon 0.1 (maximum norm, module units, numbers only) under PGD with ten
-restarts, under PGD on the margin with ten restarts, and under the worst of these, FGSM and
-noise. On the synthetic sets also the median l2 distance to an error that Carlini and Wagner's
-attack finds (foolbox; up to 100 test rows that are predicted right): it searches in one range
-for all columns, which columns with long tails do not have::
+The table contains the accuracy within epsilon 0.1 (maximum norm, module units, numeric columns
+only) under PGD with ten restarts, under PGD on the margin with ten restarts, and under the worst of
+these, FGSM and noise. For the synthetic sets, it also contains the median l2 distance to an error
+found by the attack of Carlini and Wagner (foolbox), for up to 100 test rows that are predicted
+correctly. This attack searches in the same range for all columns, so it is not run on data sets
+whose columns have long tails::
 
     python benchmarks/paper/attacks.py
 
-AutoAttack has no implementation that takes two logits of tabular rows; its ingredients, PGD
-with restarts on the cross-entropy and on the margin, are the first two columns.
+AutoAttack has no implementation for two logits of tabular rows. Its ingredients, PGD with restarts
+on the cross-entropy and on the margin, are the first two columns.
 """
 
 import foolbox
@@ -38,8 +39,8 @@ def outcome(name, seed, n_rounds, step_size):
             for attack in ("pgd", "margin", "worst")
         }
         distance = carlini_wagner(clf, X, y) if name in SYNTHETIC else np.nan
-        told = {"accuracy": clf.score(X, y), **accuracies, "distance": distance}
-        records.append({"model": model, **told})
+        accuracies["accuracy"] = clf.score(X, y)
+        records.append({"model": model, **accuracies, "distance": distance})
     return records
 
 
@@ -51,7 +52,8 @@ def carlini_wagner(clf, X, y):
     bounds = rows.min().item() - 1, rows.max().item() + 1
     module = clf.net_.module_.eval()
     attacked = foolbox.PyTorchModel(module, bounds=bounds, device="cpu")
-    # Far rows are reached only if an error weighs more than the way to it: not foolbox's 0.001.
+    # Rows far from the boundary are only reached if an error weighs more than the distance to it,
+    # so foolbox's default of 0.001 is too small for initial_const.
     attack = foolbox.attacks.L2CarliniWagnerAttack(
         steps=200, stepsize=0.05, binary_search_steps=6, initial_const=1.0
     )

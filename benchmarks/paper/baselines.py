@@ -1,10 +1,11 @@
-"""Is the gain due to the objective? Other ways to train, on the same protocol.
+"""Is the gain due to the objective? Other training methods in the same protocol.
 
-Accuracy, accuracy under PGD (epsilon 0.1), validity, and the reductions of Table I against
-conventional training (BL), for counterfactual training (CT), adversarial training (PGD),
-TRADES, a joint energy-based model whose negative rows come from Langevin dynamics (JEM), and
-plain augmentation with counterfactuals. They are small estimators of ``rivals.py``, where deep
-ensembles, recourse-aware training (Ross et al., 2021) and CounterNet would find their place::
+The table contains the accuracy, the accuracy under PGD (epsilon 0.1), the validity, and the
+reductions of Table I relative to conventional training (BL) for counterfactual training (CT),
+adversarial training (PGD), TRADES, a joint energy-based model whose negative rows come from
+Langevin dynamics (JEM), and augmentation with counterfactuals. The baselines are small estimators
+in ``rivals.py``, where deep ensembles, recourse-aware training (Ross et al., 2021) and CounterNet
+could be added::
 
     python benchmarks/paper/baselines.py
 """

@@ -1,10 +1,10 @@
 """Who bears the burden of recourse?
 
-On Adult, with the constraints that ``fetch_adult`` advises (education may rise; its rank, which
-says the same, is left alone; nobody is told to become "missing"): for each sex and race the share
-that the model refuses, and among the refused the share without recourse (no valid
-counterfactual within 200 steps), the median cost of the others in module units, and the
-median number of changed features::
+The models are trained on Adult with the constraints of ``fetch_adult``. Education can only
+increase, its rank, which holds the same information, is immutable, and missing values cannot be
+reached. For each sex and race, the table contains the share of rows that the model rejects. For the
+rejected rows, it contains the share without recourse (no valid counterfactual within 200 steps),
+and the median cost, in module units, and median number of changed features of the others::
 
     python benchmarks/paper/burden.py
 """
@@ -25,7 +25,7 @@ def outcome(name, seed, n_rounds, step_size):
     """Return the burden by model and group."""
     advised = fetch_adult()
     known = {
-        word: advised.data[word].cat.categories.tolist() for word in ("workclass", "occupation")
+        name: advised.data[name].cat.categories.tolist() for name in ("workclass", "occupation")
     }
     constraints = {
         "mutability": {**advised.mutability, "education_num": "none"},
@@ -35,10 +35,10 @@ def outcome(name, seed, n_rounds, step_size):
     records = []
     for model in ("BL", "CT"):
         clf = train(name, seed, model, step_size=step_size, **constraints)
-        refused = clf.predict(X) != advised.favourable
+        refused = clf.predict(X) != advised.favorable
         explanation = clf.explain(
             X[refused],
-            advised.favourable,
+            advised.favorable,
             generator=ECCCoGenerator(step_size=step_size),
             T=N_STEPS,
             tau=0.5,

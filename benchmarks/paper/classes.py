@@ -1,7 +1,7 @@
 """Do all classes gain?
 
-Reductions of IP and IP* against conventional training by target class, and the recall of each
-class by both models::
+The table contains the reductions of IP and IP* relative to conventional training by target class,
+and the recall of each class by both models::
 
     python benchmarks/paper/classes.py
     python benchmarks/paper/classes.py --dataset mnist --seed 0 1 2

@@ -1,4 +1,4 @@
-"""What every question of this folder shares: its command line, its workers, its tables."""
+"""Command line, workers and tables that all questions of this folder share."""
 
 import argparse
 import importlib
@@ -31,25 +31,24 @@ def main(
     n_seeds=5,
     n_jobs=2,
 ):
-    """Run a question's command.
+    """Run the command of a question.
 
     Parameters
     ----------
     question : str
-        The name of its module. Its function `outcome` leads from a data set's name, a seed,
-        the number of rounds, the search step and a part to a list of dicts: what was found.
+        Name of its module. The function `outcome` of the module maps the name of a data set, a
+        seed, the number of rounds, the search step and a part to a list of dicts, the outcomes.
     data, others : iterable of str
-        Data sets if the command names none, and others that it may name.
+        Data sets that are used if the command names none, and other data sets that it may name.
     keys : list of str
-        Columns that, with data, seed, step and rounds, tell the outcomes apart.
+        Columns that, together with data, seed, step and rounds, identify an outcome.
     quantities : list of str, default=None
-        Columns that the final table averages over seeds; None leaves it to the module's
-        function `table`, from what was found, a DataFrame, and a suffix for the names of
-        files, to a DataFrame.
+        Columns that the final table averages over seeds. If None, the function `table` of the
+        module makes the final table from a DataFrame of outcomes and a suffix for file names.
     parts : iterable of tuple
-        Further arguments of `outcome`; a task for each.
+        Further arguments of `outcome`; each part is a separate task.
     n_seeds, n_jobs : int
-        Seeds and jobs if the command names none.
+        Numbers of seeds and jobs if the command does not set them.
     """
     module = importlib.import_module(question)
     parser = argparse.ArgumentParser(
@@ -81,21 +80,21 @@ def main(
 
 
 def show(final, by_seed, args):
-    """Print the lines of a table that were asked for, with the splits and seeds behind them.
+    """Print the requested rows of a table, with the splits and seeds behind them.
 
-    The table is of all seeds on file, those of earlier commands among them.
+    The table contains all seeds on file, including those of earlier commands.
     """
     titles = {PROTOCOLS[name].title: name for name in args.dataset}
     for title, name in titles.items():
         seeds = sorted(by_seed.loc[by_seed["data"] == title, "seed"].unique().tolist())
         print(f"{title}: seeds {seeds}, {split(name, args.seed[0])} rows")
     print(f"{args.rounds} rounds, search step {args.step_size}")
-    told = final[final["data"].isin(titles)]
-    print(told.to_string(index=False, float_format="{:.2f}".format))
+    selected = final[final["data"].isin(titles)]
+    print(selected.to_string(index=False, float_format="{:.2f}".format))
 
 
 def run(outcome, tasks, args):
-    """Yield what is found for each task, and tell how far it is."""
+    """Yield the outcomes of each task and report progress."""
     start = time.monotonic()
     outcome = kept.OUTCOMES.cache(outcome)
     waiting = Parallel(args.jobs, return_as="generator_unordered")(
@@ -121,7 +120,7 @@ def _timed(outcome, name, seed, settings):
 
 
 def keep(question, found, keys):
-    """Put outcomes into the question's file, in the place of those of the same keys."""
+    """Write outcomes to the file of the question, replacing those with the same keys."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{question}_by_seed.csv"
     known = pd.DataFrame(found)
@@ -139,7 +138,7 @@ def keep(question, found, keys):
 
 
 def over_seeds(values):
-    """Return mean, standard deviation and 95 % t interval over the seeds, as a dict."""
+    """Return the mean, standard deviation and 95 % t interval over seeds as a dict."""
     values = np.asarray(values, dtype=float)
     values = values[~np.isnan(values)]
     if len(values) < 2:
@@ -150,7 +149,7 @@ def over_seeds(values):
 
 
 def averages(by_seed, keys, quantities):
-    """Return mean and spread over seeds of each quantity, by data set and `keys`."""
+    """Return the mean and spread over seeds of each quantity, by data set and `keys`."""
     keys = ["data", *keys]
     return pd.DataFrame(
         {**dict(zip(keys, key, strict=True)), "quantity": quantity, **over_seeds(runs[quantity])}
@@ -160,7 +159,7 @@ def averages(by_seed, keys, quantities):
 
 
 def sign(published, ours):
-    """Say whether our mean has the sign of a published figure, and whether seeds decide it."""
+    """Return whether our mean has the sign of a published figure, and whether this is decided."""
     if np.isnan(ours["mean"]):
         return ""
     agrees = "agrees" if np.sign(ours["mean"]) == np.sign(published) else "opposite"

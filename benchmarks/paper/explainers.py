@@ -1,7 +1,7 @@
 """Does counterfactual training help explainers that it was not trained with?
 
-IP, IP* and validity of explanations by ECCCo, Generic and REVISE, of a model that was
-counterfactually trained by ECCCo (CT), against a conventional one (BL)::
+The table contains IP, IP* and validity of explanations by ECCCo, Generic and REVISE, of a model
+that was counterfactually trained with ECCCo (CT) relative to a conventional model (BL)::
 
     python benchmarks/paper/explainers.py
 """

@@ -1,14 +1,14 @@
-"""Figure 1 and Proposition III.1: what protection does to a linear model.
+"""Figure 1 and Proposition III.1: the effect of protection on a linear model.
 
-Loans are granted by debt and age, two Gaussian classes. The four panels of the figure: a
-linear classifier, conventionally (BL) and counterfactually trained (CT), with all features
-mutable and with age immutable. Then, for growing tau, the weight of age relative to that of
-debt: with the exemplars masked, without the masking, and under conventional training; and how
-far short of its exemplar's debt a counterfactual stops::
+Loans are granted by debt and age, which are Gaussian in each of two classes. The four panels of the
+figure show a linear classifier that is trained conventionally (BL) and counterfactually (CT), with
+all features mutable and with age immutable. The second figure shows, for increasing tau, the weight
+of age relative to that of debt with masked exemplars, without masking, and under conventional
+training, and how far before its exemplar's debt a counterfactual stops::
 
     python benchmarks/paper/figure1.py
 
-Saves two figures beside its table.
+The command saves two figures next to its table.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from models import train
 from protocol import split
 
 TAUS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
-# The proposition is about the divergence.
+# The proposition only concerns the divergence.
 WAYS = {
     "masked": ("CD", {"protected": True}),
     "not masked": ("unmasked", {"protected": True, "lambda_adv": 0}),
@@ -33,38 +33,38 @@ N_DRAWN = 150
 
 
 def outcome(name, seed, n_rounds, step_size):
-    """Return the relative sensitivity to age, by tau and way of training."""
+    """Return the relative sensitivity to age, by tau and training method."""
     records = []
     for tau in TAUS:
         for way, (variant, parameters) in WAYS.items():
             settings = {**parameters, **({} if variant == "BL" else {"tau": tau})}
             clf = train(name, seed, variant, step_size=step_size, **settings)
-            told = {"sensitivity": relative_sensitivity(clf)}
+            values = {"sensitivity": relative_sensitivity(clf)}
             if way == "masked":
-                told["short"] = shortfall(clf, *split(name, seed).train)
-            records.append({"tau": tau, "way": way, **told})
+                values["short"] = shortfall(clf, *split(name, seed).train)
+            records.append({"tau": tau, "way": way, **values})
     return records
 
 
 def relative_sensitivity(clf):
-    """Return how much the logits owe to age, relative to debt, in module units."""
+    """Return the sensitivity of the logits to age relative to debt, in module units."""
     weights = clf.net_.module_[0].weight.detach().numpy()
     debt, age = np.abs(weights[1] - weights[0])
     return age / debt
 
 
 def shortfall(clf, X, y):
-    """Return how far short of the target class's mean debt counterfactuals stop, in module units.
+    """Return how far before the mean debt of the target class counterfactuals stop.
 
-    Negative where they go beyond.
+    The result is in module units and negative if they move beyond the mean.
     """
     explanation = clf.explain(X)
     rows = clf.encoder_.encode(X)[:, 0]
     means = np.array([rows[y == label].mean() for label in clf.classes_])
     found, targets = explanation.counterfactual_encoded[:, 0], explanation.target
-    ways = np.sign(means[targets] - means[1 - targets])
+    directions = np.sign(means[targets] - means[1 - targets])
     mature = explanation.mature
-    return (ways * (means[targets] - found))[mature].mean()
+    return (directions * (means[targets] - found))[mature].mean()
 
 
 def draw_panels(seed, step_size):
@@ -80,34 +80,35 @@ def draw_panels(seed, step_size):
         clf = train(
             "loan", seed, variant, protected=protected and variant == "CT", step_size=step_size
         )
-        for label, name, colour in ((0, "refused", "tab:red"), (1, "granted", "tab:blue")):
+        for label, name, color in ((0, "rejected", "tab:red"), (1, "approved", "tab:blue")):
             axis.scatter(
-                X["debt"][y == label], X["age"][y == label], s=5, alpha=0.25, c=colour, label=name
+                X["debt"][y == label], X["age"][y == label], s=5, alpha=0.25, c=color, label=name
             )
         rejected = X[clf.predict(X) == 0].head(N_DRAWN)
         found = clf.explain(
             rejected, 1, tau=0.75, T=100, mutability={"age": "none"} if protected else None
         )
-        ways = found.counterfactual[found.valid]
-        axis.scatter(ways["debt"], ways["age"], s=14, c="k", marker="x", lw=0.8, label="way out")
-        for start, end in zip(
-            rejected[found.valid].to_numpy()[:25], ways.to_numpy()[:25], strict=True
-        ):
+        factual = rejected[found.valid].to_numpy()
+        counterfactual = found.counterfactual[found.valid].to_numpy()
+        axis.scatter(
+            *counterfactual.T, s=14, c="k", marker="x", lw=0.8, label="counterfactual", zorder=3
+        )
+        for start, end in zip(factual[:25], counterfactual[:25], strict=True):
             axis.annotate(
                 "", end, start, arrowprops={"arrowstyle": "->", "color": "0.5", "lw": 0.6}
             )
         draw_boundary(axis, clf, X)
-        axis.set_title(f"{title}: weight of age {relative_sensitivity(clf):.2f} of debt's", size=10)
-    axes[0, 0].legend(loc="upper right", fontsize=8, markerscale=2)
+        axis.set_title(f"{title}: age / debt weight {relative_sensitivity(clf):.2f}", size=10)
+    axes[0, 0].legend(loc="lower left", fontsize=8, markerscale=2)
     for axis in axes[1]:
-        axis.set_xlabel("debt, thousands")
+        axis.set_xlabel("debt (thousands)")
     for axis in axes[:, 0]:
-        axis.set_ylabel("age, years")
+        axis.set_ylabel("age (years)")
     return figure
 
 
 def draw_boundary(axis, clf, X):
-    """Draw where the classifier is undecided."""
+    """Draw the decision boundary of a classifier."""
     debt, age = np.meshgrid(
         np.linspace(X["debt"].min(), X["debt"].max(), 50),
         np.linspace(X["age"].min(), X["age"].max(), 50),
@@ -125,17 +126,19 @@ def draw_proposition(table):
     sensitivity = table[table["quantity"] == "sensitivity"]
     for way, runs in sensitivity.groupby("way", sort=False):
         top.errorbar(runs["tau"], runs["mean"], yerr=runs["sd"], label=way, capsize=2)
-    top.set_ylabel("weight of age,\nrelative to debt's")
+    top.set_ylabel("weight of age\nrelative to that of debt")
     top.legend()
     short = table[(table["quantity"] == "short") & (table["way"] == "masked")]
     bottom.errorbar(short["tau"], short["mean"], yerr=short["sd"], color="k", capsize=2)
     bottom.axhline(0, color="0.6", lw=0.8)
-    bottom.set(xlabel="tau", ylabel="how far short of its exemplars'\ndebt a counterfactual stops")
+    bottom.set(
+        xlabel="tau", ylabel="distance by which counterfactuals\nstop before their exemplars"
+    )
     return figure
 
 
 def table(by_seed, suffix):
-    """Average over seeds, and draw."""
+    """Average over seeds and draw the figures."""
     averaged = averages(by_seed, ["tau", "way"], ["sensitivity", "short"]).dropna(subset="mean")
     figure = draw_panels(int(by_seed["seed"].min()), float(by_seed["step"].iloc[0]))
     figure.savefig(RESULTS / f"figure1{suffix}.png", dpi=110)

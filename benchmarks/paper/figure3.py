@@ -1,13 +1,14 @@
 """Figure 3: what do explanations of handwritten digits look like?
 
-Counterfactuals of a conventional (BL) and a counterfactually trained model (CT) of MNIST, with
-all pixels mutable, with the five top and bottom rows immutable, and with pixels that may only
-become brighter (an earlier idea of the authors'), each trained for under the constraint. By
-constraint and model: validity, and IP of 500 test rows towards random classes::
+The figure shows counterfactuals of a conventional (BL) and a counterfactually trained model (CT) of
+MNIST, with all pixels mutable, with the five top and bottom rows immutable, and with pixels that
+may only become brighter (an earlier idea of the authors). Each CT model is trained with its
+constraint. The table contains, by constraint and model, the validity and IP of 500 test rows with
+random targets::
 
     python benchmarks/paper/figure3.py
 
-Saves a figure beside its table. There is nothing to draw by rounds.
+The command saves a figure next to its table. It does not use rounds.
 """
 
 import numpy as np
@@ -24,12 +25,12 @@ CONSTRAINTS = {
     "outer rows immutable": protection("mnist", True),
     "only brighter": dict.fromkeys(range(784), "increase"),
 }
-# What the figure shows: a digit, and what it is to become.
+# The digits that the figure shows, and their targets.
 SHOWN = ((4, 9), (7, 1), (3, 8), (1, 7), (9, 4), (0, 6))
 
 
 def model_of(seed, model, constraint, step_size):
-    """Return the model for a constraint; to conventional training there is none."""
+    """Return the model for a constraint; conventional training ignores constraints."""
     settings = {"step_size": step_size}
     if model == "CT" and constraint == "only brighter":
         settings["mutability"] = CONSTRAINTS[constraint]
@@ -54,14 +55,14 @@ def outcome(name, seed, n_rounds, step_size):
     """Measure both models under each constraint."""
     X, y = split(name, seed).test
     rng = np.random.default_rng([seed, 5])
-    some = rng.permutation(len(X))[:N_EXPLAINED]
-    targets = (y[some] + rng.integers(1, 10, size=len(some))) % 10
+    idx = rng.permutation(len(X))[:N_EXPLAINED]
+    targets = (y[idx] + rng.integers(1, 10, size=len(idx))) % 10
     observed = Observed(X, y, seed)
     records = []
     for constraint in CONSTRAINTS:
         for model in ("BL", "CT"):
             clf = model_of(seed, model, constraint, step_size)
-            found = explained(clf, X[some], targets, constraint, step_size)
+            found = explained(clf, X[idx], targets, constraint, step_size)
             records.append(
                 {
                     "constraint": constraint,
@@ -75,7 +76,7 @@ def outcome(name, seed, n_rounds, step_size):
 
 
 def draw(seed, step_size):
-    """Draw digits, and their counterfactuals by constraint and model."""
+    """Draw digits and their counterfactuals by constraint and model."""
     import matplotlib.pyplot as plt
 
     X, y = split("mnist", seed).test
@@ -107,7 +108,7 @@ def draw(seed, step_size):
 
 
 def table(by_seed, suffix):
-    """Average over seeds, and draw."""
+    """Average over seeds and draw the figure."""
     figure = draw(int(by_seed["seed"].min()), float(by_seed["step"].iloc[0]))
     figure.savefig(RESULTS / f"figure3{suffix}.png", dpi=90)
     return averages(by_seed, ["constraint", "model"], ["IP", "validity", "accuracy"])

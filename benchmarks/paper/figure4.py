@@ -1,12 +1,12 @@
 """Figure 4: where do models of handwritten digits look?
 
-Integrated gradients of each class's logit on MNIST, means over the test rows of the class, of
-a conventional model (BL) and of one that was counterfactually trained with the five top and
-bottom rows immutable (CT); and the share that these rows have::
+The figure shows integrated gradients of the logit of each class on MNIST, as means over the test
+rows of the class, for a conventional model (BL) and a model that was counterfactually trained with
+the five top and bottom rows immutable (CT). The table contains the share of these rows::
 
     python benchmarks/paper/figure4.py
 
-Saves a figure beside its table. There is nothing to draw by rounds.
+The command saves a figure next to its table. It does not use rounds.
 """
 
 import numpy as np
@@ -60,7 +60,7 @@ def draw(seed, step_size):
 
 
 def table(by_seed, suffix):
-    """Average over seeds, and draw."""
+    """Average over seeds and draw the figure."""
     figure = draw(int(by_seed["seed"].min()), float(by_seed["step"].iloc[0]))
     figure.savefig(RESULTS / f"figure4{suffix}.png", dpi=90)
     return averages(by_seed, ["model", "class"], ["share"])

@@ -1,14 +1,14 @@
 """Figure 5: how accurate are the models under attack?
 
-Accuracy on the test rows under FGSM and PGD (40 steps, random start) for growing attacks, in
-module units: conventional training (BL), counterfactual training (CT), the adversarial loss
-alone (AR), the contrastive divergence with its ridge (CD)::
+The table contains the accuracy on the test rows under FGSM and PGD (40 steps, random start) for
+increasing epsilon in module units, for conventional training (BL), counterfactual training (CT),
+the adversarial loss alone (AR), and the contrastive divergence with its ridge (CD)::
 
     python benchmarks/paper/figure5.py
     python benchmarks/paper/figure5.py --dataset mnist --seed 0 1 2
 
-A PGD step is 2.5 epsilon / 40, where the paper takes 0.01. There is nothing to draw by rounds:
-all test rows are attacked.
+A PGD step is 2.5 epsilon / 40, whereas the paper uses 0.01. The command does not use rounds,
+because it attacks all test rows.
 """
 
 from experiment import main

@@ -1,8 +1,8 @@
 """Figure 6: which part of the objective makes explanations plausible?
 
-Reductions of IP and IP* against conventional training, as in Table I, by the adversarial loss
-alone (AR), the contrastive divergence with its ridge (CD; ``ridge.py`` has the two apart), and
-all (CT)::
+The table contains the reductions of IP and IP* relative to conventional training, as in Table I,
+for the adversarial loss alone (AR), the contrastive divergence with its ridge (CD; ``ridge.py``
+separates the two), and the whole objective (CT)::
 
     python benchmarks/paper/figure6.py
     python benchmarks/paper/figure6.py --dataset mnist --seed 0 1 2
@@ -13,7 +13,7 @@ from rounds import PLAUSIBILITY, compare, judge
 
 
 def outcome(name, seed, n_rounds, step_size):
-    """Compare the three with BL on one data set, for one seed."""
+    """Compare the three models with BL on one data set and for one seed."""
     settings = {"n_rounds": n_rounds, "step_size": step_size}
     bl = judge(name, seed, "BL", **settings)
     return [

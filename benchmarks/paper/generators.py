@@ -1,12 +1,12 @@
-"""How much does the generator matter in training? The paper's fifth question, one search.
+"""How much does the generator matter in training? The paper's fifth question with one search.
 
-Counterfactual training by ECCCo, Generic and REVISE, all judged by the same search (ECCCo, on
-the test rows, as in Table I), whatever a model was trained with: reductions against
-conventional training, and the difference of IP to training by ECCCo::
+Models are counterfactually trained with ECCCo, Generic and REVISE, and all are judged by the same
+search (ECCCo on the test rows, as in Table I), whatever they were trained with. The table contains
+the reductions relative to conventional training, and the difference in IP to training with ECCCo::
 
     python benchmarks/paper/generators.py
 
-The paper finds ECCCo best, Generic close behind, REVISE last.
+The paper finds ECCCo to be best, closely followed by Generic, and REVISE to be last.
 """
 
 import numpy as np
@@ -24,13 +24,13 @@ def outcome(name, seed, n_rounds, step_size):
     """Return a record for each generator."""
     records = []
     for title, generator in GENERATORS.items():
-        given = {} if generator is None else {"generator": generator(step_size=step_size)}
-        told = {"model": title, **portrait(name, seed, n_rounds, step_size, "CT", **given)}
-        history = train(name, seed, "CT", step_size=step_size, **given).history_
-        told["mature"] = np.mean([epoch["mature_share"] for epoch in history])
-        records.append(told)
-    for told in records:
-        told["IP less ECCCo's"] = told["IP"] - records[0]["IP"]
+        settings = {} if generator is None else {"generator": generator(step_size=step_size)}
+        record = {"model": title, **portrait(name, seed, n_rounds, step_size, "CT", **settings)}
+        history = train(name, seed, "CT", step_size=step_size, **settings).history_
+        record["mature"] = np.mean([epoch["mature_share"] for epoch in history])
+        records.append(record)
+    for record in records:
+        record["IP less ECCCo's"] = record["IP"] - records[0]["IP"]
     return records
 
 

@@ -1,14 +1,14 @@
 """How sensitive is the gain to the settings? The paper's fifth question.
 
-On the synthetic sets, by the generator used in training and in evaluation (ECCCo, Generic,
-REVISE), the reduction of IP against conventional training (BL) on the training rows, for the
-paper's three grids: weights of the objective (45 models for each generator), the search
-(45), and the schedule (8)::
+The table contains the reduction of IP relative to conventional training (BL) on the training rows
+of the synthetic sets, by the generator that is used in training and evaluation (ECCCo, Generic,
+REVISE), for the three grids of the paper: the weights of the objective (45 models per generator),
+the search (45) and the schedule (8)::
 
     python benchmarks/paper/grids.py
 
-That is 222 models for each data set (of a search, only ECCCo pays for the energy); one seed, as in
-the paper, unless ``--seed`` names more.
+These are 222 models per data set, because the weight of the energy only exists for ECCCo. As in the
+paper, one seed is used unless ``--seed`` lists more.
 """
 
 import numpy as np
@@ -61,12 +61,12 @@ def outcome(name, seed, n_rounds, step_size, grid, explainer, place):
     epochs = {"max_epochs": parameters["max_epochs"]} if "max_epochs" in parameters else {}
     bl = judge(name, seed, "BL", **how, **epochs)
     ct = judge(name, seed, "CT", **how, **parameters)
-    told = {**dict.fromkeys(SETTINGS, np.nan), **settings}
-    return [{"grid": grid, "generator": explainer, **told, **compare(bl, ct, "IP")}]
+    columns = {**dict.fromkeys(SETTINGS, np.nan), **settings}
+    return [{"grid": grid, "generator": explainer, **columns, **compare(bl, ct, "IP")}]
 
 
 def table(by_seed, suffix):
-    """Return, for each setting of each grid, the mean over all others and over seeds."""
+    """Return, for each setting of each grid, the mean over all other settings and over seeds."""
     parts = []
     for (data, grid), runs in by_seed.groupby(["data", "grid"], sort=False):
         for setting in GRIDS[grid]:

@@ -1,13 +1,13 @@
-"""What does the masking of exemplars bring?
+"""What is the effect of masking the exemplars?
 
-With a feature protected in training and at test time: the cost of explanations, their
-validity, what the logits owe to the protected feature, and accuracy, for conventional training
-(BL), counterfactual training (CT), and the same without the masking of exemplars (unmasked).
-Once for the paper's protected feature, once for another one::
+A feature is protected in training and at test time. The table contains the cost of explanations,
+their validity, the sensitivity of the logits to the protected feature, and the accuracy, for
+conventional training (BL), counterfactual training (CT), and counterfactual training without masked
+exemplars ("unmasked"), once for the protected feature of the paper and once for another one::
 
     python benchmarks/paper/masking.py
 
-"share", "attribution" and "total" are those of ``table2.py``.
+"share", "attribution" and "total" are defined as in ``table2.py``.
 """
 
 from experiment import main
@@ -32,18 +32,18 @@ def outcome(name, seed, n_rounds, step_size):
         {
             "model": model,
             "protected": title,
-            **told(name, seed, model, features, n_rounds, step_size),
+            **measure(name, seed, model, features, n_rounds, step_size),
         }
         for title, features in {"paper's": PROTOCOLS[name].protected, "other": OTHER[name]}.items()
         for model in MODELS
     ]
 
 
-def told(name, seed, model, features, n_rounds, step_size):
-    """Return what is measured of one model."""
+def measure(name, seed, model, features, n_rounds, step_size):
+    """Return the measurements of one model."""
     own = features == PROTOCOLS[name].protected
     settings = {"protected": own or features, "step_size": step_size}
-    # Conventional training has no constraints: one model for all choices.
+    # Conventional training ignores constraints, so one model serves all choices.
     trained = {**settings, "protected": model != "BL" and settings["protected"]}
     clf = train(name, seed, model, **trained)
     rounds = judge(name, seed, model, n_rounds=n_rounds, **settings)

@@ -1,8 +1,8 @@
 """How many counterfactuals mature while a model trains?
 
-The share of each epoch's searches that reached tau, for counterfactual training (CT) and the
-contrastive divergence alone (CD): where it is near zero, the divergence has nothing to work
-with::
+The table contains the share of searches that reach tau in each epoch, for counterfactual training
+(CT) and for the contrastive divergence with its ridge (CD). If the share is close to zero, the
+divergence has no effect::
 
     python benchmarks/paper/maturity.py
 """
@@ -14,7 +14,7 @@ EPOCHS = (1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 
 
 def outcome(name, seed, n_rounds, step_size):
-    """Return the share and the mean number of steps, epoch by epoch."""
+    """Return the share and the mean number of steps of each epoch."""
     records = []
     for model in ("CT", "CD"):
         history = train(name, seed, model, step_size=step_size).history_

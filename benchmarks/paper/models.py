@@ -1,4 +1,4 @@
-"""The models that are compared, each trained once per data set and seed and then kept."""
+"""The models to be compared, each trained once per data set and seed and then stored."""
 
 import kept
 import rivals
@@ -9,8 +9,8 @@ from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator
 STEP_SIZE = 0.1
 
 
-# Conventional and counterfactual training, and what they are compared with: the estimator,
-# and what differs from the settings of the data set.
+# Conventional and counterfactual training and the baselines. Each variant is an estimator and the
+# parameters that differ from the settings of the data set.
 VARIANTS = {
     "BL": (CounterfactualTrainedClassifier, rivals.CONVENTIONAL),
     "CT": (CounterfactualTrainedClassifier, {}),
@@ -27,7 +27,7 @@ VARIANTS = {
 
 
 def protection(name, protected):
-    """Return the mutability under which protected features stay; see `train`."""
+    """Return the mutability under which protected features are immutable; see `train`."""
     features = PROTOCOLS[name].protected if protected is True else protected or ()
     return dict.fromkeys(features, "none")
 
@@ -55,16 +55,16 @@ def train(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **parame
     Parameters
     ----------
     name : str
-        Of a data set.
+        Name of a data set.
     seed : int
     variant : str
-        One of `VARIANTS`.
+        Key of `VARIANTS`.
     protected : bool or tuple
-        Features that are immutable in training; True is those of the data set.
+        Features that are immutable in training. True stands for those of the data set.
     step_size : float
-        Of the search in training, by ECCCo.
+        Step of the search by ECCCo in training.
     **parameters : dict
-        Override the settings.
+        Parameters that override the settings.
     """
     how = {"protected": protected, "step_size": step_size, **parameters}
     return untrained(name, seed, variant, **how).fit(*split(name, seed).train)

@@ -1,9 +1,10 @@
 """How much longer does counterfactual training take?
 
-Time of a fit of 20 epochs over that of conventional training (BL), for CT, AR and CD and for
-other ways to train, in alternation; three times each, the least counts. One at a time: other
-jobs would be in the way. The other ways are written for clarity, not for speed. Of the
-synthetic sets, which are all of one shape, circles stands for all::
+The table contains the time of a fit of 20 epochs divided by that of conventional training (BL), for
+CT, AR, CD and other training methods. All fits are repeated three times in alternation, and the
+shortest time counts. They run one at a time, because parallel jobs would disturb the measurement.
+The other methods are written for clarity rather than speed. Since all synthetic sets have the same
+shape, circles represents them::
 
     python benchmarks/paper/overhead.py
 """
@@ -20,7 +21,7 @@ N_EPOCHS, N_REPEATS = 20, 3
 
 
 def outcome(name, seed, n_rounds, step_size):
-    """Return each model's time over BL's."""
+    """Return the time of each model divided by that of BL."""
     X, y = split(name, seed).train
     seconds = {model: [] for model in MODELS}
     for _ in range(N_REPEATS):

@@ -1,6 +1,6 @@
-"""The results page of the documentation, from the tables of ``results/``.
+"""Generate the results page of the documentation from the tables in ``results/``.
 
-The documentation's build calls `write`; every figure of the page is read from a table or
+The build of the documentation calls `write`. Each figure of the page is read from a table or
 computed from one::
 
     python benchmarks/paper/page.py doc
@@ -22,14 +22,14 @@ RESULTS = Path(__file__).parent / "results"
 TEXT = Path(__file__).parent / "page.rst"
 IMAGES = "results_images"
 PENDING = "*Not computed yet.*"
-# Which of our length scales the authors' code used.
+# Measures that the paper reports, by our names; the authors' code uses the length scale 5.0.
 AUTHORS = {"IP": "IP", "IP* 5.0": "IP*", "cost": "cost"}
 
 
 def write(folder):
     """Write ``results.rst`` and its images into a folder.
 
-    What has no table yet says so.
+    Parts whose table does not exist yet are replaced by a note.
     """
     images = Path(folder) / IMAGES
     images.mkdir(exist_ok=True)
@@ -60,9 +60,9 @@ def read(name):
 
 
 def read_by_seed(name):
-    """Return what a table was made of, at the usual search step and number of rounds."""
-    told = read(f"{name}_by_seed")
-    return told[(told["step"] == STEP_SIZE) & (told["rounds"] == N_ROUNDS)]
+    """Return a table by seed, for the default search step and number of rounds."""
+    table = read(f"{name}_by_seed")
+    return table[(table["step"] == STEP_SIZE) & (table["rounds"] == N_ROUNDS)]
 
 
 def directive(frame):
@@ -75,12 +75,12 @@ def directive(frame):
 
 
 def number(value, digits=2):
-    """Return a number as text; a dash where there is none."""
+    """Return a number as text, or a dash if it is missing."""
     return "–" if pd.isna(value) else f"{value:.{digits}f}"
 
 
 def spread(line, digits=1):
-    """Return mean and 95 % interval over seeds as text."""
+    """Return the mean over seeds and its 95 % interval as text."""
     mean = number(line["mean"], digits)
     if pd.isna(line["from"]):
         return mean
@@ -100,142 +100,143 @@ def wide(frame, rows, columns, quantity=None, digits=1, cell=spread):
 
 
 def table_1(suffix=""):
-    """Return Table I, published figures beside ours."""
-    told = read(f"table1{suffix}")
-    told["published"] = [
+    """Return Table I with published figures next to ours."""
+    table = read(f"table1{suffix}")
+    table["published"] = [
         f"{line['published']:.2f} ± {line['+-']:.2f}{line['star']}"
-        for _, line in told.fillna({"star": ""}).iterrows()
+        for _, line in table.fillna({"star": ""}).iterrows()
     ]
-    told["ours"] = [spread(line) for _, line in told.iterrows()]
-    told["± rounds"] = told["error"].map(lambda value: number(value, 1))
-    told = told[told["measure"].isin(AUTHORS)]
+    table["ours"] = [spread(line) for _, line in table.iterrows()]
+    table["± rounds"] = table["error"].map(lambda value: number(value, 1))
+    table = table[table["measure"].isin(AUTHORS)]
     columns = ["data", "measure", "published", "ours", "± rounds", "stars", "sign"]
-    return directive(told[columns].fillna(""))
+    return directive(table[columns].fillna(""))
 
 
 def length_scales():
     """Return IP* by length scale."""
-    told = read("table1")
-    told = told[told["measure"].str.startswith("IP*")]
-    return directive(wide(told, "data", "measure"))
+    table = read("table1")
+    table = table[table["measure"].str.startswith("IP*")]
+    return directive(wide(table, "data", "measure"))
 
 
 def signs(suffix=""):
-    """Say on how many of the starred figures our mean has the published sign."""
-    told = read(f"table1{suffix}")
+    """Return the number of starred figures whose sign agrees with our mean, as text."""
+    table = read(f"table1{suffix}")
     lines = []
     for measure, name in AUTHORS.items():
-        starred = told[(told["measure"] == measure) & (told["star"] == "*")]
+        starred = table[(table["measure"] == measure) & (table["star"] == "*")]
         agree = np.sign(starred["mean"]) == np.sign(starred["published"])
         against = [f"{line['data']} ({spread(line)})" for _, line in starred[~agree].iterrows()]
         lines.append(
-            f"- {name}: the published sign on {agree.sum()} of the {len(starred)} starred sets"
-            + (f"; not on {', '.join(against)}." if against else ".")
+            f"- {name}: our mean has the published sign on {agree.sum()} of the {len(starred)} "
+            "starred sets" + (f", but not on {', '.join(against)}." if against else ".")
         )
     return "\n".join(lines)
 
 
 def exceptions():
-    """Say what seeds say where our mean has not the published sign."""
-    told, usual = read("table1"), read_by_seed("table1")
+    """Return the results by seed of figures whose sign disagrees with our mean, as text."""
+    table, usual = read("table1"), read_by_seed("table1")
     lines = []
-    for _, line in told[told["measure"].isin(AUTHORS) & (told["star"] == "*")].iterrows():
+    for _, line in table[table["measure"].isin(AUTHORS) & (table["star"] == "*")].iterrows():
         if np.sign(line["mean"]) == np.sign(line["published"]):
             continue
         mine = (usual["data"] == line["data"]) & (usual["measure"] == line["measure"])
         reduction = usual.loc[mine, "reduction"]
         agree = (np.sign(reduction) == np.sign(line["published"])).sum()
-        holds = "holds" if line["from"] <= 0 <= line["to"] else "does not hold"
+        contains = "contains" if line["from"] <= 0 <= line["to"] else "does not contain"
         lines.append(
             f"{AUTHORS[line['measure']]} on {line['data']}: {spread(line)}. The interval over "
-            f"seeds {holds} zero; {agree} of {len(reduction)} seeds have the published sign."
+            f"seeds {contains} zero; {agree} of {len(reduction)} seeds have the published sign."
         )
     return "\n\n".join(lines)
 
 
 def proposition():
-    """Say at which tau masking lowers the weight of the protected feature, and against what."""
-    told = read("figure1")
-    weights = told[told["quantity"] == "sensitivity"].pivot(
+    """Return the values of tau at which masking lowers the weight of the feature, as text."""
+    table = read("figure1")
+    weights = table[table["quantity"] == "sensitivity"].pivot(
         index="tau", columns="way", values="mean"
     )
-    short = told[told["quantity"] == "short"].set_index("tau")["mean"]
+    short = table[table["quantity"] == "short"].set_index("tau")["mean"]
     lower = weights["masked"] < weights["conventional"]
     return (
-        "With the masking, age counted less than without it at "
+        "With masking, age matters less than without it at "
         f"{(weights['masked'] < weights['not masked']).sum()} of {len(weights)} values of tau "
-        f"(means over seeds). It counted less than under conventional training at tau = "
-        f"{listed(weights.index[lower])}, and more at {listed(weights.index[~lower])}; "
-        f"counterfactuals stopped short at {listed(short.index[short > 0])}, and went beyond at "
+        f"(means over seeds). It matters less than under conventional training at tau = "
+        f"{listed(weights.index[lower])} and more at {listed(weights.index[~lower])}. "
+        "Counterfactuals stop before the exemplars at tau = "
+        f"{listed(short.index[short > 0])} and move beyond them at "
         f"{listed(short.index[short <= 0])}."
     )
 
 
 def table_2():
-    """Return Table II, published figures beside ours."""
-    told = read("table2")
-    told["difference"] = [
+    """Return Table II with published figures next to ours."""
+    table = read("table2")
+    table["difference"] = [
         f"{line['difference']:+.3f} [{line['from']:+.3f}, {line['to']:+.3f}]"
-        for _, line in told.iterrows()
+        for _, line in table.iterrows()
     ]
-    unneeded = told.columns.str.contains("attribution|total|mutable") | told.columns.isin(
+    unneeded = table.columns.str.contains("attribution|total|mutable") | table.columns.isin(
         ["from", "to"]
     )
-    told = told.loc[:, ~unneeded]
-    floats = told.select_dtypes("number").columns
-    return directive(told.assign(**{c: told[c].map(number) for c in floats}))
+    table = table.loc[:, ~unneeded]
+    floats = table.select_dtypes("number").columns
+    return directive(table.assign(**{c: table[c].map(number) for c in floats}))
 
 
 def attributions():
-    """Return what Table II's shares are made of."""
-    told = read("table2")
+    """Return the parts from which the shares of Table II are computed."""
+    table = read("table2")
     parts = {
         part: [
             ", ".join(number(line[f"{part} {model}"]) for model in ("BL", "mutable", "CT"))
-            for _, line in told.iterrows()
+            for _, line in table.iterrows()
         ]
         for part in ("share", "attribution", "total")
     }
-    return directive(pd.DataFrame({"data": told["data"], **parts}))
+    return directive(pd.DataFrame({"data": table["data"], **parts}))
 
 
 def attributed():
-    """Say where the total falls, and where protection lowers a feature's own attribution."""
-    told = read("table2").set_index("data")
-    lower = told["attribution CT"] < told["attribution mutable"]
+    """Return where the total falls and where protection lowers an attribution, as text."""
+    table = read("table2").set_index("data")
+    lower = table["attribution CT"] < table["attribution mutable"]
     return (
         "Counterfactual training lowers the total on "
-        f"{listed(told.index[told['total CT'] < told['total BL']])}. Against the same training "
+        f"{listed(table.index[table['total CT'] < table['total BL']])}. Against the same training "
         f"with all features mutable, protection lowers the attribution of the protected feature "
-        f"on {listed(told.index[lower])}, and raises it on {listed(told.index[~lower])}."
+        f"on {listed(table.index[lower])} and raises it on {listed(table.index[~lower])}."
     )
 
 
 def sensitivity():
-    """Say where protection lowered the share of the protected feature."""
-    told = read("table2")
-    lower = told[told["to"] < 0]["data"].tolist()
-    higher = told[told["from"] > 0]["data"].tolist()
-    other = [data for data in told["data"] if data not in lower + higher]
+    """Return where protection lowers the share of the protected feature, as text."""
+    table = read("table2")
+    lower = table[table["to"] < 0]["data"].tolist()
+    higher = table[table["from"] > 0]["data"].tolist()
+    other = [data for data in table["data"] if data not in lower + higher]
     return (
-        f"Its share is lower than under conventional training on {listed(lower)}; higher on "
-        f"{listed(higher)}; the interval over seeds holds zero on {listed(other)}."
+        f"The share is lower than under conventional training on {listed(lower)}, and higher on "
+        f"{listed(higher)}. The interval over seeds contains zero on {listed(other)}."
     )
 
 
 def masking_brings():
-    """Say where the masking of exemplars lowers and raises the protected feature's share."""
+    """Return where masking the exemplars lowers and raises the share of a feature, as text."""
     sets = {"lower": [], "higher": [], "undecided": []}
-    told = read_by_seed("masking").groupby(["data", "protected"], sort=False)
-    for (data, protected), runs in told:
+    table = read_by_seed("masking").groupby(["data", "protected"], sort=False)
+    for (data, protected), runs in table:
         shares = runs.pivot(index="seed", columns="model", values="share")
         gain = over_seeds(shares["CT"] - shares["unmasked"])
         answer = "lower" if gain["to"] < 0 else "higher" if gain["from"] > 0 else "undecided"
         sets[answer].append(f"{data} ({protected} feature)")
     return (
-        "With the masking, the share of the protected feature is lower than without it on "
-        f"{listed(sets['lower'])}; higher on {listed(sets['higher'])}; the interval over seeds "
-        f"of the difference holds zero on {listed(sets['undecided'])}."
+        "With masking, the share of the protected feature is lower than without it on "
+        f"{listed(sets['lower'])}, and higher on {listed(sets['higher'])}. The interval over seeds "
+        f"of the difference contains zero on {listed(sets['undecided'])}."
     )
 
 
@@ -245,62 +246,65 @@ def listed(names):
 
 
 def table_3():
-    """Return Table III, published figures in parentheses."""
-    told = read("table3")
+    """Return Table III with published figures in parentheses."""
+    table = read("table3")
 
     def cell(line, _):
         return f"{line['mean']:.2f} ({line['published']:.2f})"
 
-    return directive(wide(told, "data", "model", cell=cell))
+    return directive(wide(table, "data", "model", cell=cell))
 
 
 def attacked():
-    """Say where counterfactual training withstands the strongest attack of Figure 5 better."""
-    told = read("figure5")
-    told = told[(told["attack"] == "pgd") & (told["epsilon"] == told["epsilon"].max())]
-    means = told.set_index(["data", "model"])["mean"].unstack(sort=False)
+    """Return the gains in accuracy under the strongest attack of Figure 5, as text."""
+    table = read("figure5")
+    table = table[(table["attack"] == "pgd") & (table["epsilon"] == table["epsilon"].max())]
+    means = table.set_index(["data", "model"])["mean"].unstack(sort=False)
     gains = [f"{data} ({gain:+.3f})" for data, gain in (means["CT"] - means["BL"]).items()]
-    return f"Accuracy of CT less that of BL at the largest epsilon: {listed(gains)}."
+    return f"Accuracy of CT minus that of BL at the largest epsilon: {listed(gains)}."
 
 
-def half_as_good(told, models):
-    """Return on how many sets seeds say that CT gains; on which each model has half of that."""
-    sure = told.loc[(told["model"] == "CT") & (told["from"] > 0), "data"]
-    means = told.set_index(["data", "model"])["mean"].unstack(sort=False).loc[sure]
+def half_as_good(table, models):
+    """Return the number of sets on which CT gains, and where each model gains half as much.
+
+    CT gains on a set if the interval over seeds lies above zero.
+    """
+    sure = table.loc[(table["model"] == "CT") & (table["from"] > 0), "data"]
+    means = table.set_index(["data", "model"])["mean"].unstack(sort=False).loc[sure]
     reached = {model: means.index[means[model] >= means["CT"] / 2] for model in models}
     return len(means), {model: listed(names) for model, names in reached.items()}
 
 
 def parts_of_the_gain():
-    """Say which part of the objective is enough for half of the reduction of IP*."""
-    told = read("figure6")
-    n_sets, reached = half_as_good(told[told["measure"] == "IP* 5.0"], ("AR", "CD"))
+    """Return which part of the objective achieves half of the reduction of IP*, as text."""
+    table = read("figure6")
+    n_sets, reached = half_as_good(table[table["measure"] == "IP* 5.0"], ("AR", "CD"))
     return (
-        f"Of the {n_sets} sets on which CT surely reduces IP* (length scale 5.0; the interval over "
-        f"seeds leaves out zero), the adversarial loss alone brings at least half of the "
-        f"reduction on {reached['AR']}; the divergence with its ridge on {reached['CD']}."
+        f"CT reduces IP* with length scale 5.0 on {n_sets} sets, in the sense that the interval "
+        f"over seeds excludes zero. At least half of the reduction is achieved by the adversarial "
+        f"loss alone on {reached['AR']}, and by the divergence with its ridge on {reached['CD']}."
     )
 
 
 def ridge_and_divergence():
-    """Say where the ridge alone, or the divergence without it, has half of CT's gain."""
-    told = read("ridge")
+    """Return where ridge and divergence alone achieve half of the gain of CT, as text."""
+    table = read("ridge")
     lines = []
     for quantity, title in (("IP reduction", "IP"), ("IP* 5.0 reduction", "IP*")):
-        of_quantity = told[told["quantity"] == quantity]
+        of_quantity = table[table["quantity"] == quantity]
         n_sets, reached = half_as_good(of_quantity, ("ridge", "divergence", "CD"))
         lines.append(
-            f"- {title}, which CT surely reduces on {n_sets} sets: at least half of that with the "
-            f"ridge alone on {reached['ridge']}; with the divergence alone on "
-            f"{reached['divergence']}; with both, but without the adversarial loss, on "
-            f"{reached['CD']}."
+            f"- CT reduces {title} on {n_sets} sets (the interval over seeds excludes zero). At "
+            f"least half of the reduction is achieved by the ridge alone on {reached['ridge']}; by "
+            f"the divergence alone on {reached['divergence']}; and by both, without the "
+            f"adversarial loss, on {reached['CD']}."
         )
     return "\n".join(lines)
 
 
 def rivals_as_good():
-    """Say on which data sets other ways to train have at least CT's mean of a quantity."""
-    told = read("baselines")
+    """Return the data sets on which the mean of a baseline is at least that of CT, as text."""
+    table = read("baselines")
     quantities = {
         "IP reduction": "Reduction of IP",
         "IP* 5.0 reduction": "Reduction of IP*",
@@ -308,7 +312,7 @@ def rivals_as_good():
     }
     lines = []
     for quantity, title in quantities.items():
-        means = told[told["quantity"] == quantity]
+        means = table[table["quantity"] == quantity]
         means = means.set_index(["data", "model"])["mean"].unstack(sort=False)
         parts = [
             f"{model} on {listed(means.index[means[model] >= means['CT']])}"
@@ -319,33 +323,33 @@ def rivals_as_good():
 
 
 def stronger():
-    """Say how much of Figure 5's accuracies stronger attacks take."""
+    """Return by how much stronger attacks reduce the accuracies of Figure 5, as text."""
     plain, strong = read("figure5"), read("attacks")
     plain = plain[(plain["attack"] == "pgd") & (plain["epsilon"] == plain["epsilon"].max())]
     strong = strong[strong["quantity"] == "worst"]
     both = plain.merge(strong, on=["data", "model"], suffixes=("", " strong"))
-    most = (both["mean"] - both["mean strong"]).max()
+    largest = (both["mean"] - both["mean strong"]).max()
     return (
-        f"Against Figure 5's single run of PGD, the worst of all attacks takes {most:.3f} of the "
-        "accuracy at most."
+        "Compared with the single run of PGD in Figure 5, the worst of all attacks reduces the "
+        f"accuracy by at most {largest:.3f}."
     )
 
 
 def without_recourse():
-    """Say how many of the refused women and men have no recourse."""
-    told = read("burden")
-    told = told[told["quantity"] == "without recourse"].set_index(["model", "group"])["mean"]
+    """Return the shares of rejected women and men without recourse, as text."""
+    table = read("burden")
+    table = table[table["quantity"] == "without recourse"].set_index(["model", "group"])["mean"]
     lines = [
-        f"{model}: {told[model, 'Female']:.0%} of the refused women and "
-        f"{told[model, 'Male']:.0%} of the refused men"
+        f"{table[model, 'Female']:.0%} of the rejected women and {table[model, 'Male']:.0%} of the "
+        f"rejected men have no recourse under {model}"
         for model in ("BL", "CT")
     ]
-    return f"Without recourse, means over seeds: {'; '.join(lines)}."
+    return f"As means over seeds, {', and '.join(lines)}."
 
 
 def portraits(name):
     """Return a table of accuracy and reductions by model."""
-    told = read(name)
+    table = read(name)
     kept = {
         "accuracy": 3,
         "robust": 3,
@@ -353,16 +357,16 @@ def portraits(name):
         "IP reduction": 1,
         "IP* 5.0 reduction": 1,
     }
-    told = told[told["quantity"].isin(kept)]
+    table = table[table["quantity"].isin(kept)]
 
     def cell(line, _):
         return number(line["mean"], kept[line["quantity"]])
 
-    return directive(wide(told, ["data", "model"], "quantity", cell=cell))
+    return directive(wide(table, ["data", "model"], "quantity", cell=cell))
 
 
 def simple(name, rows, columns, quantity=None, digits=1):
-    """Return what makes a table of one quantity."""
+    """Return a function that makes a table of one quantity."""
     return lambda: directive(wide(read(name), rows, columns, quantity, digits))
 
 

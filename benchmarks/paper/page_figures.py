@@ -1,22 +1,22 @@
-"""The figures of the results page that are drawn from tables."""
+"""Figures of the results page that are drawn from tables."""
 
 import math
 
 import pandas as pd
 
-COLOURS = {
+COLORS = {
     "BL": "0.4",
     "CT": "tab:blue",
     "AR": "tab:orange",
     "CD": "tab:green",
 }
-# Of an axis of accuracies, so that small differences look small.
+# Smallest range of an axis of accuracies, so that small differences look small.
 LEAST_HEIGHT = 0.1
 LINES = {"fgsm": "--", "pgd": "-"}
 
 
 def draw_all(results, images):
-    """Draw each figure whose table there is in one folder into another."""
+    """Draw the figures whose tables exist in one folder into another folder."""
     import matplotlib.pyplot as plt
 
     for name, draw in DRAWN.items():
@@ -42,13 +42,13 @@ def panels(names, n_columns, height):
     return figure, dict(zip(names, axes.flat, strict=False))
 
 
-def accuracy_under_attack(told):
+def accuracy_under_attack(table):
     """Draw Figure 5."""
-    figure, axes = panels(list(dict.fromkeys(told["data"])), 3, 2.4)
-    for (data, attack, model), runs in told.groupby(["data", "attack", "model"], sort=False):
+    figure, axes = panels(list(dict.fromkeys(table["data"])), 3, 2.4)
+    for (data, attack, model), runs in table.groupby(["data", "attack", "model"], sort=False):
         label = model if attack == "pgd" else None
         axes[data].plot(
-            runs["epsilon"], runs["mean"], LINES[attack], color=COLOURS[model], label=label
+            runs["epsilon"], runs["mean"], LINES[attack], color=COLORS[model], label=label
         )
     first, *_ = axes.values()
     first.legend(fontsize=8)
@@ -60,17 +60,17 @@ def accuracy_under_attack(told):
     return figure
 
 
-def ablation(told):
+def ablation(table):
     """Draw Figure 6."""
-    measures = [measure for measure in dict.fromkeys(told["measure"]) if measure != "IP* 0.5"]
+    measures = [measure for measure in dict.fromkeys(table["measure"]) if measure != "IP* 0.5"]
     figure, axes = panels(measures, 1, 2.4)
-    order = list(dict.fromkeys(told["data"]))
+    order = list(dict.fromkeys(table["data"]))
     for place, model in enumerate(("AR", "CD", "CT")):
         for measure in measures:
-            runs = told[(told["model"] == model) & (told["measure"] == measure)]
+            runs = table[(table["model"] == model) & (table["measure"] == measure)]
             where = [order.index(data) + 0.27 * (place - 1) for data in runs["data"]]
             axes[measure].bar(
-                where, runs["mean"], 0.25, yerr=runs["sd"], color=COLOURS[model], label=model
+                where, runs["mean"], 0.25, yerr=runs["sd"], color=COLORS[model], label=model
             )
     for axis in axes.values():
         axis.axhline(0, color="k", lw=0.6)
@@ -81,17 +81,17 @@ def ablation(told):
     return figure
 
 
-def maturity(told):
+def maturity(table):
     """Draw the share of mature counterfactuals by epoch."""
-    told = told[told["quantity"] == "mature"]
-    figure, axes = panels(list(dict.fromkeys(told["data"])), 4, 2.2)
-    for (data, model), runs in told.groupby(["data", "model"], sort=False):
-        axes[data].plot(runs["epoch"], runs["mean"], color=COLOURS[model], label=model)
+    table = table[table["quantity"] == "mature"]
+    figure, axes = panels(list(dict.fromkeys(table["data"])), 4, 2.2)
+    for (data, model), runs in table.groupby(["data", "model"], sort=False):
+        axes[data].plot(runs["epoch"], runs["mean"], color=COLORS[model], label=model)
         axes[data].fill_between(
             runs["epoch"],
             runs["mean"] - runs["sd"],
             runs["mean"] + runs["sd"],
-            color=COLOURS[model],
+            color=COLORS[model],
             alpha=0.2,
         )
         axes[data].set_ylim(-0.03, 1.03)
@@ -100,11 +100,11 @@ def maturity(told):
     return figure
 
 
-def grids(told):
+def grids(table):
     """Draw the reduction of IP by setting and data set, for each generator."""
     import matplotlib.pyplot as plt
 
-    settings, names = (list(dict.fromkeys(told[column])) for column in ("setting", "data"))
+    settings, names = (list(dict.fromkeys(table[column])) for column in ("setting", "data"))
     figure, axes = plt.subplots(
         len(settings),
         len(names),
@@ -113,13 +113,13 @@ def grids(told):
         layout="constrained",
         squeeze=False,
     )
-    colours = {"eccco": "tab:blue", "generic": "tab:orange", "revise": "tab:green"}
-    for (data, setting, generator), runs in told.groupby(
+    colors = {"eccco": "tab:blue", "generic": "tab:orange", "revise": "tab:green"}
+    for (data, setting, generator), runs in table.groupby(
         ["data", "setting", "generator"], sort=False
     ):
         axis = axes[settings.index(setting), names.index(data)]
         values = [f"{value:g}" for value in runs["value"]]
-        axis.plot(values, runs["reduction"], "o-", ms=4, color=colours[generator], label=generator)
+        axis.plot(values, runs["reduction"], "o-", ms=4, color=colors[generator], label=generator)
         axis.axhline(0, color="k", lw=0.6)
     for axis, name in zip(axes[0], names, strict=True):
         axis.set_title(name, size=10)

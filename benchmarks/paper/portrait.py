@@ -1,4 +1,4 @@
-"""All that is measured of one model, in one line."""
+"""All measurements of one model in one record."""
 
 from models import train
 from protocol import split
@@ -7,7 +7,7 @@ from rounds import compare, judge
 from ctsk.metrics import robust_accuracy
 
 EPSILON = 0.1
-# What `portrait` returns.
+# Keys of the record that `portrait` returns.
 REDUCED = ("IP", "IP* 5.0", "IP* median")
 QUANTITIES = ["accuracy", "robust", "validity", *(f"{measure} reduction" for measure in REDUCED)]
 

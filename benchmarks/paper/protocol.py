@@ -1,7 +1,7 @@
-"""The paper's data, splits and settings: what every question of this folder starts from.
+"""The data, splits and settings of the paper, which all questions of this folder use.
 
-A seed makes its own data (the synthetic sets), its own split and its own weights. Test rows
-are touched by evaluation only; validation rows by nothing but a choice of settings.
+Each seed has its own data (for synthetic sets), split and initial weights. Test rows are only used
+for evaluation, and validation rows only to choose settings.
 """
 
 from collections.abc import Callable
@@ -21,20 +21,20 @@ _EDGE = 5 * 28
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a data set is trained on and judged.
+    """How models of a data set are trained and judged.
 
     Parameters
     ----------
     title : str
-        Its name in the paper's tables.
+        Name of the data set in the paper's tables.
     load : callable
-        From a seed to the rows and labels of (train, validation, test).
+        Maps a seed to the rows and labels of (train, validation, test).
     tau, lambda_reg : float
-        Of the training, as the authors tuned them.
+        Parameters of the training, as the authors tuned them.
     protected : tuple
-        Features that are immutable where the paper protects some.
+        Features that are immutable in the paper's experiments with protected features.
     n_rows : int
-        Test rows that a round draws.
+        Number of test rows that a round draws.
     training : dict
         Other parameters of the classifier.
     """
@@ -50,14 +50,14 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Split:
-    """Rows and labels by what they are for; each a pair (X, y)."""
+    """Rows and labels for each purpose, each as a pair (X, y)."""
 
     train: tuple
     validation: tuple
     test: tuple
 
     def __str__(self):
-        """Say how many rows there are of each."""
+        """Return the number of rows for each purpose as text."""
         return ", ".join(f"{len(y):,} {part}" for part, (_, y) in vars(self).items())
 
 
@@ -165,5 +165,5 @@ PROTOCOLS = {**SYNTHETIC, **TABULAR, **IMAGES, **LOAN}
 
 
 def split(name, seed):
-    """Return the rows and labels of a data set, by what they are for."""
+    """Return the rows and labels of a data set for each purpose."""
     return Split(*PROTOCOLS[name].load(seed))

@@ -12,7 +12,7 @@ DATA = (
     "MNIST",
 )
 
-# Table I: reduction in per cent, its error, whether it has a star.
+# Table I: reduction in percent, its error, and whether it has a star.
 TABLE_1 = {
     "IP": (
         (29.05, 0.67, True),
@@ -62,7 +62,7 @@ TABLE_2 = (
     (0.18, 0.41),
 )
 
-# Table III: validity of CT and BL, all features mutable; then with protected ones.
+# Table III: validity of CT and BL with all features mutable, then with protected features.
 TABLE_3 = (
     (1.0, 1.0, 1.0, 1.0),
     (0.97, 0.52, 0.67, 0.49),

@@ -1,8 +1,8 @@
-"""Is it the divergence, or the ridge on the energies that comes with it?
+"""Is the gain due to the divergence, or to the ridge on the energies?
 
-The paper weighs the two together: its CD has both. Conventional training (BL), the ridge alone,
-the divergence without the ridge, CD, and all of the objective (CT), measured as in
-``baselines.py``::
+The paper evaluates the two together: its CD includes both. The table contains conventional training
+(BL), the ridge alone, the divergence without the ridge, CD, and the whole objective (CT), measured
+as in ``baselines.py``::
 
     python benchmarks/paper/ridge.py
     python benchmarks/paper/ridge.py --dataset mnist --seed 0 1 2

@@ -1,7 +1,8 @@
-"""Other ways to train, on the same protocol: so that a gain can be told from its objective.
+"""Other training methods in the same protocol, which isolate the effect of the objective.
 
-Each is a conventional classifier of the same architecture, optimiser, epochs and minibatches
-with another loss. Fitted, it explains and predicts like any `CounterfactualTrainedClassifier`.
+Each baseline is a conventional classifier with the same architecture, optimizer, epochs and
+minibatches but another loss. Once fitted, it explains and predicts like any
+`CounterfactualTrainedClassifier`.
 """
 
 import contextlib
@@ -16,14 +17,14 @@ from ctsk._columns.constraints import Constraints
 from ctsk._torch.threads import one_thread_if_small
 
 CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
-# Radius of the attacks that adversarial training withstands: the largest of Figure 5.
+# Radius of the attacks in adversarial training, which is the largest one of Figure 5.
 EPSILON = 0.1
 N_ATTACK_STEPS = 10
 
 
 @contextlib.contextmanager
 def setting(estimator, **parameters):
-    """Give an estimator other parameters for a while."""
+    """Change the parameters of an estimator temporarily."""
     before = {name: getattr(estimator, name) for name in parameters}
     estimator.set_params(**parameters)
     try:
@@ -33,10 +34,10 @@ def setting(estimator, **parameters):
 
 
 class RivalClassifier(CounterfactualTrainedClassifier):
-    """Trains by its `loss`; the first epoch is conventional."""
+    """Classifier that minimizes its own `loss` after one conventional epoch."""
 
     def fit(self, X, y):
-        """Train; see the base class."""
+        """Fit the model; see the base class."""
         with setting(self, max_epochs=1, **CONVENTIONAL):
             super().fit(X, y)
         rows = torch.as_tensor(self.encoder_.encode(X), dtype=torch.float32)
@@ -56,11 +57,11 @@ class RivalClassifier(CounterfactualTrainedClassifier):
         return self
 
     def rows_of_epoch(self, X, rows, labels):
-        """Return what an epoch trains on."""
+        """Return the rows and labels to train on in this epoch."""
         return rows, labels
 
     def attack(self, module, rows, ascend):
-        """Climb a loss within `EPSILON` of each number, from a random start."""
+        """Increase a loss within `EPSILON` of each number, from a random start."""
         reach = torch.full_like(rows, EPSILON)
         reach[:, self.encoder_.groups.n_numeric :] = 0
         found = rows + reach * (2 * torch.rand(rows.shape, generator=self._random) - 1)
@@ -73,7 +74,7 @@ class RivalClassifier(CounterfactualTrainedClassifier):
 
 
 class PGDClassifier(RivalClassifier):
-    """Adversarial training by projected gradients (Madry et al., ICLR 2018)."""
+    """Adversarial training by projected gradient descent (Madry et al., ICLR 2018)."""
 
     def loss(self, module, rows, labels):
         """Return the cross-entropy of attacked rows."""
@@ -82,10 +83,10 @@ class PGDClassifier(RivalClassifier):
 
 
 class TRADESClassifier(RivalClassifier):
-    """TRADES (Zhang et al., ICML 2019) with their weight of 6."""
+    """TRADES (Zhang et al., ICML 2019) with the authors' weight of 6."""
 
     def loss(self, module, rows, labels):
-        """Return cross-entropy plus how far an attack moves the probabilities."""
+        """Return the cross-entropy plus the change of the probabilities under attack."""
         clean = softmax(module(rows), dim=1).detach()
         found = self.attack(module, rows, lambda logits: self._apart(logits, clean))
         logits = module(rows)
@@ -99,18 +100,18 @@ class TRADESClassifier(RivalClassifier):
 class JEMClassifier(RivalClassifier):
     """Joint energy-based training (Grathwohl et al., ICLR 2020), conditional on the class.
 
-    Negative rows are drawn by stochastic gradient Langevin dynamics (20 steps, noise 0.01)
-    from a buffer of earlier ones, of which 5 % begin anew at training rows with normal noise
-    of a tenth of each column's deviation: a uniform draw would be far from all rows where
-    columns have long tails. They stay in the range of the data, categories on their
-    simplex. Divergence and ridge have the weights of counterfactual training, so that the two
-    differ in where the negative rows come from.
+    Negative rows are drawn by stochastic gradient Langevin dynamics (20 steps, noise 0.01) from a
+    buffer of earlier negative rows. In each draw, 5 % of them restart at training rows with
+    Gaussian noise of a tenth of each column's standard deviation, because a uniform draw would be
+    far from all rows if columns have long tails. Negative rows stay in the range of the data, and
+    categories stay on their simplex. Divergence and ridge have the same weights as in
+    counterfactual training, so that the two methods differ only in the source of the negative rows.
     """
 
     N_STEPS, N_KEPT, ANEW, NOISE, START_NOISE = 20, 10_000, 0.05, 0.01, 0.1
 
     def rows_of_epoch(self, X, rows, labels):
-        """Return the rows, and have a buffer at hand."""
+        """Return the rows and labels to train on in this epoch."""
         if not hasattr(self, "_buffer"):
             self._rows = rows
             self._low, self._high = rows.amin(dim=0), rows.amax(dim=0)
@@ -119,7 +120,7 @@ class JEMClassifier(RivalClassifier):
         return rows, labels
 
     def fit(self, X, y):
-        """Train; see the base class."""
+        """Fit the model; see the base class."""
         super().fit(X, y)
         del self._rows, self._buffer, self._classes, self._low, self._high
         return self
@@ -161,13 +162,13 @@ class JEMClassifier(RivalClassifier):
 
 
 class AugmentedClassifier(RivalClassifier):
-    """Plain augmentation: mature counterfactuals join the rows, labelled as their targets.
+    """Augmentation with mature counterfactuals, which are labeled as their targets.
 
-    Searched anew at each epoch as in counterfactual training.
+    They are searched in each epoch, as in counterfactual training.
     """
 
     def rows_of_epoch(self, X, rows, labels):
-        """Return the rows and their counterfactuals."""
+        """Return the rows and labels to train on in this epoch."""
         n_drawn = min(self.n_counterfactuals, len(rows))
         drawn = torch.randperm(len(rows), generator=self._random)[:n_drawn].numpy()
         explanation = self.explain(X.iloc[drawn] if hasattr(X, "iloc") else X[drawn])
@@ -183,10 +184,10 @@ class AugmentedClassifier(RivalClassifier):
 
 
 class UnmaskedClassifier(CounterfactualTrainedClassifier):
-    """Counterfactual training whose exemplars keep what the search could not reach."""
+    """Counterfactual training with unprotected exemplars."""
 
     def fit(self, X, y):
-        """Train; see the base class."""
+        """Fit the model; see the base class."""
         with mock.patch.object(Constraints, "protect", lambda self, exemplars, *_: exemplars):
             return super().fit(X, y)
 
@@ -195,7 +196,7 @@ class FineTunedClassifier(CounterfactualTrainedClassifier):
     """Conventional training, then half as many epochs of counterfactual training."""
 
     def fit(self, X, y):
-        """Train; see the base class."""
+        """Fit the model; see the base class."""
         with setting(self, **CONVENTIONAL):
             super().fit(X, y)
         with setting(self, warm_start=True, max_epochs=self.max_epochs // 2):

@@ -1,4 +1,4 @@
-"""The paper's evaluation: rounds of test rows that are drawn, explained and measured."""
+"""The paper's evaluation: in each round, test rows are drawn, explained and measured."""
 
 import kept
 import numpy as np
@@ -13,9 +13,10 @@ from ctsk.metrics import implausibility, maximum_mean_discrepancy
 N_ROUNDS = 100
 ENERGIES = (0.1, 0.5, 1, 5, 10)
 T = 50
-# Probability at which a search stops; with protected features, where cost is measured.
+# Probabilities at which a search stops: by default, and with protected features, where the cost is
+# measured.
 TAU, TAU_PROTECTED = 0.95, 0.5
-# Target rows that the discrepancy compares with, as in the authors' code.
+# Number of target rows with which the discrepancy compares, as in the authors' code.
 N_COMPARED = 100
 _N_FOR_MEDIAN = 1_000
 PLAUSIBILITY = ("IP", "IP* 0.5", "IP* 5.0", "IP* median")
@@ -42,21 +43,21 @@ def judge(
     name, seed, variant, step_size, **parameters
         See `models.train`.
     protected : bool or tuple
-        Features that are immutable in training and now; see `models.train`.
+        Features that are immutable both in training and in the explanations; see `models.train`.
     n_rounds : int
     explainer : {"eccco", "generic", "revise"}
-        The search; ECCCo is five, one for each weight of the energy. A step of REVISE is one
-        of the code.
+        Generator of the explanations. ECCCo runs five searches, one for each weight of the energy.
+        The step of REVISE is a step in its latent space.
     part : {"test", "train"}
-        Rows that are drawn, and compared with.
+        Rows to draw and to compare with.
 
     Returns
     -------
     rounds : DataFrame of n_rounds rows
-        "factual" and "target", the classes; "validity"; "IP", "IP* 0.5", "IP* 5.0",
-        "IP* median" and "cost", means over valid counterfactuals, then over searches.
+        The classes "factual" and "target"; "validity"; and "IP", "IP* 0.5", "IP* 5.0",
+        "IP* median" and "cost", which are means over valid counterfactuals and then over searches.
     """
-    # Constraints are nothing to conventional training: one model for all of them.
+    # Conventional training ignores constraints, so one model serves all of them.
     masked = protected if variant != "BL" else False
     clf = train(name, seed, variant, protected=masked, step_size=step_size, **parameters)
     data = split(name, seed)
@@ -102,15 +103,15 @@ def _generators(explainer, step_size):
 
 
 def compare(conventional, other, measure):
-    """Compare what the rounds of a model measure with those of the conventional one.
+    """Compare the measurements of a model with those of the conventional model.
 
     Returns
     -------
     comparison : dict
-        "BL" and "other", means over rounds; "reduction", of the other against BL in per cent;
-        "error", the standard deviation over rounds of the ratio, in per cent; "low" and "high",
-        the 99 % interval over rounds of the difference to BL; "star", whether it leaves out
-        zero.
+        "BL" and "other", the means over rounds; "reduction", that of the other model relative to BL
+        in percent; "error", the standard deviation over rounds of the ratio in percent; "low" and
+        "high", the 99 % interval over rounds of the difference to BL; and "star", whether this
+        interval excludes zero.
     """
     bl, mine = conventional[measure].to_numpy(), other[measure].to_numpy()
     both = ~np.isnan(bl) & ~np.isnan(mine)
@@ -131,15 +132,15 @@ def compare(conventional, other, measure):
 
 
 def draw(clf, X, seed, n_rounds, n_rows):
-    """Draw, for each round, two classes and rows that the model predicts as the first.
+    """Draw, for each round, two classes and rows that the model predicts as the first one.
 
-    The same seed draws the same classes, and the same places among the rows that qualify,
-    for every model.
+    For the same seed, the classes and the positions among the eligible rows are the same for all
+    models.
 
     Returns
     -------
     rounds : list of (int, int, ndarray of shape (n_rows,))
-        Factual class and target class, as positions in ``clf.classes_``, and rows of X.
+        Factual and target class, as positions in ``clf.classes_``, and positions of rows of X.
     """
     rng = np.random.default_rng([seed, 1])
     predictions = np.searchsorted(clf.classes_, clf.predict(X))
@@ -154,17 +155,17 @@ def draw(clf, X, seed, n_rounds, n_rows):
 
 
 def take(X, rows):
-    """Return some rows of a table of either kind."""
+    """Return the selected rows of a DataFrame or an array."""
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
 class Observed:
-    """Rows in module units, to compare counterfactuals with."""
+    """Rows in module units with which counterfactuals are compared."""
 
     def __init__(self, rows, y, seed):
         rng = np.random.default_rng([seed, 2])
-        some = rows[rng.permutation(len(rows))[:_N_FOR_MEDIAN]]
-        distances = euclidean_distances(some)[np.triu_indices(len(some), k=1)]
+        sample = rows[rng.permutation(len(rows))[:_N_FOR_MEDIAN]]
+        distances = euclidean_distances(sample)[np.triu_indices(len(sample), k=1)]
         self.length_scales = {"0.5": 0.5, "5.0": 5.0, "median": float(np.median(distances))}
         self.by_class = {label: rows[y == label] for label in np.unique(y)}
         self.compared = {
@@ -173,7 +174,7 @@ class Observed:
         }
 
     def measure(self, explanation):
-        """Return what is known of each counterfactual."""
+        """Return the measurements of each counterfactual."""
         rows = explanation.counterfactual_encoded
         distances = np.full(len(rows), np.nan)
         for label, mine in self.by_class.items():
@@ -185,14 +186,14 @@ class Observed:
 
 
 class _Search:
-    """The outcome of one search for all rows that any round draws."""
+    """Outcome of one search for all rows that any round draws."""
 
     def __init__(self, rows, valid, distances, moves, observed):
         self.rows, self.valid, self.distances, self.moves = rows, valid, distances, moves
         self.observed = observed
 
     def of_round(self, place, target):
-        """Return the measures of one round."""
+        """Return the measurements of one round."""
         valid = place[self.valid[place]]
         known = dict.fromkeys(MEASURES, np.nan)
         known |= {"validity": self.valid[place].mean() if len(place) else np.nan}
@@ -209,5 +210,5 @@ class _Search:
 
 
 def _mean(measures):
-    """Average what several searches measured, over those that found anything."""
+    """Return the mean over the searches that found valid counterfactuals."""
     return pd.DataFrame(measures).mean().to_dict()

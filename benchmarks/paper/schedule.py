@@ -1,8 +1,8 @@
-"""Can counterfactual training come late?
+"""Can counterfactual training start late?
 
-Counterfactual training throughout (CT), after half of the epochs (burn-in), and as half as
-many further epochs for a conventionally trained model (fine-tuned), measured as in
-``baselines.py``::
+The table contains counterfactual training in all epochs (CT), in the second half of the epochs
+("burn-in"), and in half as many further epochs after conventional training ("fine-tuned"), measured
+as in ``baselines.py``::
 
     python benchmarks/paper/schedule.py
 """

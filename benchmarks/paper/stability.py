@@ -1,8 +1,8 @@
 """Do counterfactuals outlive the model that they were made for?
 
-The share of three refits, each on a bootstrap sample and from other weights, that predict a
-valid counterfactual as its target, too: conventional training (BL), counterfactual training
-(CT), and the counterfactuals of each judged by refits of its own kind::
+Three models are refitted, each on a bootstrap sample and with other initial weights. The table
+contains the share of them that also predict a valid counterfactual as its target, for conventional
+training (BL) and counterfactual training (CT), each judged by refits of its own kind::
 
     python benchmarks/paper/stability.py
 """
@@ -17,7 +17,7 @@ from ctsk import ECCCoGenerator
 from ctsk.metrics import cost, stability
 
 N_REFITS, N_EXPLAINED = 3, 300
-# Adult takes longest, and is left to those who name it.
+# Adult takes longest, so it is only run if the command names it.
 DATA = (*SYNTHETIC, "california_housing", "credit_default", "gmsc")
 
 
@@ -25,12 +25,12 @@ def outcome(name, seed, n_rounds, step_size):
     """Refit both models of one data set."""
     data = split(name, seed)
     X, _ = data.test
-    some = take(X, np.random.default_rng([seed, 4]).permutation(len(X))[:N_EXPLAINED])
+    rows = take(X, np.random.default_rng([seed, 4]).permutation(len(X))[:N_EXPLAINED])
     generator = ECCCoGenerator(step_size=step_size, lambda_cost=0)
     records = []
     for model in ("BL", "CT"):
         clf = train(name, seed, model, step_size=step_size)
-        explanation = clf.explain(some, generator=generator, T=T, tau=TAU)
+        explanation = clf.explain(rows, generator=generator, T=T, tau=TAU)
         shares = stability(clf, explanation, *data.train, n_refits=N_REFITS, random_state=seed)
         records.append(
             {

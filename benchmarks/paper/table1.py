@@ -1,8 +1,9 @@
-"""Table I: how much more plausible, and how much cheaper, does training make explanations?
+"""Table I: how much more plausible and less costly does training make explanations?
 
-Reductions of counterfactual training (CT) against conventional training (BL), in per cent, of
-the distance to test rows of the target class (IP), of the discrepancy between the two samples
-(IP*, at three length scales of its kernel), and of the cost where a feature is protected::
+The table contains reductions by counterfactual training (CT) relative to conventional training
+(BL), in percent: of the distance to test rows of the target class (IP), of the discrepancy between
+the two samples (IP*, for three length scales of its kernel), and of the cost if a feature is
+protected::
 
     python benchmarks/paper/table1.py
     python benchmarks/paper/table1.py --dataset mnist --seed 0 1 2
@@ -15,7 +16,7 @@ from rounds import PLAUSIBILITY, compare, judge
 
 
 def outcome(name, seed, n_rounds, step_size):
-    """Compare CT with BL on one data set, for one seed."""
+    """Compare CT with BL on one data set and for one seed."""
     settings = {"n_rounds": n_rounds, "step_size": step_size}
     bl, ct = (judge(name, seed, variant, **settings) for variant in ("BL", "CT"))
     bl_protected = judge(name, seed, "BL", protected=True, **settings)
@@ -26,7 +27,7 @@ def outcome(name, seed, n_rounds, step_size):
 
 
 def table(by_seed, suffix):
-    """Put means over seeds beside the published figures."""
+    """Return the means over seeds next to the published figures."""
     lines = []
     for (data, measure), runs in by_seed.groupby(["data", "measure"], sort=False):
         place = published.DATA.index(data)

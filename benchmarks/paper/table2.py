@@ -1,13 +1,14 @@
-"""Table II: how sensitive is a model to the features that it was to be protected from?
+"""Table II: how sensitive is a model to protected features?
 
-Integrated gradients of the predicted class's logit from a baseline drawn from U(-1, 1), the
-mean over 2,500 test rows drawn with replacement in each round: of CT, trained with the
-protected features immutable, of the same with all features mutable, and of BL. "printed" is
-the paper's measure: with two features |g_d| / (max g - min g), with more (g_d - min g) /
-(max g - min g), so that 0 is the most negative feature, not one without influence. "share" is
-|g_d| / sum |g|. Of several protected features (MNIST's pixels) the first is their mean, the
-second their sum. "attribution" is the mean over test rows of |g_d|, before it is averaged over
-rows, and "total" the sum of all features': a share rises, too, where the total falls::
+The table contains integrated gradients of the logit of the predicted class, from a baseline drawn
+from U(-1, 1), as the mean over 2,500 test rows that each round draws with replacement. The models
+are CT trained with the protected features immutable, CT with all features mutable, and BL.
+"printed" is the measure of the paper: |g_d| / (max g - min g) for two features and (g_d - min g) /
+(max g - min g) for more, so that 0 is the feature with the most negative attribution rather than
+one without influence. "share" is |g_d| / sum |g|. For several protected features (the pixels of
+MNIST), the first is their mean and the second their sum. "attribution" is the mean over test rows
+of |g_d|, where the absolute value is taken before averaging, and "total" is the sum over all
+features. A share also rises if the total falls::
 
     python benchmarks/paper/table2.py
     python benchmarks/paper/table2.py --dataset mnist --seed 0 1 2
@@ -30,17 +31,17 @@ QUANTITIES = ("share", "attribution", "total")
 
 
 def outcome(name, seed, n_rounds, step_size):
-    """Return what is measured of each model, means over the rounds."""
+    """Return the measurements of each model as means over the rounds."""
     records = []
     for model, (variant, protected) in MODELS.items():
         clf = train(name, seed, variant, protected=protected, step_size=step_size)
-        told = sensitivity(name, seed, clf, PROTOCOLS[name].protected, n_rounds)
-        records.append({"model": model, **told})
+        measured = sensitivity(name, seed, clf, PROTOCOLS[name].protected, n_rounds)
+        records.append({"model": model, **measured})
     return records
 
 
 def sensitivity(name, seed, clf, protected, n_rounds):
-    """Return how sensitive a model is to protected features."""
+    """Return the sensitivity of a model to protected features."""
     X, _ = split(name, seed).test
     rng = np.random.default_rng([seed, 3])
     names = clf.encoder_.names
@@ -64,7 +65,7 @@ def sensitivity(name, seed, clf, protected, n_rounds):
 
 
 def table(by_seed, suffix):
-    """Put means over seeds beside the published figures."""
+    """Return the means over seeds next to the published figures."""
     lines = []
     for data, runs in by_seed.groupby("data", sort=False):
         seeds = runs.set_index(["model", "seed"])

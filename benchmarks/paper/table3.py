@@ -1,7 +1,7 @@
 """Table III: how many explanations are valid?
 
-The share of valid counterfactuals of CT and BL, with all features mutable, and with the
-protected ones immutable (in training, for CT, and at test time, for both)::
+The table contains the share of valid counterfactuals of CT and BL, with all features mutable and
+with the protected features immutable (in training for CT, and at test time for both)::
 
     python benchmarks/paper/table3.py
     python benchmarks/paper/table3.py --dataset mnist --seed 0 1 2
@@ -35,7 +35,7 @@ def outcome(name, seed, n_rounds, step_size):
 
 
 def table(by_seed, suffix):
-    """Put means over seeds beside the published figures."""
+    """Return the means over seeds next to the published figures."""
     lines = []
     for data, runs in by_seed.groupby("data", sort=False):
         for title, figure in zip(WAYS, published.TABLE_3[published.DATA.index(data)], strict=True):

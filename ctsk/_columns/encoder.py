@@ -168,14 +168,32 @@ class Encoder:
         one_hot = np.repeat(per_feature[..., self.categorical], self.groups.sizes, axis=-1)
         return np.concatenate([per_feature[..., self.numeric], one_hot], axis=-1)
 
-    def relative_costs(self, feature_costs):
-        """Map costs to costs of module columns, scaled so that features cost 1 on average.
+    def relative_costs(self, feature_costs, constraints):
+        """Map costs of features to costs of module columns, whose mean over features is 1.
 
-        To a search only the ratios of costs matter, whatever the currency.
+        Only the ratios of costs matter to a search, not their currency. The mean is taken
+        over the features that may move, because the cost of an immutable feature must not
+        influence the search.
+
+        Parameters
+        ----------
+        feature_costs : ndarray of shape (n_features,)
+        constraints : Constraints
+
+        Returns
+        -------
+        costs : ndarray of shape (n_columns,) or (n_rows, n_columns)
+            They have one row for each row of the constraints, if these differ between rows.
         """
         costs = self.encode_costs(feature_costs)
-        total = costs[: len(self.numeric)].sum() + feature_costs[self.categorical].sum()
-        return costs * (len(self.names) / total) if total > 0 else costs
+        by_feature = np.array(feature_costs, dtype=np.float64)
+        by_feature[self.numeric] = costs[: len(self.numeric)]
+        may_move = constraints.may_rise | constraints.may_fall
+        movable = np.stack([may_move[..., part].any(axis=-1) for part in self.feature_slices], -1)
+        total = (by_feature * movable).sum(axis=-1, keepdims=True)
+        n_movable = movable.sum(axis=-1, keepdims=True)
+        # Costs that are all 0 have no ratios and are left as they are.
+        return costs * np.divide(n_movable, total, out=np.ones_like(total), where=total > 0)
 
     def decode(self, encoded, factual_encoded, factuals, box, *, rounded=True):
         """Map the states of a search to rows that can be returned to the user.

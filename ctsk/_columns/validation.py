@@ -3,7 +3,6 @@
 import contextlib
 
 import numpy as np
-import torch
 from scipy import sparse
 from sklearn.utils.validation import check_array, check_X_y, validate_data
 
@@ -20,7 +19,6 @@ from ctsk._columns.containers import (
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
 from ctsk._columns.user_constraints import check_categorical
-from ctsk._torch.utils import inference_copy
 
 _CHECKS = {"dtype": np.float64, "ensure_all_finite": False, "accept_sparse": "csr"}
 
@@ -134,7 +132,9 @@ def _array(X, checked):
 
 def _check_no_label_missing(y):
     """Raise a ValueError, naming the row, if a label is None, NaN or pandas' NA."""
-    if is_series(y) or (isinstance(y, np.ndarray) and y.dtype == object):
+    is_object_array = isinstance(y, np.ndarray) and y.dtype.kind == "O"
+    if is_series(y) or isinstance(y, list) or is_object_array:
+        # Sorting the classes would fail on a missing label without naming it.
         missing = np.flatnonzero([is_missing(label) for label in y])
         if len(missing):
             raise ValueError(
@@ -272,36 +272,3 @@ def check_target(target, classes, scores):
         )
     labels = np.broadcast_to(labels, n_rows)
     return encode_labels(labels, classes, "target", "Ask for a class that the model knows.")
-
-
-def build_module(build, rows, n_classes):
-    """Build a user's module; a ValueError where it does not map rows to logits."""
-    if isinstance(build, torch.nn.Module):
-        raise ValueError(
-            "module is a network that was built already; it must be a callable that builds one: "
-            "module=lambda n_features, n_classes: torch.nn.Sequential(...)."
-        )
-    module = build(rows.shape[1], n_classes)
-    if not isinstance(module, torch.nn.Module):
-        raise ValueError(
-            f"module must return a torch.nn.Module; it returned {type(module).__name__}."
-        )
-    logits = inference_copy(module, torch.float64)(torch.as_tensor(rows, dtype=torch.float64))
-    if not isinstance(logits, torch.Tensor) or logits.shape != (len(rows), n_classes):
-        shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise ValueError(
-            f"module built a network that maps {tuple(rows.shape)} to {shape}; it must return "
-            f"logits of shape {(len(rows), n_classes)}, one per class."
-        )
-    return module
-
-
-def check_device(device):
-    """Return a torch device that works here; a ValueError says so if it does not."""
-    try:
-        return torch.empty(0, dtype=torch.float64, device=device).device
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise ValueError(
-            f"device={device!r} cannot be used ({error}). Use 'cpu', or a device that this build "
-            "of torch supports and that knows float64."
-        ) from error

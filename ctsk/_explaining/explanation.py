@@ -1,7 +1,6 @@
 """What explain returns: the counterfactuals, and how the model judges them."""
 
 import html
-import re
 from collections import Counter
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -11,9 +10,6 @@ import numpy as np
 from ctsk._columns.containers import is_frame
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.rows import Rows
-
-# A reason without its details.
-_KIND = re.compile(r".*?(?= on |:|$)")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,9 +47,9 @@ class Explanation:
         one standard deviation counts 1; a change of category counts 1.
     reason : ndarray of shape (n_rows,)
         None for valid rows that are mature. Otherwise a text that says why the search
-        stopped short: not mature within T steps; boxed in by the constraints, and by
-        those on which features; flipped back by rounding. An alternative, valid or not,
-        may also be too near to an earlier one.
+        stopped short: not mature within T steps, boxed in by the constraints (on which
+        features), held back by the penalty, a flat model, flipped back by rounding, or,
+        for an alternative, valid or not, too near to an earlier one.
     encoder : Encoder
         The model's encoder; ``encoder.encode(X)`` maps rows like the factuals to the
         module units of `factual_encoded` and `counterfactual_encoded`.
@@ -240,5 +236,5 @@ class Explanation:
 
 def _counts(reasons):
     """Return how often each kind of reason occurs, the most frequent first."""
-    kinds = Counter(_KIND.match(reason).group() for reason in reasons)
+    kinds = Counter(reason.kind.value for reason in reasons)
     return ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())

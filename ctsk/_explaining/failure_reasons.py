@@ -1,83 +1,209 @@
-"""Why a search ended before maturity, in words."""
+"""Reasons why searches ended before maturity."""
+
+import enum
 
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from ctsk.generators.base import descend, held_back
+from ctsk.generators.base import held_back
 
-FLIPPED_BACK = "flipped back by rounding: the search had reached tau"
-LOST = "no way on: the pipeline does not take the row that the search has led to"
-TOO_NEAR = "no other way found: too near to an earlier alternative"
-# In module units: a search whose next step is shorter leads nowhere.
+# A search whose next step is shorter than this, in module units or units of the code, is at
+# a standstill.
 _STANDSTILL = 1e-4
-_MOST_NAMED = 5
+# Number of further steps that tell an oscillating search from one that makes progress.
+_N_FURTHER_STEPS = 10
+# A search makes progress if it gets further than this many times its longest single step.
+# One that oscillates around a kink of the penalty returns after one or two steps, one that
+# approaches a minimum of its loss has ever shorter steps.
+_LEAST_PROGRESS = 2.0
+_MAX_NAMES = 5
 
 
-def reasons(module, encoder, result, targets, box, *, step_size, T):
-    """Say of each row why its search did not end at maturity; None where it did.
+class ReasonKind(enum.Enum):
+    """Kinds of reasons; the values are the phrases that a summary counts."""
+
+    TOO_FEW_STEPS = "not mature within T steps"
+    BOXED_IN = "boxed in by the constraints"
+    FLAT = "the model is flat"
+    PENALTY = "held back by the penalty"
+    FLIPPED_BACK = "flipped back by rounding"
+    LOST = "not accepted by the pipeline"
+    TOO_NEAR = "too near to an earlier alternative"
+
+
+class Reason(str):
+    """A reason as a sentence for users, with its kind as an attribute.
 
     Parameters
     ----------
-    module : torch.nn.Module
-        From module rows to logits.
+    kind : ReasonKind
+    text : str
+        The complete sentence.
+    """
+
+    def __new__(cls, kind, text):
+        """Create the string; its value is the sentence."""
+        reason = super().__new__(cls, text)
+        reason.kind = kind
+        return reason
+
+    def __getnewargs__(self):
+        """Return the arguments of `__new__`, for copies and pickles."""
+        return self.kind, str(self)
+
+
+FLIPPED_BACK = Reason(
+    ReasonKind.FLIPPED_BACK,
+    "flipped back by rounding: the search had reached tau before values were rounded",
+)
+LOST = Reason(
+    ReasonKind.LOST,
+    "not accepted by the pipeline: a step fails for the row to which the search has led",
+)
+TOO_NEAR = Reason(
+    ReasonKind.TOO_NEAR,
+    "too near to an earlier alternative: no other counterfactual was found",
+)
+
+
+def reasons(generator, model, encoder, result, *, T):
+    """Find out for each row why its search did not end at maturity.
+
+    Parameters
+    ----------
+    generator : BaseGenerator
+        The generator of the search.
+    model : torch.nn.Module
+        Maps module rows to logits.
     encoder : Encoder
     result : SearchResult
-    targets : LongTensor of shape (n_rows,)
-    box : Box
-        In module units.
-    step_size : float
-        Of the search.
     T : int
-        Of the search.
+        Maximum number of steps of the search.
 
     Returns
     -------
     reasons : ndarray of shape (n_rows,)
+        Of `Reason`, or None for mature rows.
     """
-    said = np.full(len(targets), None, dtype=object)
-    unreached = (~result.mature).nonzero()[:, 0]
-    if not len(unreached):
-        return said
-    states = result.counterfactuals[unreached].requires_grad_()
-    lower, upper = box.lower[unreached], box.upper[unreached]
-    with torch.enable_grad():
-        logits = module(states)
-        loss = cross_entropy(logits, targets[unreached], reduction="sum")
-    (gradients,) = torch.autograd.grad(loss, states)
-    states = states.detach()
-    moved = descend(states, gradients, step_size, lower, upper, encoder.groups)
-    stands = ((moved - states).abs().amax(dim=1) < _STANDSTILL).cpu().numpy()
-    pressure = _pressure(states, gradients, lower, upper, encoder.groups).cpu().numpy()
-    # Below one half, a target may have reached tau and another class be predicted.
-    is_predicted = logits.argmax(dim=1) == targets[unreached]
-    refused = (result.refused[unreached] & is_predicted).cpu().numpy()
-    for i, row in enumerate(unreached.tolist()):
-        if refused[i]:
-            said[row] = FLIPPED_BACK
-        elif stands[i]:
-            said[row] = _standstill(pressure[i], encoder)
+    found = np.full(len(result.mature), None, dtype=object)
+    batch, groups = result.unfinished, encoder.groups
+    if not len(batch.idx):
+        return found
+
+    # A search is at a standstill if neither states nor codes would move any more. Whether it
+    # is the penalty that stops it shows in a step along the cross-entropy alone.
+    of_entropy, of_loss = _gradients(generator, model, batch, groups, T)
+    stands = _is_near(generator.move(batch, of_loss, groups), batch)
+    stands_without_penalty = _is_near(generator.move(batch, of_entropy, groups), batch)
+    opposes = stands & ~stands_without_penalty
+    if not stands.all():
+        opposes[~stands] = _is_opposed(generator, model, batch.select(~stands), groups, T)
+    pressure = _pressure(batch, of_entropy, groups).cpu().numpy()
+
+    # Below one half, a target may have reached tau while another class is predicted.
+    with torch.no_grad():
+        logits = model(result.counterfactuals[batch.idx])
+    is_predicted = logits.argmax(dim=1) == batch.targets
+    is_refused = result.refused[batch.idx] & is_predicted
+    masks = zip(
+        batch.idx.tolist(), is_refused.tolist(), opposes.tolist(), stands.tolist(), strict=True
+    )
+    for i, (row, refused, is_opposed, is_standing) in enumerate(masks):
+        if refused:
+            found[row] = FLIPPED_BACK
+        elif is_opposed:
+            found[row] = _penalty(generator)
+        elif is_standing:
+            found[row] = _standstill(pressure[i], encoder)
         else:
-            said[row] = f"not mature within T={T} steps"
-    return said
+            text = f"not mature within T={T} steps"
+            found[row] = Reason(ReasonKind.TOO_FEW_STEPS, text)
+    return found
+
+
+def _gradients(generator, model, batch, groups, T):
+    """Return the gradients of the cross-entropies and of the losses."""
+    states = batch.states.detach().requires_grad_()
+    batch = batch.at(states, batch.codes)
+    with torch.enable_grad():
+        logits = model(states)
+        entropies = cross_entropy(logits, batch.targets, reduction="none")
+        losses = generator.losses(batch, logits, entropies, T, T, groups)
+    (of_entropy,) = torch.autograd.grad(entropies.sum(), states, retain_graph=True)
+    (of_loss,) = torch.autograd.grad(losses.sum(), states)
+    return of_entropy, of_loss
+
+
+def _is_near(moved, batch):
+    """Return whether a step is so short that the search is at a standstill."""
+    before, after = batch.codes, moved.codes
+    if before is None:
+        before, after = batch.states, moved.states
+    return (after - before).abs().amax(dim=1) < _STANDSTILL
+
+
+def _is_opposed(generator, model, batch, groups, T):
+    """Return whether further steps make no progress because of the penalty.
+
+    A search that oscillates does move, but over several steps it gets nowhere in the
+    direction in which the cross-entropy decreases. The penalty is the cause if its gradient
+    cancels the one of the cross-entropy at some step; if it never does, the step size is too
+    large.
+    """
+    start, direction = batch.states, None
+    longest = start.new_zeros(len(start))
+    cancels = torch.zeros_like(longest, dtype=torch.bool)
+    for _ in range(_N_FURTHER_STEPS):
+        of_entropy, of_loss = _gradients(generator, model, batch, groups, T)
+        held = held_back(batch.states, of_entropy, batch.lower, batch.upper)
+        free = groups.relative(of_entropy, batch.states).masked_fill(held, 0)
+        of_penalty = groups.relative(of_loss - of_entropy, batch.states)
+        cancels |= (free * of_penalty).sum(dim=1) <= -free.square().sum(dim=1)
+        direction = -free if direction is None else direction
+        moved = generator.move(batch, of_loss, groups)
+        advances = ((moved.states - batch.states) * direction).sum(dim=1)
+        longest = torch.maximum(longest, advances.abs())
+        batch = moved
+    distances = ((batch.states - start) * direction).sum(dim=1)
+    return (distances <= _LEAST_PROGRESS * longest) & cancels
+
+
+def _penalty(generator):
+    """Return the reason that names the weights of the penalty."""
+    weights = [
+        f"{name} (now {value})"
+        for name, value in generator.get_params(deep=False).items()
+        if name.startswith("lambda_") and value
+    ]
+    remedy = f"lower {' or '.join(weights)}" if weights else "lower its weights"
+    return Reason(
+        ReasonKind.PENALTY,
+        f"held back by the penalty of {type(generator).__name__}, so that more steps hardly help: "
+        f"{remedy}",
+    )
 
 
 def _standstill(pressure, encoder):
-    """Name the features whose constraints hold a search back, the tightest first."""
+    """Return the reason that names the features whose constraints bind, the tightest first."""
     by_feature = [pressure[columns].max() for columns in encoder.feature_slices]
     order = np.argsort(by_feature)[::-1]
     binding = [repr(encoder.names[f]) for f in order if by_feature[f] > 0]
     if not binding:
-        return "no way on: the model is flat around this row"
-    more = ", ..." if len(binding) > _MOST_NAMED else ""
-    return f"boxed in by the constraints on {', '.join(binding[:_MOST_NAMED])}{more}"
+        text = "the model is flat around this row: no gradient leads to the target"
+        return Reason(ReasonKind.FLAT, text)
+    names = ", ".join(binding[:_MAX_NAMES]) + (", ..." if len(binding) > _MAX_NAMES else "")
+    return Reason(ReasonKind.BOXED_IN, f"boxed in by the constraints on {names}")
 
 
-def _pressure(states, gradients, lower, upper, groups):
-    """How much each column would gain by leaving the box; 0 where nothing holds it back."""
-    pressure = gradients.abs() * held_back(states, gradients, lower, upper)
+def _pressure(batch, gradients, groups):
+    """Return how much each column would gain outside of the box; 0 where nothing binds."""
+    states = batch.states
+    pressure = gradients.abs() * held_back(states, gradients, batch.lower, batch.upper)
     for columns in groups.slices:
-        here = (gradients[:, columns] * states[:, columns]).sum(dim=1, keepdim=True)
-        gain = (here - gradients[:, columns]).clamp(min=0)
-        pressure[:, columns] = gain * (upper[:, columns] == 0)
+        # A category gains the difference to the mean gradient over the present categories.
+        slopes = gradients[:, columns]
+        mean = (slopes * states[:, columns]).sum(dim=1, keepdim=True)
+        is_unreachable = batch.upper[:, columns] == 0
+        pressure[:, columns] = (mean - slopes).clamp(min=0) * is_unreachable
     return pressure

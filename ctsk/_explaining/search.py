@@ -172,7 +172,8 @@ class ChunkSearch:
         self.rows, self.targets = request.rows.select(chunk), request.targets[chunk]
         self.columns = self.encoder.expand(self.rows.values)
         self.encoded = self.encoder.to_module_units(self.columns)
-        self.box = request.constraints.select(chunk).box(self.columns)
+        self.constraints = request.constraints.select(chunk)
+        self.box = self.constraints.box(self.columns)
 
     def find(self, idx, earlier=None, held=None, push=0.0):
         """Search one counterfactual for some rows.
@@ -196,7 +197,7 @@ class ChunkSearch:
         batch = _Batch(self, idx, earlier, held)
         targets = torch.as_tensor(self.targets[idx], dtype=torch.int64, device=device)
         module_box = encoder.encode_box(batch.box).to_tensors(dtype=torch.float32, device=device)
-        costs = encoder.relative_costs(request.feature_costs)
+        costs = encoder.relative_costs(request.feature_costs, self.constraints.select(idx))
         result = request.generator.generate(
             self.searcher,
             torch.as_tensor(batch.encoded, device=device),
@@ -211,15 +212,7 @@ class ChunkSearch:
             return_path=request.return_path,
         )
         values = batch.decode(result.counterfactuals).values
-        reason = reasons(
-            self.searcher,
-            encoder,
-            result,
-            targets,
-            module_box,
-            step_size=request.generator.step_size,
-            T=request.T,
-        )
+        reason = reasons(request.generator, self.searcher, encoder, result, T=request.T)
         if request.sparse:
             values = self._sparse(values, idx)
         if earlier is not None:

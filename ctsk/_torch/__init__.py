@@ -1,1 +1,1 @@
-"""Torch without training: networks, energies, devices and threads."""
+"""Networks, energies, devices and threads of torch, independent of training."""

@@ -1,17 +1,17 @@
-"""Energies: how at home a row is in a class, in the eyes of the model."""
+"""Energies of rows: how atypical a row is of a class according to the model."""
 
 import torch
 
 
 def energy(logits, classes):
-    r"""Energy of each row with respect to one class.
+    r"""Compute the energy of each row with respect to one class.
 
     Parameters
     ----------
     logits : Tensor of shape (n_rows, n_classes)
-        What the module returns, before any softmax.
+        Output of the module, before any softmax.
     classes : LongTensor of shape (n_rows,)
-        The class, as a column of `logits`, whose energy is wanted.
+        The class of each row, as a column of `logits`.
 
     Returns
     -------
@@ -19,8 +19,8 @@ def energy(logits, classes):
 
     Notes
     -----
-    :math:`E(x, k) = -M(x)_k`: low where the model holds `x` for a typical
-    member of class `k` [1]_.
+    The energy is :math:`E(x, k) = -M(x)_k`. It is low if the model regards `x` as typical
+    of class `k` [1]_.
 
     References
     ----------

@@ -14,16 +14,17 @@ ACTIVATIONS = {
     "tanh": nn.Tanh,
     "relu": nn.ReLU,
 }
-# Of a number that a VAE decodes, relative to that of its column: what is decoded
-# exactly would be infinitely likely.
+# Lower bound of the standard deviation with which a VAE decodes a number, relative to the
+# standard deviation of its column: the likelihood of a number that is decoded exactly
+# would be infinite.
 _LEAST_LOG_DEVIATION = math.log(0.1)
 
 
 class _Linear(nn.Linear):
-    """A linear layer whose weights are drawn from a generator of our own."""
+    """A linear layer whose weights are drawn from an explicit generator."""
 
     def reset_parameters(self):
-        """Leave the weights to `initialize`: torch would use its global generator."""
+        """Do nothing: torch would draw from its global generator; see `initialize`."""
 
     def initialize(self, generator):
         """Draw weights and biases from U(-k, k), k = 1 / sqrt(fan_in), torch's default."""
@@ -40,10 +41,11 @@ class MLP(nn.Sequential):
     n_features : int
     n_classes : int
     hidden_layer_sizes : sequence of int
-        Empty for a linear model.
+        Number of units of each hidden layer; empty for a linear model.
     activation : {"identity", "logistic", "tanh", "relu"}
+        Activation function of the hidden layers.
     generator : torch.Generator
-        Where the initial weights come from; a CPU generator.
+        The CPU generator from which the initial weights are drawn.
     """
 
     def __init__(self, n_features, n_classes, *, hidden_layer_sizes, activation, generator):
@@ -52,7 +54,7 @@ class MLP(nn.Sequential):
         for depth, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
             if depth:
                 self.append(ACTIVATIONS[activation]())
-            layer = _Linear(n_in, n_out)
+            layer = _Linear(n_in, n_out, dtype=torch.float32)
             layer.initialize(generator)
             self.append(layer)
 
@@ -62,20 +64,24 @@ class VAE(nn.Module):
 
     Parameters
     ----------
-    rows : Tensor of shape (n_rows, n_columns)
-        Of which the numbers' centres and scales are taken.
+    encoded : Tensor of shape (n_rows, n_columns)
+        The training rows in module units. They provide the centers and the scales of the
+        numbers; the autoencoder takes their dtype and device.
     groups : OneHotGroups
     n_latent : int
+        Dimension of the latent space.
     hidden_layer_sizes : sequence of int
-        Of the encoder; the decoder has them in reverse.
+        Number of units of each hidden layer of the encoder; the decoder has the same
+        layers in reverse order.
     generator : torch.Generator
-        Where the initial weights come from; a CPU generator.
+        The CPU generator from which the initial weights are drawn.
 
     Notes
     -----
-    The prior is a standard normal one. Numbers are Gaussian around the decoded mean with
-    a standard deviation of their own, which is learnt [1]_, categories are categorical;
-    so neither kind drowns the other.
+    The prior is standard normal. The likelihood of a number is Gaussian with the decoded
+    value as its mean and with a learned standard deviation for each column [1]_; the
+    likelihood of a category is categorical. The learned deviations balance the two kinds
+    of columns against each other.
 
     References
     ----------
@@ -83,13 +89,13 @@ class VAE(nn.Module):
        calibrated decoders", ICML 2021.
     """
 
-    def __init__(self, rows, groups, *, n_latent, hidden_layer_sizes, generator):
+    def __init__(self, encoded, groups, *, n_latent, hidden_layer_sizes, generator):
         super().__init__()
         self.groups = groups
         n_columns, n_numeric = groups.n_columns, groups.n_numeric
-        scale, center = torch.std_mean(rows, dim=0, correction=0)
-        is_number = torch.arange(n_columns, device=rows.device) < n_numeric
-        # The deviation of a constant may be its rounding.
+        scale, center = torch.std_mean(encoded, dim=0, correction=0)
+        is_number = torch.arange(n_columns, device=encoded.device) < n_numeric
+        # The deviation of a constant column may be a rounding error instead of 0.
         self.register_buffer("varies", is_number & (scale > 1e-6 * center.abs()))
         self.register_buffer("center", center.where(is_number, 0))
         self.register_buffer("scale", scale.where(self.varies, 1))
@@ -97,12 +103,12 @@ class VAE(nn.Module):
         sizes = tuple(hidden_layer_sizes)
         self.encoder = MLP(n_columns, 2 * n_latent, hidden_layer_sizes=sizes, **common)
         self.decoder = MLP(n_latent, n_columns, hidden_layer_sizes=sizes[::-1], **common)
-        self.log_deviations = nn.Parameter(torch.zeros(n_numeric))
-        self.to(rows)
+        self.log_deviations = nn.Parameter(encoded.new_zeros(n_numeric))
+        self.to(encoded)
 
-    def encode(self, rows):
+    def encode(self, encoded):
         """Return the mean code of each row."""
-        return self._posterior(rows)[0]
+        return self._posterior(encoded)[0]
 
     def decode(self, codes):
         """Return the mean row of each code: numbers, and weights of categories that sum to one."""
@@ -111,31 +117,45 @@ class VAE(nn.Module):
         parts = [decoded[:, columns].softmax(dim=1) for columns in self.groups.slices]
         return torch.cat([numbers, *parts], dim=1) * self.scale + self.center
 
-    def forward(self, rows, noise, beta=1.0):
+    def forward(self, encoded, noise, beta=1.0):
         """Return the negative evidence lower bound of each row, up to a constant.
 
         Parameters
         ----------
-        rows : Tensor of shape (n_rows, n_columns)
+        encoded : Tensor of shape (n_rows, n_columns)
+            Rows in module units.
         noise : Tensor of shape (n_rows, n_latent)
-            Standard normal: where in its posterior each row is decoded.
+            Standard normal numbers, which determine the sample from the posterior of each
+            row (the reparameterization trick).
         beta : float, default=1.0
             Weight of the divergence from the prior.
+
+        Returns
+        -------
+        losses : Tensor of shape (n_rows,)
         """
-        means, log_variances = self._posterior(rows)
+        means, log_variances = self._posterior(encoded)
         decoded = self.decoder(means + noise * (log_variances / 2).exp())
-        rows, n_numeric = (rows - self.center) / self.scale, self.groups.n_numeric
+        standardized, n_numeric = self._standardize(encoded), self.groups.n_numeric
+        # Gaussian negative log likelihood of the numbers.
         log_deviations = self.log_deviations.clamp(min=_LEAST_LOG_DEVIATION)
-        errors = (rows[:, :n_numeric] - decoded[:, :n_numeric]) / log_deviations.exp()
+        residuals = standardized[:, :n_numeric] - decoded[:, :n_numeric]
+        errors = residuals / log_deviations.exp()
         losses = (errors.square() / 2 + log_deviations).sum(dim=1)
+        # Cross-entropy of each category.
         for columns in self.groups.slices:
-            losses = losses - (rows[:, columns] * decoded[:, columns].log_softmax(dim=1)).sum(dim=1)
+            log_shares = decoded[:, columns].log_softmax(dim=1)
+            losses = losses - (standardized[:, columns] * log_shares).sum(dim=1)
+        # Kullback-Leibler divergence of the posterior from the standard normal prior.
         divergences = means.square() + log_variances.exp() - log_variances - 1
         return losses + beta * divergences.sum(dim=1) / 2
 
-    def _posterior(self, rows):
-        """Means and log variances of the code of each row."""
-        return self.encoder((rows - self.center) / self.scale).chunk(2, dim=1)
+    def _standardize(self, encoded):
+        return (encoded - self.center) / self.scale
+
+    def _posterior(self, encoded):
+        """Return the means and the log variances of the code of each row."""
+        return self.encoder(self._standardize(encoded)).chunk(2, dim=1)
 
 
 def check_layers(hidden_layer_sizes):
@@ -143,7 +163,7 @@ def check_layers(hidden_layer_sizes):
     sizes = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
     if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
         raise ValueError(
-            f"hidden_layer_sizes={hidden_layer_sizes!r} must hold positive integers; () is a "
-            "linear model."
+            f"hidden_layer_sizes={hidden_layer_sizes!r} must contain positive integers only; () "
+            "specifies a linear model."
         )
     return [int(size) for size in sizes]

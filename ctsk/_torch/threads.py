@@ -1,4 +1,4 @@
-"""How many torch threads a computation of a given size deserves."""
+"""Number of torch threads for computations of different sizes."""
 
 import contextlib
 import multiprocessing
@@ -6,34 +6,52 @@ import os
 
 import torch
 
-_TORCH_DEFAULT = torch.get_num_threads()
 _ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-# Multiply-adds of one minibatch under which a second thread costs more than it brings.
+# Number of multiply-adds of one minibatch below which a second thread costs more time
+# than it saves.
 _SMALL = 100_000_000
+
+
+def _default_numbers():
+    """Return the numbers of threads that torch may choose by itself on this machine.
+
+    Torch uses one thread per core. Which cores it counts depends on the build: all
+    logical ones, or only the physical ones, which are half as many under hyperthreading.
+    """
+    logical = {os.cpu_count() or 1}
+    if hasattr(os, "sched_getaffinity"):
+        logical.add(len(os.sched_getaffinity(0)))
+    return logical | {n // 2 for n in logical}
+
+
+# Derived from the machine, not from torch's setting: the user may have changed the latter
+# before ctsk was imported.
+_DEFAULT_NUMBERS = _default_numbers()
 
 
 @contextlib.contextmanager
 def one_thread_if_small(module, n_rows):
-    """Run small computations on one torch thread; restore the user's setting.
+    """Run small computations on one torch thread; restore the setting afterwards.
 
-    At the sizes of tabular data a second thread is never faster, and several
-    times slower when the cores are busy (as in a parallel grid search). A
-    setting that the user made is left alone: a number of threads that was set by
-    ``torch.set_num_threads`` after ctsk was imported, or ``OMP_NUM_THREADS`` or
-    ``MKL_NUM_THREADS`` (but not those that joblib gives its workers).
+    At the sizes of tabular data, a second thread is never faster, and it is several times
+    slower if the cores are busy (as in a parallel grid search). A setting that the user
+    has made is left alone: a number of threads passed to ``torch.set_num_threads``, as
+    far as it differs from the number of cores, or the environment variables
+    ``OMP_NUM_THREADS`` and ``MKL_NUM_THREADS`` (except those that joblib sets for its
+    workers).
 
     Parameters
     ----------
     module : torch.nn.Module
     n_rows : int
-        Rows that pass through the module at once.
+        Number of rows that pass through the module at once.
     """
     n_threads = torch.get_num_threads()
     in_worker = multiprocessing.current_process().name.startswith("LokyProcess")
     in_environment = not in_worker and any(name in os.environ for name in _ENVIRONMENT)
-    chosen = in_environment or n_threads != _TORCH_DEFAULT
+    is_users_choice = in_environment or n_threads not in _DEFAULT_NUMBERS
     n_weights = sum(weights.numel() for weights in module.parameters())
-    if chosen or n_rows * n_weights > _SMALL:
+    if is_users_choice or n_rows * n_weights > _SMALL:
         yield
         return
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Modes, devices, copies and sources of chance of torch modules."""
+"""Modes, devices, copies and random generators of torch modules."""
 
 import contextlib
 import copy
@@ -8,13 +8,38 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-# Rows that pass through a module at once, which bounds the memory.
+# Maximum number of rows that pass through a module at once, which bounds the memory.
 CHUNK = 4096
 
 
 @contextlib.contextmanager
+def default_torch_modes():
+    """Suspend the modes of torch that the caller has set.
+
+    Web handlers often run under ``torch.inference_mode`` or ``torch.no_grad``, and
+    scripts call ``torch.set_default_device`` or ``torch.autocast``. Inside the block,
+    gradients are enabled, tensors without an explicit device are created on the CPU,
+    and no operation is cast. All of these modes belong to the current thread, so other
+    threads are not affected. The default dtype belongs to the process and is left alone:
+    ctsk passes every dtype explicitly.
+
+    The context manager also works as a decorator.
+    """
+    with contextlib.ExitStack() as modes:
+        modes.enter_context(torch.inference_mode(False))
+        modes.enter_context(torch.enable_grad())
+        # Both of the following slow down every operation, so they are entered only if needed.
+        if torch.get_default_device() != torch.device("cpu"):
+            modes.enter_context(torch.device("cpu"))
+        for device_type in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device_type):
+                modes.enter_context(torch.autocast(device_type, enabled=False))
+        yield
+
+
+@contextlib.contextmanager
 def evaluating(module):
-    """Put a module in eval mode and restore its mode afterwards."""
+    """Put a module into eval mode and restore its mode afterwards."""
     training = module.training
     module.eval()
     try:
@@ -23,13 +48,44 @@ def evaluating(module):
         module.train(training)
 
 
+def check_device(device):
+    """Check that a device can compute in float64.
+
+    Parameters
+    ----------
+    device : str or torch.device
+
+    Returns
+    -------
+    device : torch.device
+
+    Raises
+    ------
+    ValueError
+        If torch does not know the device, if the device is not available, if it holds
+        no data ("meta"), or if it does not support float64 (MPS).
+    """
+    try:
+        ones = torch.ones(2, dtype=torch.float64, device=device)
+        # Tensors on the meta device can be created, but their values cannot be read.
+        ones.sum().item()
+    except (RuntimeError, AssertionError, TypeError, ValueError, ImportError) as error:
+        # Some messages of torch list all of its backends on further lines.
+        cause = str(error).splitlines()[0]
+        raise ValueError(
+            f"device={str(device)!r} cannot be used ({cause}). Use 'cpu', or a device that this "
+            "build of torch supports and that computes in float64, such as 'cuda'."
+        ) from error
+    return ones.device
+
+
 def device_of(module):
-    """Device of a module's first weight or constant."""
+    """Return the device of a module's first parameter or buffer."""
     return next(itertools.chain(module.parameters(), module.buffers())).device
 
 
 def inference_copy(module, dtype):
-    """Return a copy of a module to ask, not to train: eval mode, no gradients."""
+    """Return a copy of a module for inference: in eval mode and without gradients."""
     return copy.deepcopy(module).to(dtype).eval().requires_grad_(False)
 
 
@@ -37,9 +93,16 @@ def inference_copy(module, dtype):
 def forked_random_state(generator, device):
     """Seed torch's global random state from a generator; restore it afterwards.
 
-    For modules that are not ours: their initial weights and their dropout know
-    no other source of chance. The global state is the process's, so this is not
-    safe in threads.
+    Modules of users need this: their initial weights and their dropout draw from the
+    global random state only. Because that state belongs to the process, the context
+    manager is not safe in threads.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+        A CPU generator; the seed is drawn from it.
+    device : torch.device
+        The device whose random state is forked in addition to the CPU's.
     """
     seed = int(torch.randint(2**31, (), generator=generator))
     devices = [device] if device.type == "cuda" else []
@@ -52,11 +115,12 @@ def forked_random_state(generator, device):
 
 
 def make_generator(random_state):
-    """Return a torch generator seeded by scikit-learn's `random_state`.
+    """Return a CPU generator of torch, seeded by scikit-learn's `random_state`.
 
-    None seeds from the operating system: NumPy's global state is left alone.
+    Under None, the seed comes from the operating system, so that NumPy's global random
+    state is left alone.
     """
-    generator = torch.Generator()
+    generator = torch.Generator("cpu")
     if random_state is None:
         generator.seed()
     else:
@@ -65,5 +129,5 @@ def make_generator(random_state):
 
 
 def make_rng(random_state):
-    """Return a NumPy generator seeded like `make_generator`."""
+    """Return a NumPy generator with the same seed as `make_generator`."""
     return np.random.default_rng(make_generator(random_state).initial_seed())

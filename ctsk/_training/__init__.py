@@ -1,1 +1,1 @@
-"""Counterfactual training: from parameters to a trained net."""
+"""Counterfactual training: from the parameters of an estimator to a trained net."""

@@ -1,4 +1,4 @@
-"""From an estimator's parameters to a trained net."""
+"""From the parameters of an estimator to a trained net."""
 
 import contextlib
 from numbers import Integral
@@ -7,32 +7,32 @@ import numpy as np
 import torch
 from sklearn.utils import compute_class_weight
 
-from ctsk._columns import validation
 from ctsk._torch.networks import MLP, check_layers
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import forked_random_state, make_generator
-from ctsk._training.net import (
-    CounterfactualNet,
-    ProgressLine,
-    restoring_on_failure,
-    warn_of_training,
+from ctsk._torch.utils import (
+    check_device,
+    default_torch_modes,
+    forked_random_state,
+    make_generator,
 )
+from ctsk._training.module import build_module
+from ctsk._training.net import CounterfactualNet, ProgressLine, check_callbacks
 from ctsk._training.objective import Objective
+from ctsk._training.optimizers import OPTIMIZERS
+from ctsk._training.safeguards import restoring_on_failure, warn_of_training
 from ctsk.generators import Reference
 from ctsk.generators.shortcuts import are_alike, new_generator
 
-OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
-
 
 def train(estimator, net, values, labels, *, epochs, burn_in):
-    """Train a net by an estimator's parameters.
+    """Train a net with the parameters of an estimator.
 
     Parameters
     ----------
     estimator : CounterfactualTrainedClassifier
-        With `classes_`, `encoder_`, `constraints_` and `feature_costs_`.
+        Must have `classes_`, `encoder_`, `constraints_` and `feature_costs_`.
     net : CounterfactualNet or None
-        The net to go on with; None builds a new one.
+        The net whose training continues; None builds a new one.
     values : ndarray of shape (n_rows, n_features)
         See `Schema.read`.
     labels : ndarray of shape (n_rows,)
@@ -44,69 +44,104 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
     Returns
     -------
     net : CounterfactualNet
-        If training fails, a net that was handed in is as it was before.
+        If training fails, a net that was passed in is left as it was.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is invalid.
+    NonFiniteLossError
+        If training diverges.
     """
-    random = make_generator(estimator.random_state) if net is None else net.random
-    device = validation.check_device(estimator.device) if net is None else net.device
-    own = estimator.module is None
-    encoder = estimator.encoder_
-    rows = encoder.encode_values(values).astype(np.float32)
-    generator = _generator(estimator, net, rows, labels, random, device)
-    with contextlib.nullcontext() if own else forked_random_state(random, device):
+    with default_torch_modes(), contextlib.ExitStack() as random_state:
+        # A net that is continued keeps its device and its source of random numbers.
+        random = make_generator(estimator.random_state) if net is None else net.random
+        device = check_device(estimator.device) if net is None else net.device
+        encoded = estimator.encoder_.encode_values(values).astype(np.float32)
+        labels = torch.as_tensor(labels, device=device)
+        generator = _generator(estimator, net, encoded, labels, random, device)
+
+        # Initial weights and dropout of a user's module draw from the global random state;
+        # ours do not, so that fits without a user's module stay safe in threads.
+        if estimator.module is not None:
+            random_state.enter_context(forked_random_state(random, device))
         n_before = 0 if net is None else len(net.history)
-        settings = {
-            "objective": _objective(estimator, labels, device),
-            "generator": generator,
-            "constraints": encoder.encode_constraints(estimator.constraints_).to_tensors(
-                dtype=torch.float32, device=device
-            ),
-            "costs": torch.as_tensor(
-                encoder.relative_costs(estimator.feature_costs_), dtype=torch.float32, device=device
-            ),
-            "tau": estimator.tau,
-            "T": estimator.T,
-            "epsilon": estimator.epsilon,
-            "n_counterfactuals": _n_counterfactuals(estimator.n_counterfactuals, len(values)),
-            "n_conventional_epochs": n_before + round(burn_in * epochs),
-            "batch_size": _batch_size(estimator.batch_size, len(values)),
-            "max_epochs": epochs,
-        }
+        settings = _settings(estimator, labels, device)
+        settings["generator"] = generator
+        settings["n_conventional_epochs"] = n_before + round(burn_in * epochs)
+        settings["max_epochs"] = epochs
         if net is None:
-            net = _new_net(estimator, rows, random, device, settings)
-        n_rows = max(settings["batch_size"], min(settings["n_counterfactuals"], len(rows)))
+            net = _new_net(estimator, encoded, random, device, settings)
+
+        # The largest batch that passes through the module decides the number of threads.
+        n_rows = max(settings["batch_size"], min(settings["n_counterfactuals"], len(encoded)))
         with one_thread_if_small(net.module_, n_rows), restoring_on_failure(net):
             if n_before:
                 net.set_params(**settings)
             if estimator.lr != net.lr:
+                # Unlike the other settings, it must reach the optimizer, which is slow.
                 net.set_params(lr=estimator.lr)
-            net.partial_fit(rows, labels, epochs=epochs)
+            net.partial_fit(encoded, labels, epochs=epochs)
             if "train_loss" not in net.history[-1]:
-                # skorch ends quietly at Ctrl-C; an epoch cut short is no model.
+                # skorch ends silently on Ctrl-C, but an unfinished epoch is not a model.
                 raise KeyboardInterrupt
             warn_of_training(net, len(net.history) - n_before, stacklevel=5)
+
+    # Records of single minibatches would dominate the memory of long trainings.
     for epoch in net.history:
         epoch["batches"].clear()
     return net
 
 
-def _new_net(estimator, rows, random, device, settings):
+def _settings(estimator, labels, device):
+    """Return the parameters of a net that may differ between calls of `train`."""
+    encoder, n_rows = estimator.encoder_, len(labels)
+    costs = encoder.relative_costs(estimator.feature_costs_, estimator.constraints_)
+    n_counterfactuals = estimator.n_counterfactuals
+    if not isinstance(n_counterfactuals, Integral):
+        n_counterfactuals = max(1, round(n_counterfactuals * n_rows))
+    batch_size = estimator.batch_size
+    if batch_size == "auto":
+        batch_size = int(np.clip(n_rows // 100, 32, 1000))
+    return {
+        "objective": Objective(
+            estimator.lambda_div,
+            estimator.lambda_adv,
+            estimator.lambda_reg,
+            _class_weight(estimator, labels, device),
+        ),
+        "constraints": encoder.encode_constraints(estimator.constraints_).to_tensors(
+            dtype=torch.float32, device=device
+        ),
+        "costs": torch.as_tensor(costs, dtype=torch.float32, device=device),
+        "tau": estimator.tau,
+        "T": estimator.T,
+        "epsilon": estimator.epsilon,
+        "n_counterfactuals": n_counterfactuals,
+        "batch_size": batch_size,
+    }
+
+
+def _new_net(estimator, encoded, random, device, settings):
+    """Return an initialized net."""
     n_classes = len(estimator.classes_)
+    check_callbacks(estimator.callbacks)
     if estimator.module is None:
         module = MLP(
-            rows.shape[1],
+            encoded.shape[1],
             n_classes,
             hidden_layer_sizes=check_layers(estimator.hidden_layer_sizes),
             activation=estimator.activation,
             generator=random,
         )
     else:
-        module = validation.build_module(estimator.module, rows[:2], n_classes)
-    named = isinstance(estimator.optimizer, str)
+        module = build_module(estimator.module, encoded, n_classes)
+    is_named = isinstance(estimator.optimizer, str)
     progress = [ProgressLine()] if estimator.verbose else []
     return CounterfactualNet(
         module,
         criterion=torch.nn.CrossEntropyLoss,
-        optimizer=OPTIMIZERS[estimator.optimizer] if named else estimator.optimizer,
+        optimizer=OPTIMIZERS[estimator.optimizer] if is_named else estimator.optimizer,
         lr=estimator.lr,
         callbacks=[*(estimator.callbacks or []), *progress],
         train_split=None,
@@ -114,43 +149,51 @@ def _new_net(estimator, rows, random, device, settings):
         verbose=0,
         random=random,
         classes=list(range(n_classes)),
-        **({"optimizer__fused": True} if named else {}),
+        # Users' optimizers may not know this parameter.
+        **({"optimizer__fused": True} if is_named else {}),
         **settings,
     ).initialize()
 
 
-def _generator(estimator, net, rows, labels, random, device):
-    """Return the generator to search by; it learns once, unless it was changed."""
+def _generator(estimator, net, encoded, labels, random, device):
+    """Return the generator of a net; it learns again only if its parameters have changed."""
     generator = new_generator(estimator.generator)
     if net is not None and are_alike(generator, net.generator):
         return net.generator
     if not generator.must_learn:
         return generator
     reference = Reference(
-        rows=torch.as_tensor(rows, device=device),
-        labels=torch.as_tensor(labels, device=device),
+        rows=torch.as_tensor(encoded, device=device),
+        labels=labels,
         n_classes=len(estimator.classes_),
         groups=estimator.encoder_.groups,
-        # A stream of its own: the net's draws stay what they are.
-        random=torch.Generator().manual_seed((random.initial_seed() + 1) % 2**63),
+        # A separate stream of random numbers, so that the draws of the net do not depend on
+        # how many numbers the generator draws.
+        random=torch.Generator("cpu").manual_seed((random.initial_seed() + 1) % 2**63),
     )
     return generator.learn(reference)
 
 
-def _objective(estimator, labels, device):
-    weights = None
-    if estimator.class_weight is not None:
-        classes = estimator.classes_
-        weights = compute_class_weight(estimator.class_weight, classes=classes, y=classes[labels])
-        if (weights < 0).any():
-            raise ValueError(f"class_weight={estimator.class_weight!r} holds a negative weight.")
-        weights = torch.as_tensor(weights, dtype=torch.float32, device=device)
-    return Objective(estimator.lambda_div, estimator.lambda_adv, estimator.lambda_reg, weights)
-
-
-def _n_counterfactuals(wanted, n_rows):
-    return wanted if isinstance(wanted, Integral) else max(1, round(wanted * n_rows))
-
-
-def _batch_size(wanted, n_rows):
-    return int(np.clip(n_rows // 100, 32, 1000)) if wanted == "auto" else wanted
+def _class_weight(estimator, labels, device):
+    """Return the weights of the classes as a tensor, or None."""
+    class_weight, classes = estimator.class_weight, estimator.classes_
+    if class_weight is None:
+        return None
+    remedy = "Give a finite, nonnegative number for each class, or 'balanced', or None."
+    try:
+        weights = compute_class_weight(
+            class_weight, classes=classes, y=classes[labels.cpu().numpy()]
+        )
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"class_weight={class_weight!r} is invalid ({error}). {remedy}") from error
+    # Larger weights would be infinite in float32.
+    is_valid = (weights >= 0) & (weights <= np.finfo(np.float32).max)
+    if not is_valid.all():
+        position = int(np.argmin(is_valid))
+        raise ValueError(
+            f"class_weight is {weights[position]} for class {classes.tolist()[position]!r}. "
+            f"{remedy}"
+        )
+    if not weights.any():
+        raise ValueError("class_weight is 0 for all classes; at least one must be positive.")
+    return torch.as_tensor(weights, dtype=torch.float32, device=device)

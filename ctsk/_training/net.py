@@ -1,11 +1,8 @@
-"""The skorch net that searches counterfactuals once per epoch and learns from them."""
+"""The skorch net, which searches counterfactuals once per epoch and learns from them."""
 
-import contextlib
-import copy
 import math
 import sys
 import time
-import warnings
 
 import torch
 from skorch import NeuralNetClassifier
@@ -14,46 +11,23 @@ from skorch.utils import TeeGenerator, to_tensor
 
 from ctsk._torch.utils import evaluating
 from ctsk._training.objective import TERMS
-from ctsk._training.sampling import CounterfactualBatch, TrainingRows
-from ctsk.exceptions import InertDivergenceWarning, NonFiniteLossError, NonFiniteLossWarning
+from ctsk._training.optimizers import check_optimizer
+from ctsk._training.sampling import CounterfactualBatch, Minibatches, TrainingRows
+from ctsk.exceptions import NonFiniteLossError
 
-# The divergence is called inert once less than this share of the searches has
-# matured in each of so many epochs, up to the last one.
-_INERT_SHARE = 0.01
-_INERT_EPOCHS = 5
-
-
-class Minibatches:
-    """Slices of tensors already in memory: what a DataLoader would yield, faster.
-
-    Parameters
-    ----------
-    rows : TrainingRows
-    batch_size : int
-    shuffle : bool
-    """
-
-    def __init__(self, rows, batch_size, shuffle):
-        self.rows = rows
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-
-    def __len__(self):
-        """Return the number of minibatches."""
-        return math.ceil(len(self.rows.X) / self.batch_size)
-
-    def __iter__(self):
-        """Yield (X, y) once through the rows."""
-        X, y = self.rows.shuffled() if self.shuffle else (self.rows.X, self.rows.y)
-        return zip(torch.split(X, self.batch_size), torch.split(y, self.batch_size), strict=True)
+# Counterfactuals that are this many times as large as the largest training value are blamed
+# on the search; ordinary searches stay within a few times the range of the data.
+_FAR = 1e3
+# Scores that skorch records on held-out rows only.
+_VALIDATION_SCORES = {"valid_loss", "valid_loss_best", "valid_acc", "valid_acc_best"}
 
 
 class CounterfactualNet(NeuralNetClassifier):
-    """A skorch classifier trained by the objective of counterfactual training.
+    """A skorch classifier with the objective of counterfactual training.
 
-    Minibatches stay pairs (X, y), so that skorch's callbacks work as usual; what
-    a minibatch learns from counterfactuals reaches its train step as `tuples`.
-    Rows are in module units, labels are columns of the logits.
+    Minibatches are pairs (X, y), so that skorch's callbacks work as usual. The
+    counterfactuals of a minibatch reach its train step as the argument `tuples`. Rows are
+    in module units; labels are columns of the logits.
 
     Parameters
     ----------
@@ -64,20 +38,20 @@ class CounterfactualNet(NeuralNetClassifier):
     constraints : Constraints
         In module units, on the net's device.
     costs : Tensor of shape (n_columns,)
-        Of a unit of each column; on the net's device.
+        Cost of a unit of each column, on the net's device.
     tau, T, epsilon : float, int, float
-        Of the search; see `BaseGenerator.generate`.
+        Settings of the search; see `BaseGenerator.generate`.
     n_counterfactuals : int
-        Factuals drawn per epoch.
+        Number of factuals drawn per epoch.
     n_conventional_epochs : int
-        Epochs, counted by the history, that train without counterfactuals.
+        Number of epochs, counted by the history, that train without counterfactuals.
     random : torch.Generator
         A CPU generator.
     **kwargs : dict
-        skorch's own parameters, `classes` among them.
+        skorch's own parameters, among them `classes`.
     """
 
-    # Tensors that skorch has to map to another device when a stored net is loaded.
+    # Attributes with tensors, which skorch maps to another device when a stored net is loaded.
     cuda_dependent_attributes_ = ["objective", "constraints", "costs"]
 
     def __init__(
@@ -113,31 +87,51 @@ class CounterfactualNet(NeuralNetClassifier):
         return []
 
     def __getstate__(self):
-        """Store the trained module once, where skorch maps it to a device."""
+        """Return the state without `module`, which is the same object as `module_`."""
         state = super().__getstate__()
         del state["module"]
         return state
 
     def __setstate__(self, state):
-        """Restore the net; what was trained is what it was made of."""
+        """Restore the net; `module` is `module_` again."""
         super().__setstate__(state)
-        vars(self)["module"] = self.module_
+        # skorch's __setattr__ would register a parameter of an initialized net.
+        self.__dict__["module"] = self.module_
+
+    def initialize_optimizer(self, *args, **kwargs):
+        """Build the optimizer; a ValueError if it cannot be used."""
+        try:
+            super().initialize_optimizer(*args, **kwargs)
+        except TypeError as error:
+            raise ValueError(
+                f"optimizer={self.optimizer!r} fails when it is called with the parameters of the "
+                f"module and lr ({error}). Give a torch.optim.Optimizer class, or "
+                "functools.partial of one to set its other arguments."
+            ) from error
+        check_optimizer(self.optimizer_)
+        return self
 
     def get_iterator(self, dataset, training=False):
-        """Return minibatches as slices of tensors, in place of a DataLoader."""
+        """Return minibatches as slices of tensors instead of a DataLoader."""
         X = to_tensor(dataset.X, device=self.device)
         y = X.new_zeros(len(X), dtype=torch.int64) if dataset.y is None else dataset.y
         rows = TrainingRows(X, to_tensor(y, device=self.device), len(self.classes), self.random)
         return Minibatches(rows, self.batch_size, shuffle=training)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """Draw, search and split; then one step for each minibatch."""
+        """Search counterfactuals once, then take one step for each minibatch."""
         if not training:
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
+
+        # Counterfactuals are searched before the first update and split evenly over the
+        # minibatches. Without a search, no minibatch has tuples.
         tuples = self._search(iterator.rows)
         n_batches = len(iterator)
         parts = [None] * n_batches if tuples is None else tuples.split(n_batches)
+
+        # Losses of updates stay tensors until the end of the epoch: on a GPU, reading their
+        # values waits for the device.
         steps = []
         for batch, part in zip(iterator, parts, strict=True):
             self.notify("on_batch_begin", batch=batch, training=True)
@@ -148,11 +142,15 @@ class CounterfactualNet(NeuralNetClassifier):
             if step["updated"]:
                 n_tuples = 0 if part is None else len(part.targets)
                 steps.append((step["loss"].detach(), step["terms"], len(batch[0]), n_tuples))
+
+        # Skipped updates do not enter the means of the epoch.
         self.history.record(prefix + "_batch_count", n_batches)
-        self._record_epoch(prefix, steps, n_skipped=n_batches - len(steps))
+        self._check_epoch(steps, iterator.rows, tuples)
+        self.history.record("n_skipped", n_batches - len(steps))
+        self._record_means(prefix, steps)
 
     def train_step(self, batch, tuples=None, **fit_params):
-        """Take one optimiser step, unless the loss or its gradient is not finite."""
+        """Take one step of the optimizer, unless the loss or its gradient is not finite."""
         self._zero_grad_optimizer()
         step = self.train_step_single(batch, tuples=tuples, **fit_params)
         self.notify(
@@ -171,7 +169,16 @@ class CounterfactualNet(NeuralNetClassifier):
         if not self.module_.training:
             self._set_training(True)
         X, y = batch
-        terms, logits = self.objective.terms(self.module_, X, y, tuples)
+        try:
+            terms, logits = self.objective.terms(self.module_, X, y, tuples)
+        except ValueError as error:
+            if len(X) > 1:
+                raise
+            raise ValueError(
+                f"module fails for a minibatch of one row ({error}). Layers that normalize over "
+                "the batch, such as BatchNorm, need at least two rows: raise batch_size (now "
+                f"{self.batch_size})."
+            ) from error
         loss = self.objective.total(terms)
         loss.backward()
         terms = {name: term.detach() for name, term in terms.items()}
@@ -183,9 +190,11 @@ class CounterfactualNet(NeuralNetClassifier):
         self._set_training(False)
 
     def _search(self, rows):
-        """Draw factuals, targets and exemplars, search, protect; None without tuples."""
+        """Return the tuples of an epoch; None in conventional epochs and without targets."""
         tuples, mature_share, mean_n_iter = None, math.nan, math.nan
-        if not self.objective.is_conventional and len(self.history) > self.n_conventional_epochs:
+        # The history already counts the current epoch.
+        is_conventional_epoch = len(self.history) <= self.n_conventional_epochs
+        if not (self.objective.is_conventional or is_conventional_epoch):
             with evaluating(self.module_):
                 factuals, labels, targets = self._draw(rows)
                 if len(targets):
@@ -209,19 +218,20 @@ class CounterfactualNet(NeuralNetClassifier):
         return tuples
 
     def _draw(self, rows):
-        positions = rows.draw_factuals(self.n_counterfactuals)
+        """Draw factuals, and a target for each; return factuals, their labels, and targets."""
+        idx = rows.draw_factuals(self.n_counterfactuals)
         with torch.no_grad():
-            predictions = self.module_(rows.X[positions]).argmax(dim=1)
+            predictions = self.module_(rows.X[idx]).argmax(dim=1)
         kept, targets = rows.draw_targets(predictions)
-        positions = positions[kept]
-        return rows.X[positions], rows.y[positions], targets
+        idx = idx[kept]
+        return rows.X[idx], rows.y[idx], targets
 
     def _pair(self, exemplars, targets, labels, result, box):
         """Pair counterfactuals with protected exemplars.
 
-        An immature counterfactual is replaced by its exemplar, so that its
-        divergence is zero while its ridge still counts, twice. The paper speaks
-        of mature ones only; this is what its authors' code does.
+        An immature counterfactual is replaced by its exemplar, so its divergence is zero and
+        its ridge counts twice. The paper describes mature counterfactuals only; the code of
+        its authors makes this replacement.
         """
         counterfactuals = torch.where(result.mature[:, None], result.counterfactuals, exemplars)
         return CounterfactualBatch(
@@ -233,31 +243,53 @@ class CounterfactualNet(NeuralNetClassifier):
         )
 
     def _is_finite(self, loss):
-        """Whether a loss and its gradient are finite, by one sum over them."""
+        """Return whether a loss and its gradient are finite, by one sum over them."""
+        # One concatenation and one sum are several times faster than a test of each tensor.
         weights = [w for group in self.optimizer_.param_groups for w in group["params"]]
         gradients = [w.grad.reshape(-1) for w in weights if w.grad is not None]
         return math.isfinite(torch.cat([loss.detach().reshape(-1), *gradients]).sum().item())
 
-    def _record_epoch(self, prefix, steps, n_skipped):
+    def _check_epoch(self, steps, rows, tuples):
+        """Raise a NonFiniteLossError if training has diverged in the current epoch."""
+        epoch = len(self.history)
         if not steps:
-            raise NonFiniteLossError(
-                "The loss or its gradient was not finite in any minibatch of epoch "
-                f"{len(self.history)}, so no update was made. Lower lr, lambda_reg or lambda_div, "
-                "or keep standardize=True so that the features are of order one."
+            message = (
+                f"The loss or its gradient was not finite in any minibatch of epoch {epoch}, so no "
+                "update was made."
             )
-        if not all(weights.isfinite().all() for _, weights in self.get_all_learnable_params()):
-            raise NonFiniteLossError(
-                f"An update of epoch {len(self.history)} made weights overflow. Lower lr."
+        elif not all(weights.isfinite().all() for _, weights in self.get_all_learnable_params()):
+            message = f"An update of epoch {epoch} made weights overflow."
+        else:
+            return
+        raise NonFiniteLossError(f"{message} {self._remedy(steps, rows, tuples)}")
+
+    def _remedy(self, steps, rows, tuples):
+        """Return what to change after training has diverged."""
+        limit = _FAR * rows.X.abs().max()
+        if tuples is not None and tuples.counterfactuals.abs().max() > limit:
+            generator = self.generator
+            return (
+                "Counterfactuals have left the range of the data: lower step_size of "
+                f"{type(generator).__name__} (now {generator.step_size}), or give a domain."
             )
-        self.history.record("n_skipped", n_skipped)
+        if steps:
+            return "Lower lr."
+        return (
+            "Lower lr, lambda_reg or lambda_div, or keep standardize=True so that the features "
+            "are of order one."
+        )
+
+    def _record_means(self, prefix, steps):
+        """Record the means of the loss and of its terms over an epoch."""
         losses, terms, n_rows, n_tuples = zip(*steps, strict=True)
         self.history.record(prefix + "_loss", _weighted_mean(losses, n_rows))
         for name in TERMS:
+            # Each term is a mean over the rows, or over the tuples, of its minibatch.
             weights = n_rows if name == "classification" else n_tuples
-            known = [
+            computed = [
                 (term[name], n) for term, n in zip(terms, weights, strict=True) if name in term
             ]
-            mean = _weighted_mean(*zip(*known, strict=True)) if known else math.nan
+            mean = _weighted_mean(*zip(*computed, strict=True)) if computed else math.nan
             self.history.record(name, mean)
 
 
@@ -267,44 +299,39 @@ def _weighted_mean(values, weights):
     return (values @ weights / weights.sum()).item()
 
 
-def warn_of_training(net, n_epochs, stacklevel):
-    """Warn, once each, of what went wrong in the last `n_epochs` without failing."""
-    n_skipped = sum(epoch["n_skipped"] for epoch in net.history[-n_epochs:])
-    if n_skipped:
-        warnings.warn(
-            f"The loss or its gradient was not finite in {n_skipped} minibatches; their updates "
-            "were skipped. Lower lr, lambda_reg or lambda_div.",
-            NonFiniteLossWarning,
-            stacklevel=stacklevel,
-        )
-    inert = [epoch["mature_share"] < _INERT_SHARE for epoch in net.history[::-1]]
-    n_inert = (*inert, False).index(False)
-    if net.objective.lambda_div > 0 and n_inert >= _INERT_EPOCHS > n_inert - n_epochs:
-        warnings.warn(
-            f"In each of the last {n_inert} epochs less than {_INERT_SHARE:.0%} of the searches "
-            "for counterfactuals reached maturity, so the divergence term is inert. Lower tau "
-            f"(now {net.tau}), raise T (now {net.T}), or lower lambda_reg (now "
-            f"{net.objective.lambda_reg}), which flattens the energies; or train longer.",
-            InertDivergenceWarning,
-            stacklevel=stacklevel,
-        )
+def check_callbacks(callbacks):
+    """Check the callbacks of a user.
 
+    Parameters
+    ----------
+    callbacks : list or None
+        As skorch takes them: callbacks, classes of callbacks, or pairs of a name and one of
+        these.
 
-@contextlib.contextmanager
-def restoring_on_failure(net):
-    """Give a net its settings, weights, optimiser, history and chance back if training fails."""
-    with contextlib.ExitStack() as undo:
-        undo.callback(vars(net).update, dict(vars(net)))
-        undo.callback(net.module_.load_state_dict, copy.deepcopy(net.module_.state_dict()))
-        undo.callback(net.optimizer_.load_state_dict, copy.deepcopy(net.optimizer_.state_dict()))
-        undo.callback(net.random.set_state, net.random.get_state())
-        undo.callback(net.history.__delitem__, slice(len(net.history), None))
-        yield
-        undo.pop_all()
+    Raises
+    ------
+    ValueError
+        If an element is not a callback, or monitors a score of held-out rows.
+    """
+    for item in callbacks or []:
+        callback = item[1] if isinstance(item, tuple | list) and len(item) == 2 else item
+        if isinstance(callback, type) and issubclass(callback, Callback):
+            callback = callback()
+        if not isinstance(callback, Callback):
+            raise ValueError(
+                f"callbacks contains {item!r}, which is not a skorch callback. Give instances of "
+                "subclasses of skorch.callbacks.Callback, or pairs of a name and an instance."
+            )
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor in _VALIDATION_SCORES:
+            raise ValueError(
+                f"callbacks contains {type(callback).__name__} with monitor={monitor!r}, but no "
+                'rows are held out for validation. Set monitor="train_loss".'
+            )
 
 
 class ProgressLine(Callback):
-    """One line that follows the epochs of a fit, rewritten in place."""
+    """Show the progress of a fit on one line, which is rewritten in place."""
 
     _SECONDS_BETWEEN = 0.1
 
@@ -322,17 +349,18 @@ class ProgressLine(Callback):
             return
         self.written_ = now
         epoch = net.history[-1]
-        left = (now - self.started_) / n_done * (net.max_epochs - n_done)
+        seconds_left = (now - self.started_) / n_done * (net.max_epochs - n_done)
         terms = "  ".join(
             f"{name} {epoch[name]:.3f}" for name in TERMS if not math.isnan(epoch[name])
         )
         share = epoch["mature_share"]
         mature = "" if math.isnan(share) else f"  mature {share:.0%}"
-        line = f"epoch {n_done}/{net.max_epochs}  {terms}{mature}  {left:.0f} s left"
+        line = f"epoch {n_done}/{net.max_epochs}  {terms}{mature}  {seconds_left:.0f} s left"
+        # Padding overwrites the rest of a longer line before.
         sys.stdout.write(f"\r{line:<110}")
         sys.stdout.flush()
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
-        """Leave the line."""
+        """End the line."""
         sys.stdout.write("\n")
         sys.stdout.flush()

@@ -11,12 +11,12 @@ TERMS = ("classification", "divergence", "adversarial", "ridge")
 
 
 def divergence(exemplar_energies, counterfactual_energies):
-    r"""Contrastive divergence, :math:`E(x^+, y^+) - E(x'_{CE}, y^+)`, mean over rows."""
+    r"""Return the contrastive divergence, the mean of :math:`E(x^+, y^+) - E(x'_{CE}, y^+)`."""
     return (exemplar_energies - counterfactual_energies).mean()
 
 
 def ridge(exemplar_energies, counterfactual_energies):
-    r"""Ridge on the energies, :math:`E(x^+, y^+)^2 + E(x'_{CE}, y^+)^2`, mean over rows."""
+    r"""Return the ridge, the mean of :math:`E(x^+, y^+)^2 + E(x'_{CE}, y^+)^2`."""
     return (exemplar_energies.square() + counterfactual_energies.square()).mean()
 
 
@@ -27,15 +27,15 @@ class Objective:
     Parameters
     ----------
     lambda_div, lambda_adv, lambda_reg : float
-        Weights of divergence, adversarial loss and ridge. A term of weight 0 is
-        not computed.
+        Weights of the divergence, the adversarial loss and the ridge. A term of weight 0
+        is not computed.
     class_weight : Tensor of shape (n_classes,), default=None
         Weights of the classes in both cross-entropies.
 
     Notes
     -----
-    With exemplars :math:`x^+`, mature counterfactuals :math:`x'_{CE}`, nascent
-    ones :math:`x'_{AE}` and energies :math:`E(x, k) = -M(x)_k` [1]_:
+    For exemplars :math:`x^+`, mature counterfactuals :math:`x'_{CE}`, nascent
+    counterfactuals :math:`x'_{AE}` and energies :math:`E(x, k) = -M(x)_k`, the loss is [1]_
 
     .. math::
 
@@ -44,7 +44,8 @@ class Objective:
         + \lambda_{adv} \, \overline{\mathrm{CE}(M(x'_{AE}), y)}
         + \lambda_{reg} \, \overline{E(x^+, y^+)^2 + E(x'_{CE}, y^+)^2}
 
-    A weighted cross-entropy is the mean over rows of weight times loss.
+    Each bar is a mean over rows. Under `class_weight`, both cross-entropies are means of
+    the weight of the label times the loss.
 
     References
     ----------
@@ -73,9 +74,7 @@ class Objective:
         return not (self.uses_energies or self.uses_nascent)
 
     def terms(self, module, X, y, tuples=None):
-        """Compute the terms of one minibatch.
-
-        All rows pass through the module together.
+        """Compute the terms of one minibatch, with one pass of all rows through the module.
 
         Parameters
         ----------
@@ -83,40 +82,48 @@ class Objective:
         X : Tensor of shape (n_rows, n_features)
         y : LongTensor of shape (n_rows,)
         tuples : CounterfactualBatch, default=None
-            None for the classification term alone.
+            None computes the classification term alone.
 
         Returns
         -------
         terms : dict of str to scalar Tensor
-            Those of `TERMS` whose weight is not 0.
+            The terms among `TERMS` whose weight is not 0.
         logits : Tensor of shape (n_rows, n_classes)
-            What the module says of `X`.
+            Output of the module for `X`.
         """
         if tuples is None or self.is_conventional:
             logits = module(X)
             return {"classification": self._cross_entropy(logits, y)}, logits
 
-        rows = [X]
+        # One pass of all parts is faster than a pass of each.
+        parts = [X]
         if self.uses_energies:
-            rows += [tuples.exemplars, tuples.counterfactuals]
+            parts += [tuples.exemplars, tuples.counterfactuals]
         if self.uses_nascent:
-            rows += [tuples.nascent]
-        logits, *others = torch.split(module(torch.cat(rows)), [len(part) for part in rows])
+            parts += [tuples.nascent]
+        outputs = torch.split(module(torch.cat(parts)), [len(part) for part in parts])
+
+        logits = outputs[0]
         terms = {"classification": self._cross_entropy(logits, y)}
+        # Divergence and ridge share the energies of exemplars and counterfactuals.
         if self.uses_energies:
-            energies = [energy(part, tuples.targets) for part in others[:2]]
+            energies = [energy(part, tuples.targets) for part in outputs[1:3]]
             if self.lambda_div > 0:
                 terms["divergence"] = divergence(*energies)
             if self.lambda_reg > 0:
                 terms["ridge"] = ridge(*energies)
+        # Nascent counterfactuals keep the label of their factual, as adversarial examples do.
         if self.uses_nascent:
-            terms["adversarial"] = self._cross_entropy(others[-1], tuples.labels)
+            terms["adversarial"] = self._cross_entropy(outputs[-1], tuples.labels)
         return terms, logits
 
     def total(self, terms):
-        """Sum the terms by their weights."""
-        weights = {"divergence": self.lambda_div, "adversarial": self.lambda_adv}
-        weights["ridge"] = self.lambda_reg
+        """Return the weighted sum of the terms."""
+        weights = {
+            "divergence": self.lambda_div,
+            "adversarial": self.lambda_adv,
+            "ridge": self.lambda_reg,
+        }
         total = terms["classification"]
         for name, weight in weights.items():
             if name in terms:
@@ -126,4 +133,5 @@ class Objective:
     def _cross_entropy(self, logits, y):
         if self.class_weight is None:
             return cross_entropy(logits, y)
+        # torch's own weighted mean would divide by the sum of the weights of the batch.
         return (self.class_weight[y] * cross_entropy(logits, y, reduction="none")).mean()

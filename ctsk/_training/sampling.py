@@ -1,4 +1,4 @@
-"""What chance decides in an epoch: minibatches, factuals, targets, exemplars."""
+"""Random draws of an epoch: minibatches, factuals, targets, exemplars."""
 
 from dataclasses import dataclass, fields
 
@@ -6,9 +6,9 @@ import torch
 
 
 class TrainingRows:
-    """The rows of one fit, on the module's device, and the draws made from them.
+    """The training rows of one fit, on the module's device, and random draws from them.
 
-    Random numbers are drawn on the CPU and moved, so that every device sees
+    Random numbers are drawn on the CPU and moved to the device, so that all devices use
     the same ones.
 
     Parameters
@@ -26,6 +26,7 @@ class TrainingRows:
         self.X = X
         self.y = y
         self.generator = generator
+        # Positions of the rows, ordered by class: the members of a class are contiguous.
         self.by_class = torch.argsort(y, stable=True).cpu()
         self.class_counts = torch.bincount(y, minlength=n_classes).cpu()
 
@@ -35,14 +36,14 @@ class TrainingRows:
         return self.X[order], self.y[order]
 
     def draw_factuals(self, n):
-        """Draw `n` rows (at most all) without replacement; return their positions."""
+        """Draw `n` rows (at most all) without replacement; return their positions in `X`."""
         drawn = torch.randperm(len(self.X), generator=self.generator)[:n]
         return drawn.to(self.X.device)
 
     def draw_targets(self, predictions):
         """Draw a target for each prediction, uniformly over the other classes.
 
-        Only classes with training rows at hand are drawn.
+        Only classes that have training rows are drawn.
 
         Parameters
         ----------
@@ -51,17 +52,18 @@ class TrainingRows:
         Returns
         -------
         positions : LongTensor of shape (n_targets,)
-            The predictions that could be given a target: all of them, unless
-            there are training rows of one class alone.
+            The predictions that have a target: all of them, unless the training rows
+            belong to a single class.
         targets : LongTensor of shape (n_targets,)
         """
         predictions = predictions.cpu()
-        eligible = (self.class_counts > 0).repeat(len(predictions), 1)
-        eligible[torch.arange(len(predictions)), predictions] = False
-        positions = eligible.any(dim=1).nonzero()[:, 0]
+        is_eligible = (self.class_counts > 0).repeat(len(predictions), 1)
+        is_eligible[torch.arange(len(predictions)), predictions] = False
+        positions = is_eligible.any(dim=1).nonzero()[:, 0]
         if not len(positions):
+            # multinomial does not accept an empty tensor.
             return positions.to(self.X.device), positions.to(self.X.device)
-        weights = eligible[positions].float()
+        weights = is_eligible[positions].float()
         targets = torch.multinomial(weights, 1, generator=self.generator)[:, 0]
         return positions.to(self.X.device), targets.to(self.X.device)
 
@@ -69,15 +71,48 @@ class TrainingRows:
         """Draw a training row of each target's class, uniformly; return the rows."""
         targets = targets.cpu()
         counts = self.class_counts[targets]
-        first = (self.class_counts.cumsum(0) - self.class_counts)[targets]
+        # The cumulative counts, less the counts, are the starts of the classes in `by_class`.
+        starts = (self.class_counts.cumsum(0) - self.class_counts)[targets]
+        # In float32, rounding could turn a product into `counts`, the start of the next class.
         uniform = torch.rand(len(targets), generator=self.generator, dtype=torch.float64)
-        drawn = self.by_class[first + (uniform * counts).long()]
-        return self.X[drawn.to(self.X.device)]
+        idx = self.by_class[starts + (uniform * counts).long()]
+        return self.X[idx.to(self.X.device)]
+
+
+class Minibatches:
+    """Minibatches as slices of tensors in memory, which are faster than a DataLoader.
+
+    A last minibatch of one row joins the one before it, because layers such as BatchNorm
+    cannot compute statistics of a single row.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+    batch_size : int
+    shuffle : bool
+    """
+
+    def __init__(self, rows, batch_size, shuffle):
+        self.rows = rows
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+
+    def __len__(self):
+        """Return the number of minibatches."""
+        n_full, n_left = divmod(len(self.rows.X), self.batch_size)
+        return n_full + (n_left > 1 or n_full == 0)
+
+    def __iter__(self):
+        """Yield (X, y) once through the rows."""
+        X, y = self.rows.shuffled() if self.shuffle else (self.rows.X, self.rows.y)
+        sizes = [self.batch_size] * len(self)
+        sizes[-1] = len(X) - sum(sizes[:-1])
+        return zip(torch.split(X, sizes), torch.split(y, sizes), strict=True)
 
 
 @dataclass(frozen=True)
 class CounterfactualBatch:
-    """The tuples of an epoch, or of one of its minibatches; constants of the loss.
+    """The tuples of an epoch or of one of its minibatches, which are constants of the loss.
 
     Parameters
     ----------
@@ -85,7 +120,7 @@ class CounterfactualBatch:
     exemplars : Tensor of shape (n_tuples, n_features)
         Observed rows of the target class, protected.
     counterfactuals : Tensor of shape (n_tuples, n_features)
-        Mature counterfactuals; the exemplar where the search did not mature.
+        Mature counterfactuals; in place of an immature one, its exemplar.
     nascent : Tensor of shape (n_tuples, n_features) or None
     labels : LongTensor of shape (n_tuples,)
         True labels of the factuals.
@@ -98,12 +133,13 @@ class CounterfactualBatch:
     labels: torch.Tensor
 
     def split(self, n_parts):
-        """Split evenly into `n_parts` batches; None stands for an empty one."""
+        """Split the tuples evenly into `n_parts` batches; None takes the place of an empty one."""
         n_tuples = len(self.targets)
-        values = [getattr(self, field.name) for field in fields(self)]
-        columns = [
-            [None] * n_parts if value is None else torch.tensor_split(value, n_parts)
-            for value in values
-        ]
+        columns = []
+        for field in fields(self):
+            values = getattr(self, field.name)
+            is_missing = values is None
+            columns.append([None] * n_parts if is_missing else torch.tensor_split(values, n_parts))
         parts = [CounterfactualBatch(*part) for part in zip(*columns, strict=True)]
+        # tensor_split puts the larger parts first, so only the last ones can be empty.
         return [part if i < n_tuples else None for i, part in enumerate(parts)]

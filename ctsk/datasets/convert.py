@@ -1,38 +1,47 @@
-"""From where data sets are published to exactly the text that the data home holds."""
+"""Conversion of published data to exactly the text that the data home holds."""
 
 from sklearn.datasets import fetch_openml
 
 from ctsk.datasets.files import NotDownloadable
 
 
-def from_openml(data_id, convert):
-    """Return how to obtain the text of a table from OpenML.
+def from_openml(data_id, features, convert=lambda frame: frame):
+    """Return a function that obtains the text of a table from OpenML.
 
     Parameters
     ----------
     data_id : int
-    convert : callable
-        From OpenML's DataFrame to ours.
+    features : dict of str to Feature
+        Columns of OpenML's table but the last, which is the label. All numbers are integers.
+    convert : callable, default=identity
+        Maps OpenML's DataFrame, with our column names, to ours.
 
     Returns
     -------
     obtain : callable
         See `StoredFile`.
     """
-    return lambda _: as_text(convert(openml_frame(data_id)))
+
+    def obtain(folder):
+        frame = openml_frame(data_id).set_axis([*features, "target"], axis=1)
+        # Values of a pandas categorical cannot be replaced freely, those of an object column can.
+        frame = frame.astype(dict.fromkeys(frame.select_dtypes("category"), "object"))
+        frame = convert(frame)
+        integers = [name for name, feature in features.items() if feature.categories is None]
+        return as_text(frame.astype(dict.fromkeys([*integers, "target"], "int64")))
+
+    return obtain
 
 
-def from_original(name, convert, **how_to_read):
-    """Return how to obtain the text of a table from a file that the user got by hand.
+def from_original(name, convert):
+    """Return a function that converts a published file which the user has downloaded.
 
     Parameters
     ----------
     name : str
-        Of the file, as it is published.
+        Name of the file, as it is published.
     convert : callable
-        From the DataFrame of words that the file holds to ours.
-    **how_to_read
-        For :func:`pandas.read_csv`.
+        Maps the DataFrame of strings that the file holds to ours.
 
     Returns
     -------
@@ -46,8 +55,9 @@ def from_original(name, convert, **how_to_read):
         path = folder / name
         if not path.exists():
             raise NotDownloadable(f"there is no {path}")
-        words = pd.read_csv(path, dtype=str, keep_default_na=False, **how_to_read)
-        return as_text(convert(words))
+        # Strings keep numbers digit for digit, as the digest of the text demands.
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return as_text(convert(raw))
 
     return obtain
 
@@ -58,5 +68,5 @@ def openml_frame(data_id):
 
 
 def as_text(frame):
-    """Return the text of a table as the data home holds it."""
+    """Return the text of a table as it is stored in the data home."""
     return frame.to_csv(index=False, lineterminator="\n").encode()

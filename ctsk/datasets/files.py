@@ -1,4 +1,4 @@
-"""The data home: one file per data set, checked whenever it is read."""
+"""The data home: one file per data set, verified whenever it is read."""
 
 import gzip
 import hashlib
@@ -19,9 +19,11 @@ from sklearn.datasets import get_data_home
 
 _VARIABLE = "CTSK_DATA_HOME"
 _ARRAYS = ("X_train", "y_train", "X_test", "y_test")
-_REMEDY = "Copy the file there, or name the folder that holds it by data_home= or by the "
+_REMEDY = "Copy the file there, or pass the folder that holds it as data_home or in the "
 _REMEDY += f"environment variable {_VARIABLE}."
+# Raised by gzip and numpy for a file that is truncated or of another kind.
 _BROKEN = (EOFError, KeyError, ValueError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+# Raised by a conversion if a publisher has changed the columns of its table.
 _UNEXPECTED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
@@ -32,11 +34,11 @@ class Format:
     Parameters
     ----------
     read : callable
-        From the bytes of a file to its content.
+        Maps the bytes of a file to its content.
     write : callable
-        From content to the bytes of a file.
+        Maps content to the bytes of a file.
     parts : callable
-        From content to the buffers that the digest is of, in their order.
+        Maps content to a list of buffers, from which the digest is computed.
     """
 
     read: Callable
@@ -55,9 +57,10 @@ def _write_arrays(arrays):
     return buffer.getvalue()
 
 
-# Content is the text of the table, in bytes.
+# The content is the text of the table, in bytes. Without a time stamp (mtime=0), the same text
+# always becomes the same file.
 CSV = Format(gzip.decompress, lambda text: gzip.compress(text, 6, mtime=0), lambda text: [text])
-# Content is a dict of four arrays.
+# The content is a dict of four arrays.
 ARRAYS = Format(
     _read_arrays,
     _write_arrays,
@@ -67,20 +70,21 @@ ARRAYS = Format(
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file that the data home holds, or will hold.
+    """A file of the data home.
 
     Parameters
     ----------
     name : str
-        Of the file.
+        Name of the file.
     sha256 : str
-        Of the content, not of the compressed file.
+        Digest of the content. The compressed file itself may differ between versions of zlib.
     format : Format
     obtain : callable
-        Makes the content from elsewhere. It is called with the data home, which may
-        hold the data in their original form; raises an OSError if there is no way.
+        Returns the content if the file does not exist. It is called with the data home, which may
+        contain the data in their original form. It raises `NotDownloadable`, or an OSError if
+        the download fails.
     origin : str
-        Sentence that says where to get the data by hand.
+        Sentence that tells users where to get the data by hand.
     """
 
     name: str
@@ -90,16 +94,21 @@ class StoredFile:
     origin: str
 
 
+class NotDownloadable(Exception):
+    """The data cannot be downloaded, and their original file is not in the data home."""
+
+
 def load(file, data_home=None, download_if_missing=True):
-    """Return the content of a file of the data home; get the file first if need be.
+    """Return the content of a file of the data home, which is obtained first if it is missing.
 
     Parameters
     ----------
     file : StoredFile
     data_home : str, path-like or None, default=None
-        None is the folder that the environment variable CTSK_DATA_HOME names, else
-        scikit-learn's.
+        If None, the value of the environment variable CTSK_DATA_HOME or, if that is not set,
+        scikit-learn's data folder.
     download_if_missing : bool, default=True
+        Whether to obtain a missing file.
 
     Returns
     -------
@@ -108,9 +117,14 @@ def load(file, data_home=None, download_if_missing=True):
     Raises
     ------
     OSError
-        If the file is not there and cannot be downloaded, or is not to be.
+        If the file is missing and cannot be obtained, or `download_if_missing` is False.
     ValueError
-        If the content, on disk or downloaded, is not what it has to be.
+        If the content, stored or obtained, differs from the expected one.
+
+    Warns
+    -----
+    UserWarning
+        If the content was obtained but cannot be stored.
     """
     folder = Path(data_home or os.environ.get(_VARIABLE) or get_data_home()).expanduser()
     path = folder / file.name
@@ -123,70 +137,70 @@ def load(file, data_home=None, download_if_missing=True):
         )
     content = _obtain(file, folder)
     try:
-        _keep(path, file.format.write(content))
+        _store(path, file.format.write(content))
     except OSError as error:
         warnings.warn(
-            f"{file.name} was obtained but cannot be kept in {folder} ({error}), so it will be "
-            "obtained again. Name a folder that can be written to by data_home= or by the "
+            f"{file.name} was obtained but cannot be stored in {folder} ({error}), so that it must "
+            "be obtained again next time. Pass a writable folder as data_home or in the "
             f"environment variable {_VARIABLE}.",
-            stacklevel=4,
+            # Points at the call of fetch_*, which calls this function through a helper and is
+            # itself wrapped by scikit-learn's validation of parameters.
+            stacklevel=5,
         )
     return content
 
 
 def _read(file, path):
-    remedy = f"Delete the file, so that it is fetched again, or replace it. {file.origin}"
+    """Return the verified content of a file that exists."""
+    remedy = f"Delete the file, so that it is obtained again, or replace it. {file.origin}"
     try:
         content = file.format.read(path.read_bytes())
-        found = _digest(file, content)
+        digest = _digest(file, content)
     except _BROKEN as error:
         raise ValueError(f"{path} cannot be read ({error}). {remedy}") from error
-    if found != file.sha256:
+    if digest != file.sha256:
         raise ValueError(
-            f"{path} does not hold what it has to: the SHA-256 of its content is {found}, "
-            f"expected {file.sha256}. {remedy}"
+            f"{path} does not hold the expected data: the SHA-256 of its content is {digest} "
+            f"instead of {file.sha256}. {remedy}"
         )
     return content
 
 
 def _obtain(file, folder):
+    """Return the verified content of a file that does not exist."""
     remedy = f"Nothing was written. {file.origin}"
     try:
         content = file.obtain(folder)
-        found = _digest(file, content)
+        digest = _digest(file, content)
     except NotDownloadable as error:
         raise OSError(
             f"Data not found: there is no {file.name} in {folder}, and it cannot be downloaded. "
-            f"{file.origin} Or name a folder that holds {file.name} by data_home= or by the "
+            f"{file.origin} Or pass a folder that holds {file.name} as data_home or in the "
             f"environment variable {_VARIABLE}."
         ) from error
     except (OSError, HTTPException) as error:
-        guess = ": this machine seems to be offline" if _is_unconnected(error) else ""
+        guess = "; this machine seems to be offline" if _is_unconnected(error) else ""
         raise OSError(
-            f"Data not found: there is no {file.name} in {folder}, and getting it failed "
+            f"Data not found: there is no {file.name} in {folder}, and obtaining it failed "
             f"({error}){guess}. {_REMEDY} {file.origin}"
         ) from error
     except _UNEXPECTED as error:
         raise ValueError(
-            f"What was obtained for {file.name} is not laid out as expected "
+            f"The data obtained for {file.name} have an unexpected layout "
             f"({type(error).__name__}: {error}). {remedy}"
         ) from error
-    if found != file.sha256:
+    if digest != file.sha256:
         raise ValueError(
-            f"What was obtained for {file.name} cannot be turned into exactly the data: the "
-            f"SHA-256 of its content is {found}, expected {file.sha256}. {remedy}"
+            f"The data obtained for {file.name} differ from the expected data: the SHA-256 of "
+            f"their content is {digest} instead of {file.sha256}. {remedy}"
         )
     return content
 
 
 def _is_unconnected(error):
-    """Whether an error is one of the connection, not one that the other side answered with."""
+    """Return whether there was no connection, rather than an answer that reports an error."""
     connection = (URLError, TimeoutError, ConnectionError)
     return isinstance(error, connection) and not isinstance(error, HTTPError)
-
-
-class NotDownloadable(Exception):
-    """There is no public place to download the data from."""
 
 
 def _digest(file, content):
@@ -196,8 +210,8 @@ def _digest(file, content):
     return digest.hexdigest()
 
 
-def _keep(path, data):
-    """Write a file all at once: no reader ever sees half of it."""
+def _store(path, data):
+    """Write a file atomically, so that no other process ever reads half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:

@@ -1,9 +1,18 @@
-"""German credit: who is a good credit risk."""
+"""German credit, or Statlog (German Credit Data) (Hofmann, 1994).
 
-from sklearn.utils._param_validation import validate_params
+Source: UCI Machine Learning Repository, data set 144, doi:10.24432/C5NC77. License: CC BY 4.0.
+
+1,000 rows: 300 applicants are bad risks (class 0), 700 are good ones (class 1). No values are
+missing. Amounts are in German marks.
+
+Categories are UCI's codes. UCI's table of their meanings is known to be wrong for several
+attributes (Groemping, "South German Credit Data", 2019), among them status, credit_history,
+personal_status_sex, property, housing and foreign_worker. Do not base claims about sex or
+nationality on them.
+"""
 
 from ctsk.datasets.convert import from_openml
-from ctsk.datasets.tabular import OPTIONS, Feature, Tabular, csv_file, fetch
+from ctsk.datasets.tables import Feature, Table, check_options, csv_file, fetch
 
 _GRADE = (1, 4)
 _CHOICE = Feature(categories=...)
@@ -32,7 +41,8 @@ _FEATURES = {
     "telephone": _CHOICE,
     "foreign_worker": _FIXED,
 }
-# By attribute, the number of UCI's first code, and what OpenML calls the codes from there on.
+# OpenML replaced UCI's codes by labels. For each attribute: the number of the first code, and the
+# labels of this and all following codes.
 _OPENML = {
     "status": (11, ["<0", "0<=X<200", ">=200", "no checking"]),
     "credit_history": (
@@ -67,6 +77,7 @@ _OPENML = {
     "telephone": (191, ["none", "yes"]),
     "foreign_worker": (201, ["yes", "no"]),
 }
+# These codes have a gap at A47.
 _PURPOSES = {
     "new car": "A40",
     "used car": "A41",
@@ -79,47 +90,32 @@ _PURPOSES = {
     "business": "A49",
     "other": "A410",
 }
-_DESCR = """German credit, or Statlog (German Credit Data) (Hofmann, 1994).
-
-Source: UCI Machine Learning Repository, data set 144, doi:10.24432/C5NC77. Licence: CC BY 4.0.
-
-1,000 rows; 300 are bad risks (class 0), 700 good ones (class 1). Nothing is missing. Amounts are
-in German marks.
-
-Categories are UCI's codes. UCI's table of their meanings is known to be wrong for several
-attributes (Groemping, "South German Credit Data", 2019), among them status, credit_history,
-personal_status_sex, property, housing and foreign_worker: rest no claim about sex or nationality on
-them."""
 
 
 def _convert(frame):
-    """Put UCI's codes in place of OpenML's words."""
-    frame = frame.set_axis([*_FEATURES, "target"], axis=1)
-    frame = frame.astype(dict.fromkeys(frame.select_dtypes("category"), "object"))
-    for name, (first, words) in _OPENML.items():
-        codes = {word: f"A{number}" for number, word in enumerate(words, start=first)}
+    """Replace OpenML's labels by UCI's codes."""
+    for name, (first, labels) in _OPENML.items():
+        codes = {label: f"A{number}" for number, label in enumerate(labels, start=first)}
         frame[name] = frame[name].map(codes)
     frame["purpose"] = frame["purpose"].map(_PURPOSES)
-    frame["target"] = frame["target"].map({"bad": 0, "good": 1})
-    numbers = [name for name, known in _FEATURES.items() if known.categories is None]
-    return frame.astype(dict.fromkeys([*numbers, "target"], "int64"))
+    return frame.assign(target=frame["target"].map({"bad": 0, "good": 1}))
 
 
-GERMAN_CREDIT = Tabular(
+GERMAN_CREDIT = Table(
     csv_file(
         "german_credit",
         "d5e96b59b008bf11b3203f3c3271504e9961a2ece298801b80efb1a3f07b6bd8",
-        from_openml(31, _convert),
+        from_openml(31, _FEATURES, _convert),
         "The original is german.data of data set 144 of the UCI Machine Learning Repository.",
     ),
     _FEATURES,
     target_names=["bad", "good"],
-    favourable=1,
-    descr=_DESCR,
+    favorable=1,
+    descr=__doc__,
 )
 
 
-@validate_params(OPTIONS, prefer_skip_nested_validation=True)
+@check_options
 def fetch_german_credit(
     *,
     data_home=None,
@@ -130,76 +126,31 @@ def fetch_german_credit(
     balance=False,
     random_state=None,
 ):
-    """Load German credit: who is a good credit risk.
+    """Load German credit: predict whether an applicant is a good credit risk.
 
     Parameters
     ----------
-    data_home : str, path-like or None, default=None
-        Folder that holds, or will hold, ``german_credit.csv.gz``. None is the folder that the
-        environment variable ``CTSK_DATA_HOME`` names, else scikit-learn's.
-    download_if_missing : bool, default=True
-        Whether to download the data from OpenML and keep the file if it is not there.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` in place of a Bunch.
-    as_frame : bool, default=True
-        Whether to return pandas objects. Otherwise data are float64, categories are their
-        position among the known ones (NaN where missing), and features go by index.
-    drop_missing : bool, default=False
-        Whether to drop rows with a missing value.
-    balance : bool, default=False
-        Whether to drop rows of the larger class at random, after `drop_missing`, until
-        the classes are equally large.
-    random_state : int, RandomState or None, default=None
-        Which rows `balance` drops.
+    data_home, download_if_missing, return_X_y, as_frame, drop_missing, balance, random_state
+        See :mod:`ctsk.datasets`.
 
     Returns
     -------
     data : Bunch or tuple
-        With `return_X_y` only the first two of these:
-
-        data : DataFrame or ndarray of shape (n_rows, 20)
-            The index counts the rows of the file, from 0; dropped rows leave gaps.
-        target : Series or ndarray of shape (n_rows,)
-            0 or 1.
-        frame : DataFrame of shape (n_rows, 21) or None
-            Both; None without `as_frame`.
-        feature_names : list of str
-            Columns of data.
-        target_names : list of str
-            Of class 0 and class 1.
-        favourable : int
-            The class that people want to be in: 1.
-        categorical_features : list
-            Those that hold categories.
-        mutability, domain : dict
-            What people can be told to change, and where values make sense: for the
-            parameters of `CounterfactualTrainedClassifier` that are called so. Without
-            `domain` it infers one from its rows.
-            Without `as_frame` a category that may only rise may not move at all, because an
-            array does not say that categories have an order.
-        DESCR : str
-            Source, licence, oddities.
-        categories : dict
-            Only without `as_frame`: the labels of each categorical feature, by index.
-
-    Raises
-    ------
-    OSError
-        If the file is not there, and cannot be downloaded or is not to be.
-    ValueError
-        If the file, or what is downloaded, does not hold exactly the data.
+        See :mod:`ctsk.datasets`. The data have 20 columns, 13 of which are categorical. The
+        favorable class is 1, the good credit risks.
 
     Notes
     -----
-    Categories are UCI's codes, which the repository explains, partly wrongly: take them as
-    labels. `employment_since` and `job` are ordered by their codes. `savings` is not, for
-    "A65" says that they are unknown; `status` is not, for "A14" says that there is no
-    account. By `domain` unknown savings and property ("A65", "A124") cannot be reached.
-    `installment_rate`, `residence_since`, `number_credits` and `people_liable` are integers
-    that stand for ranges. Nothing is missing.
+    Categories are UCI's codes. Their explanation in the repository is partly wrong, so treat
+    them as mere labels. `employment_since` and `job` are ordered by their codes. `savings` is
+    not, because "A65" means that savings are unknown; `status` is not, because "A14" means that
+    there is no account. `domain` keeps counterfactuals from entering unknown savings and
+    property ("A65", "A124"). `installment_rate`, `residence_since`, `number_credits` and
+    `people_liable` are integers that represent ranges. There are no missing values.
 
-    Nobody is told to change age, personal status, sex, dependants, nationality, history or
-    what the credit is for. `employment_since` and `residence_since` may rise.
+    Age, personal status and sex, number of dependents, nationality, credit history and the
+    purpose of the credit are immutable. `employment_since` and `residence_since` can only
+    increase.
 
     Examples
     --------

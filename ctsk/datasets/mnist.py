@@ -1,4 +1,10 @@
-"""MNIST: handwritten digits."""
+"""MNIST: handwritten digits (LeCun, Cortes and Burges).
+
+Source: the original IDX files. License, as commonly stated: CC BY-SA 3.0.
+
+60,000 training images and 10,000 test images, in the original order, of 28 x 28 pixels from 0
+(background) to 255. No two images are equal.
+"""
 
 import os
 
@@ -11,16 +17,10 @@ from ctsk.datasets.files import ARRAYS, StoredFile, load
 
 _N_TRAIN = 60_000
 _SIDE = 28
-_DESCR = """MNIST: handwritten digits (LeCun, Cortes and Burges).
-
-Source: the original IDX files. Licence, as commonly stated: CC BY-SA 3.0.
-
-60,000 images for training and 10,000 for testing, in the original order; 28 x 28 pixels from 0
-(background) to 255. No two images are equal."""
 
 
 def _obtain(folder):
-    """Shape OpenML's rows, of which those for training come first."""
+    """Reshape OpenML's rows, in which the training images come first."""
     frame = openml_frame(554)
     y = frame.pop("class").astype("uint8").to_numpy()
     X = frame.to_numpy(dtype=np.uint8).reshape(-1, _SIDE, _SIDE)
@@ -37,7 +37,7 @@ MNIST = StoredFile(
     "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16",
     ARRAYS,
     _obtain,
-    "It is an archive of numpy.savez with the uint8 arrays X_train (60000, 28, 28), y_train, "
+    "The file is an archive of numpy.savez with the uint8 arrays X_train (60000, 28, 28), y_train, "
     "X_test (10000, 28, 28) and y_test of the original IDX files.",
 )
 
@@ -62,72 +62,74 @@ def fetch_mnist(
     subset="train",
     scale=True,
 ):
-    """Load MNIST: handwritten digits.
+    """Load MNIST: images of handwritten digits.
 
     Parameters
     ----------
-    data_home : str, path-like or None, default=None
-        Folder that holds, or will hold, ``mnist.npz``. None is the folder that the
-        environment variable ``CTSK_DATA_HOME`` names, else scikit-learn's.
-    download_if_missing : bool, default=True
-        Whether to download the data from OpenML and keep the file if it is not there.
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` in place of a Bunch.
+    data_home, download_if_missing, return_X_y
+        See :mod:`ctsk.datasets`. The file is ``mnist.npz``.
     as_frame : bool, default=False
-        Whether to return pandas objects, with columns "pixel_0" to "pixel_783".
+        Whether to return pandas objects with columns "pixel_0" to "pixel_783".
     subset : {"train", "test", "all"}, default="train"
-        60,000, 10,000 or 70,000 images; under "all" those for training come first.
+        Whether to load the 60,000 training images, the 10,000 test images, or all of them,
+        training images first.
     scale : bool, default=True
-        Whether to map pixels to [-1, 1], as float32; otherwise they are integers from 0
-        to 255, as uint8.
+        Whether to scale pixels to [-1, 1], as float32. Otherwise, pixels are uint8 integers from
+        0 to 255.
 
     Returns
     -------
     data : Bunch or tuple
-        With `return_X_y` only the first two of these:
+        A Bunch with these attributes, or only the first two of them if `return_X_y` is True:
 
         data : ndarray or DataFrame of shape (n_rows, 784)
-            Pixels, row by row.
+            Pixels in row-major order.
         target : ndarray or Series of shape (n_rows,)
             Digits.
         images : ndarray of shape (n_rows, 28, 28)
-            The same pixels; a view of data unless `as_frame`.
+            The same pixels as images. This is a view of `data` unless `as_frame` is True.
         frame : DataFrame of shape (n_rows, 785) or None
-            Both; None without `as_frame`.
+            `data` and `target`. None if `as_frame` is False.
         feature_names : list of str
-            Columns of data.
+            Names of the columns of `data`.
         target_names : list of str
             "0" to "9".
         domain : list of pairs
-            (-1, 1), or (0, 255), for each pixel: for the parameter of
-            `CounterfactualTrainedClassifier` that is called so.
+            (-1, 1), or (0, 255) if `scale` is False, for each pixel, to be passed to
+            :class:`~ctsk.CounterfactualTrainedClassifier`.
         mutability : None
             All pixels may change.
         DESCR : str
-            Source, licence.
+            Source and license of the data.
 
     Raises
     ------
     OSError
-        If the file is not there, and cannot be downloaded or is not to be.
+        If the file is missing and cannot be downloaded, or `download_if_missing` is False.
     ValueError
-        If the file, or what is downloaded, does not hold exactly the data.
+        If the content of the file or of the download is not exactly the expected one.
 
     Examples
     --------
     >>> from ctsk.datasets import fetch_mnist
     >>> X, y = fetch_mnist(return_X_y=True)  # doctest: +SKIP
     """
-    arrays = load(MNIST, data_home, download_if_missing)
-    parts = ["train", "test"] if subset == "all" else [subset]
-    images = np.concatenate([arrays[f"X_{part}"] for part in parts])
-    y = np.concatenate([arrays[f"y_{part}"] for part in parts]).astype(np.int64)
+    images, y = _read(data_home, download_if_missing, subset)
     if scale:
         images = images.astype(np.float32) / np.float32(127.5) - 1
     data = _bunch(images, y, scale)
     if as_frame:
-        _frame(data)
+        _convert_to_frame(data)
     return (data.data, data.target) if return_X_y else data
+
+
+def _read(data_home, download_if_missing, subset):
+    """Return the images of a subset as uint8, and their digits."""
+    arrays = load(MNIST, data_home, download_if_missing)
+    parts = ["train", "test"] if subset == "all" else [subset]
+    images = np.concatenate([arrays[f"X_{part}"] for part in parts])
+    y = np.concatenate([arrays[f"y_{part}"] for part in parts])
+    return images, y.astype(np.int64)
 
 
 def _bunch(images, y, scale):
@@ -141,12 +143,12 @@ def _bunch(images, y, scale):
         target_names=[str(digit) for digit in range(10)],
         domain=[(-1, 1) if scale else (0, 255)] * n_pixels,
         mutability=None,
-        DESCR=_DESCR,
+        DESCR=__doc__,
     )
 
 
-def _frame(data):
-    """Turn the arrays of a Bunch into pandas objects."""
+def _convert_to_frame(data):
+    """Convert the arrays of a Bunch to pandas objects."""
     import pandas as pd
 
     data.data = pd.DataFrame(data.data, columns=data.feature_names)

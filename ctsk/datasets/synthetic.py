@@ -1,4 +1,4 @@
-"""Data sets that are drawn: four in two dimensions, and loans."""
+"""Synthetic data sets: four of the paper in two dimensions, and loan applications."""
 
 from numbers import Integral
 
@@ -11,7 +11,7 @@ _DRAWN = {
     "n_samples": [Interval(Integral, 2, None, closed="left")],
     "random_state": ["random_state"],
 }
-# Classes 0 (rejected) and 1 (approved): means, and the standard deviations of both.
+# Means of the classes 0 (rejected) and 1 (approved), and the standard deviations that both share.
 _LOAN_COLUMNS = ["debt", "age"]
 _LOAN_MEANS = np.array([[30.0, 38.0], [18.0, 50.0]])
 _LOAN_STDS = np.array([5.0, 7.0])
@@ -19,22 +19,25 @@ _LOAN_STDS = np.array([5.0, 7.0])
 
 @validate_params(_DRAWN, prefer_skip_nested_validation=True)
 def make_moons_like(n_samples=4500, *, random_state=None):
-    """Draw two interleaving half circles: "Moons" of the paper.
+    """Draw two interleaving half circles, the paper's data set "Moons".
 
     Parameters
     ----------
     n_samples : int, default=4500
+        Number of rows.
     random_state : int, RandomState or None, default=None
+        Determines the rows.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 2)
+        Rows.
     y : ndarray of shape (n_samples,)
-        0 or 1.
+        Class 0 or 1.
 
     See Also
     --------
-    sklearn.datasets.make_moons : Here with ``noise=0.1``.
+    sklearn.datasets.make_moons : The function called, with ``noise=0.1``.
 
     Examples
     --------
@@ -48,22 +51,25 @@ def make_moons_like(n_samples=4500, *, random_state=None):
 
 @validate_params(_DRAWN, prefer_skip_nested_validation=True)
 def make_circles_like(n_samples=4500, *, random_state=None):
-    """Draw a circle (class 0) around a blob (class 1): "Circles" of the paper.
+    """Draw a circle (class 0) around a blob (class 1), the paper's data set "Circles".
 
     Parameters
     ----------
     n_samples : int, default=4500
+        Number of rows.
     random_state : int, RandomState or None, default=None
+        Determines the rows.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 2)
+        Rows.
     y : ndarray of shape (n_samples,)
-        0 or 1.
+        Class 0 or 1.
 
     See Also
     --------
-    sklearn.datasets.make_circles : Here with ``noise=0.15, factor=0.01``.
+    sklearn.datasets.make_circles : The function called, with ``noise=0.15, factor=0.01``.
 
     Examples
     --------
@@ -77,29 +83,31 @@ def make_circles_like(n_samples=4500, *, random_state=None):
 
 @validate_params(_DRAWN, prefer_skip_nested_validation=True)
 def make_linearly_separable(n_samples=4500, *, random_state=None):
-    """Draw two narrow Gaussian blobs: "linearly separable" of the paper.
+    """Draw two narrow Gaussian blobs, the paper's data set "linearly separable".
 
     Parameters
     ----------
     n_samples : int, default=4500
+        Number of rows.
     random_state : int, RandomState or None, default=None
-        Of the centres too: another seed moves them.
+        Determines the rows and the centers of the blobs.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 2)
+        Rows.
     y : ndarray of shape (n_samples,)
-        0 or 1.
+        Class 0 or 1.
 
     See Also
     --------
-    sklearn.datasets.make_blobs : Here with two centres and ``cluster_std=0.5``.
-    make_overlapping : The same with wide blobs.
+    sklearn.datasets.make_blobs : The function called, with two centers and ``cluster_std=0.5``.
+    make_overlapping : The same data set with wide blobs.
 
     Notes
     -----
-    The centres are uniform in the box from -10 to 10, so that a rare seed puts them
-    too close to each other to be separated.
+    The centers are drawn uniformly from the box from -10 to 10. Few seeds place them so close
+    to each other that the classes cannot be separated.
 
     Examples
     --------
@@ -113,29 +121,31 @@ def make_linearly_separable(n_samples=4500, *, random_state=None):
 
 @validate_params(_DRAWN, prefer_skip_nested_validation=True)
 def make_overlapping(n_samples=4500, *, random_state=None):
-    """Draw two wide Gaussian blobs: "overlapping" of the paper.
+    """Draw two wide Gaussian blobs, the paper's data set "overlapping".
 
     Parameters
     ----------
     n_samples : int, default=4500
+        Number of rows.
     random_state : int, RandomState or None, default=None
-        Of the centres too: another seed moves them.
+        Determines the rows and the centers of the blobs.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 2)
+        Rows.
     y : ndarray of shape (n_samples,)
-        0 or 1.
+        Class 0 or 1.
 
     See Also
     --------
-    sklearn.datasets.make_blobs : Here with two centres and ``cluster_std=2.0``.
-    make_linearly_separable : The same with narrow blobs.
+    sklearn.datasets.make_blobs : The function called, with two centers and ``cluster_std=2.0``.
+    make_linearly_separable : The same data set with narrow blobs.
 
     Notes
     -----
-    The centres are uniform in the box from -10 to 10: how much the blobs overlap is up
-    to the seed, and far from each other they do not.
+    The centers are drawn uniformly from the box from -10 to 10. How much the blobs overlap
+    depends on the seed; if the centers are far apart, the blobs do not overlap.
 
     Examples
     --------
@@ -149,34 +159,36 @@ def make_overlapping(n_samples=4500, *, random_state=None):
 
 @validate_params({**_DRAWN, "as_frame": ["boolean"]}, prefer_skip_nested_validation=True)
 def make_loan(n_samples=1000, *, random_state=None, as_frame=True):
-    r"""Draw loan applications, rejected or approved: debt and age, as in the paper's Figure 1.
+    r"""Draw approved and rejected loan applications with debt and age, as in the paper's Figure 1.
 
     Parameters
     ----------
     n_samples : int, default=1000
-        Half of them of each class; an odd one is rejected.
+        Number of rows, half of them of each class. If it is odd, one more is rejected.
     random_state : int, RandomState or None, default=None
+        Determines the rows.
     as_frame : bool, default=True
-        Whether to return a DataFrame and a Series.
+        Whether to return a DataFrame and a Series instead of arrays.
 
     Returns
     -------
     X : DataFrame or ndarray of shape (n_samples, 2)
-        "debt" in thousands and "age" in years.
+        Columns "debt", in thousands, and "age", in years.
     y : Series or ndarray of shape (n_samples,)
-        0 rejected, 1 approved.
+        0 if the application is rejected, 1 if it is approved.
 
     Notes
     -----
-    Rejected: debt :math:`N(30, 5^2)`, age :math:`N(38, 7^2)`. Approved: debt
-    :math:`N(18, 5^2)`, age :math:`N(50, 7^2)`. Debt and age are independent within a
-    class. The best decision is linear,
+    In the rejected class, the debt is distributed as :math:`N(30, 5^2)` and the age as
+    :math:`N(38, 7^2)`; in the approved class, as :math:`N(18, 5^2)` and :math:`N(50, 7^2)`. Debt
+    and age are independent within a class. The optimal decision is linear: it approves an
+    application if
 
     .. math::
 
         -\frac{12}{5^2} (\mathit{debt} - 24) + \frac{12}{7^2} (\mathit{age} - 44) > 0,
 
-    and right in 93 of 100 cases. Values are neither rounded nor clipped.
+    which is right in 93 of 100 cases. Values are neither rounded nor clipped.
 
     Examples
     --------

@@ -1,9 +1,10 @@
-"""Generators: how counterfactuals are searched."""
+"""Generators: searches for counterfactuals."""
 
-from ctsk.generators.base import BaseGenerator, Reference, Step
+from ctsk.generators.base import BaseGenerator
 from ctsk.generators.check import check_generator
 from ctsk.generators.eccco import ECCCoGenerator
 from ctsk.generators.generic import GenericGenerator
+from ctsk.generators.inputs import Reference, Step
 from ctsk.generators.revise import REVISEGenerator
 from ctsk.generators.shortcuts import SHORTCUTS
 

@@ -1,10 +1,9 @@
-"""The search for counterfactuals: one loop, hooks to fill in."""
+"""The search for counterfactuals: one loop with hooks for subclasses."""
 
 import copy
 import itertools
 import math
 from abc import ABCMeta, abstractmethod
-from dataclasses import dataclass
 from numbers import Real
 
 import torch
@@ -12,77 +11,25 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from torch.nn.functional import cross_entropy
 
-from ctsk._columns.one_hot import OneHotGroups
 from ctsk._torch.energy import energy
+from ctsk.generators.inputs import Step
 from ctsk.generators.penalties import nearness
-from ctsk.generators.result import Record
+from ctsk.generators.result import Batch, Record
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 
 
-@dataclass(frozen=True)
-class Reference:
-    """What a generator may learn from: observed rows, in module units.
-
-    Parameters
-    ----------
-    rows : Tensor of shape (n_rows, n_columns)
-    labels : LongTensor of shape (n_rows,)
-        Classes, as columns of the logits.
-    n_classes : int
-    groups : OneHotGroups
-        Which columns are a category each.
-    random : torch.Generator
-        The only source of chance; a CPU generator.
-    """
-
-    rows: torch.Tensor
-    labels: torch.Tensor
-    n_classes: int
-    groups: OneHotGroups
-    random: torch.Generator
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a penalty may look at: a step of a search, for the rows still searching.
-
-    Parameters
-    ----------
-    rows : Tensor of shape (n_rows, n_columns)
-        The states; gradients are taken with respect to them. A category is a group
-        of columns that sum to one.
-    factuals : Tensor of shape (n_rows, n_columns)
-    targets : LongTensor of shape (n_rows,)
-    energies : Tensor of shape (n_rows,)
-        Energy of each state with respect to its target.
-    costs : Tensor of shape (n_columns,)
-        What a unit of each column costs.
-    t : int
-        The step, from 1.
-    T : int
-        The largest number of steps.
-    """
-
-    rows: torch.Tensor
-    factuals: torch.Tensor
-    targets: torch.Tensor
-    energies: torch.Tensor
-    costs: torch.Tensor
-    t: int
-    T: int
-
-
 class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
-    r"""Gradient search for counterfactuals, to subclass.
+    r"""Base class of generators that search counterfactuals by gradient descent.
 
-    A subclass fills in hooks; the loop stays. It stores a `step_size` among its
-    parameters, and says by
+    A subclass stores a `step_size` among its parameters and fills in hooks; the loop is
+    the same for all generators. The hooks are
 
-    - `penalty` what a search pays besides the cross-entropy of the target (the
-      only hook that it needs);
-    - `learn` what it learns from observed rows before any search;
-    - `encode` and `decode` in which space it searches, if not among the rows.
+    - `penalty`, what a search pays in addition to the cross-entropy of the target (the
+      only hook that is required);
+    - `learn`, which learns from observed rows before any search;
+    - `encode` and `decode`, which map rows to the space of the search and back, if the
+      search does not take place among the rows themselves.
 
     :func:`~ctsk.generators.check_generator` tests a subclass against this contract.
 
@@ -90,31 +37,32 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
     -----
     Each row descends
     :math:`\mathrm{CE}(M(x'), y^+) + \mathrm{penalty}(x')`
-    by plain gradient steps, clamped to its box after every step. The columns of
-    a category go to the nearest point of the simplex over those that may be
-    reached; the step itself is projected, because a clamp before would hand weight
-    to categories that the gradient does not favour. A row stops as soon as
-    :math:`S(M(x'))_{y^+} \ge \tau`, asked of the state with every category
-    hardened to its largest weight, and of the factual first; finished rows leave
-    the batch, so that an easy batch is cheap. What pushes a row away from other ways
-    out for the same factual, where several are asked for, is added to the penalty.
+    by plain gradient steps and is clamped to its box after every step. The columns of a
+    category are projected on the simplex over the categories that can be reached. The step
+    itself is projected without a clamp before it, because a clamp would give weight to
+    categories that the gradient does not favor. The search of a row ends as soon as
+    :math:`S(M(x'))_{y^+} \ge \tau`, evaluated with every category hardened to the one of
+    largest weight; the factual is evaluated first. Finished rows leave the batch, so that
+    an easy batch is cheap. If several counterfactuals are requested for a factual, a term
+    that pushes the row away from the earlier ones is added to the penalty.
 
-    With codes, what descends is the code :math:`z`, and
-    :math:`x' = \Pi(\mathrm{decode}(z))` is what it decodes to, brought into the box as
-    above; the model is asked of the factual itself before the first step. The
-    gradient of :math:`x'` passes :math:`\Pi` unchanged, except where the box holds a
-    feature back: a code is not driven by what the feature cannot follow, but a
-    feature that was clamped may come back. So constraints hold in a latent search,
-    too, and the code moves along the decoder by what is free to move.
+    In a search among codes, the code :math:`z` descends, and
+    :math:`x' = \Pi(\mathrm{decode}(z))` is the decoded row, brought into the box as above.
+    Before the first step the model is evaluated at the factual itself. The gradient with
+    respect to :math:`x'` passes :math:`\Pi` unchanged, except where the box holds a feature
+    back: such a feature does not drive the code, but a clamped feature may still move back
+    into the box. Therefore the constraints hold in a latent search as well, and the code
+    follows the features that are free to move.
     """
 
     _parameter_constraints = {"step_size": [Interval(Real, 0, None, closed="neither")]}
 
     @property
     def must_learn(self):
-        """Whether `learn` has to see rows before a search: by default, if there is one."""
+        """Whether `learn` must be called before a search; by default, if it is overridden."""
         return type(self).learn is not BaseGenerator.learn
 
+    # The following four hooks can be overridden by users.
     def learn(self, reference):
         """Learn from observed rows; called once, before any search.
 
@@ -125,13 +73,14 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         self : BaseGenerator
-            With what it has learnt in attributes whose names end in ``_``, tensors and
-            modules among them not inside containers: so they move with the device.
+            With the results in attributes whose names end with an underscore. Tensors and
+            modules must be attributes themselves, not elements of a container, because
+            only attributes follow the model to another device.
         """
         return self
 
     def encode(self, rows):
-        """Return the codes in which the search goes on; None searches the rows themselves.
+        """Return the codes at which the search starts; None searches the rows themselves.
 
         Parameters
         ----------
@@ -141,12 +90,12 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         codes : Tensor of shape (n_rows, n_codes) or None
-            The same for the same rows: no draws here.
+            Equal rows must get equal codes; random numbers are not permitted.
         """
         return None
 
     def decode(self, codes):
-        """Return the rows of some codes; gradients are taken through it.
+        """Return the rows of the given codes; must be differentiable.
 
         Parameters
         ----------
@@ -155,13 +104,15 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         rows : Tensor of shape (n_rows, n_columns)
-            They need not lie in any box.
+            They may lie outside of their box.
         """
-        raise NotImplementedError(f"{type(self).__name__} has encode, and needs decode.")
+        raise NotImplementedError(
+            f"{type(self).__name__} overrides encode, so it must override decode, too."
+        )
 
     @abstractmethod
     def penalty(self, step):
-        """Return what each row pays at a step, besides the cross-entropy.
+        """Return the penalty of each row at a step, which is added to the cross-entropy.
 
         Parameters
         ----------
@@ -173,8 +124,9 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         """
 
     def __getstate__(self):
-        """Store what was learnt so that it can be loaded on any machine."""
-        return _on("cpu", super().__getstate__())
+        """Return the state with all learned tensors on the CPU, so that any machine loads it."""
+        state = super().__getstate__()
+        return {**state, **_moved(state, torch.device("cpu"))}
 
     def generate(
         self,
@@ -192,35 +144,35 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         push=0.0,
         return_path=False,
     ):
-        """Search a counterfactual for every factual, as one batch.
+        """Search a counterfactual for each factual, all of them as one batch.
 
         Parameters
         ----------
         model : callable
-            From rows (n_rows, n_columns) to logits (n_rows, n_classes).
+            Maps rows (n_rows, n_columns) to logits (n_rows, n_classes).
         factuals : Tensor of shape (n_rows, n_columns)
             In module units.
         targets : LongTensor of shape (n_rows,)
             The class to reach, as a column of the logits.
         box : Box
-            Bounds of each row; the factuals lie inside.
-        costs : Tensor of shape (n_columns,)
-            What a unit of each column costs.
+            Bounds of each row, which contain the factuals.
+        costs : Tensor of shape (n_columns,) or (n_rows, n_columns)
+            Cost of a unit of each column.
         tau : float
-            Probability of the target at which a search stops.
+            Probability of the target at which a search ends.
         T : int
-            The largest number of steps.
+            Maximum number of steps.
         epsilon : float, default=None
-            Radius of the ball (maximum norm) in which nascent counterfactuals
-            are recorded; None records none.
+            Radius of the ball (maximum norm) within which nascent counterfactuals are
+            recorded; None records none.
         accept : callable, default=None
-            Second opinion on rows that have reached `tau`: called with their
-            states and their positions in `factuals`, it returns a bool Tensor.
-            A row that is turned down goes on searching.
+            Second check of rows that have reached `tau`. It is called with their states
+            and their positions in `factuals` and returns a bool Tensor. The search of a
+            rejected row continues.
         ways : Tensor of shape (n_rows, n_ways, n_columns), default=None
-            What was found before for the same factuals, to keep away from.
+            Earlier counterfactuals of the same factuals, from which to keep away.
         push : float, default=0.0
-            How much, besides the penalty, a row pays for being near to its `ways`.
+            Weight of the term that pushes a row away from its `ways`.
         return_path : bool, default=False
             Whether to record every state.
 
@@ -229,117 +181,173 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         result : SearchResult
         """
         self._validate_params()
-        vars(self).update(_on(factuals.device, vars(self)))
-        limit = -math.log(tau)
+        generator, limit = self._on_device(factuals.device), -math.log(tau)
         record = Record(factuals, T, epsilon, return_path)
-        searching = torch.arange(len(factuals), device=factuals.device)
-        with torch.no_grad():
-            codes = self.encode(factuals)
-        states = factuals.detach().clone()
-        batch = searching, codes, states, factuals, targets, box.lower, box.upper, ways
-
+        batch = generator._first_batch(factuals, targets, box, costs, ways)
         for t in range(T + 1):
-            searching, codes, states, factuals, targets, lower, upper, ways = batch
-            states.requires_grad_()
+            # Evaluate the model at the states; the graph serves the gradient below.
+            states = batch.states.requires_grad_()
             with torch.enable_grad():
                 logits = model(states)
-                cross_entropies = cross_entropy(logits, targets, reduction="none")
-            judged, judged_entropies = states.detach(), cross_entropies.detach()
+                entropies = cross_entropy(logits, batch.targets, reduction="none")
+
+            # Rows that have reached tau, and are accepted, leave the batch with the hardened
+            # state that was judged. Rows without categories are judged as they are.
+            judged, judged_entropies = states.detach(), entropies.detach()
             if len(box.groups):
-                judged, judged_entropies = _hardened(model, judged, targets, box.groups)
-            done = reached = judged_entropies <= limit
-            some_done = bool(done.any())
+                judged, judged_entropies = _harden(model, judged, batch.targets, box.groups)
+            is_done = has_reached = judged_entropies <= limit
+            some_done = bool(is_done.any())
             if some_done:
                 if accept is not None:
-                    done = reached.clone()
-                    done[reached] = accept(judged[reached], searching[reached])
-                record.mature(searching[done], judged[done], t)
-            if t == T or done.all():
-                record.stop(searching, judged, reached & ~done)
+                    is_done = has_reached.clone()
+                    is_done[has_reached] = accept(judged[has_reached], batch.idx[has_reached])
+                record.mature(batch.idx[is_done], judged[is_done], t)
+            if t == T or is_done.all():
+                record.stop(batch.idx, judged, has_reached & ~is_done)
                 break
+
+            # Move all rows, then drop those that are done: one selection costs less than a
+            # second evaluation of the model for the others.
             with torch.enable_grad():
-                energies = energy(logits, targets)
-                step = Step(states, factuals, targets, energies, costs, t + 1, T)
-                losses = cross_entropies + self._checked_penalty(step)
-                if ways is not None:
-                    losses = losses + push * nearness(states, ways, box.groups)
+                losses = generator.losses(batch, logits, entropies, t + 1, T, box.groups, push)
             (gradients,) = torch.autograd.grad(losses.sum(), states)
-            bounds = lower, upper, box.groups
-            codes, states = self._move(codes, states.detach(), gradients, *bounds)
-            batch = searching, codes, states, factuals, targets, lower, upper, ways
+            batch = generator.move(batch, gradients, box.groups)
             if some_done:
-                batch = _select(batch, ~done)
-            record.advance(batch[0], batch[2], batch[3], t + 1)
-        return record.result()
+                batch = batch.select(~is_done)
+            record.advance(batch, t + 1)
+        unfinished = batch.at(batch.states.detach(), batch.codes).select(~is_done)
+        return record.result(unfinished)
 
-    def _checked_penalty(self, step):
-        penalties = self.penalty(step)
-        if getattr(penalties, "shape", None) != step.energies.shape:
-            shape = getattr(penalties, "shape", None)
-            said = type(penalties).__name__ if shape is None else f"shape {tuple(shape)}"
-            raise ValueError(
-                f"penalty of {type(self).__name__} returned {said} for {len(step.rows)} rows; it "
-                f"has to return one number per row, of shape {tuple(step.energies.shape)}."
-            )
-        return penalties
+    def losses(self, batch, logits, cross_entropies, t, T, groups, push=0.0):
+        """Return what each row of a batch descends: cross-entropy, penalty, and push.
 
-    def _move(self, codes, states, gradients, lower, upper, groups):
-        """Take one gradient step, of the states or of their codes."""
-        if codes is None:
-            return None, descend(states, gradients, self.step_size, lower, upper, groups)
+        Parameters
+        ----------
+        batch : Batch
+        logits : Tensor of shape (n_rows, n_classes)
+            Output of the model for the states of the batch.
+        cross_entropies : Tensor of shape (n_rows,)
+            Cross-entropy of each target under the logits.
+        t, T : int
+            Number of the step, starting at 1, and the maximum number of steps.
+        groups : OneHotGroups
+        push : float, default=0.0
+            See `generate`.
+
+        Returns
+        -------
+        losses : Tensor of shape (n_rows,)
+        """
+        energies = energy(logits, batch.targets)
+        step = Step(batch.states, batch.factuals, batch.targets, energies, batch.costs, t, T)
+        losses = cross_entropies + self._checked_penalty(step)
+        if batch.ways is not None:
+            losses = losses + push * nearness(batch.states, batch.ways, groups)
+        return losses
+
+    def move(self, batch, gradients, groups):
+        """Take one gradient step, of the states or of their codes.
+
+        Parameters
+        ----------
+        batch : Batch
+        gradients : Tensor of shape (n_rows, n_columns)
+            Gradients of the losses with respect to the states.
+        groups : OneHotGroups
+
+        Returns
+        -------
+        moved : Batch
+        """
+        states, bounds = batch.states.detach(), (batch.lower, batch.upper)
+        if batch.codes is None:
+            moved = _finite(states - self.step_size * gradients, states)
+            return batch.at(_confine(moved, *bounds, groups), None)
+        # Features that the box holds back must not drive the code.
         gradients = groups.relative(gradients, states)
-        free = gradients.masked_fill(held_back(states, gradients, lower, upper), 0)
-        codes = codes.detach().requires_grad_()
+        free = gradients.masked_fill(held_back(states, gradients, *bounds), 0)
+        codes = batch.codes.detach().requires_grad_()
         with torch.enable_grad():
             decoded = self.decode(codes)
         (slopes,) = torch.autograd.grad(decoded, codes, free)
         codes = _finite(codes.detach() - self.step_size * slopes, codes.detach())
         with torch.no_grad():
             decoded = self.decode(codes)
-        return codes, _confined(_finite(decoded, states), lower, upper, groups)
+        return batch.at(_confine(_finite(decoded, states), *bounds, groups), codes)
+
+    def _first_batch(self, factuals, targets, box, costs, ways):
+        """Return the batch of all rows before the first step."""
+        with torch.no_grad():
+            codes = self.encode(factuals)
+        return Batch(
+            idx=torch.arange(len(factuals), device=factuals.device),
+            codes=codes,
+            states=factuals.detach().clone(),
+            factuals=factuals,
+            targets=targets,
+            lower=box.lower,
+            upper=box.upper,
+            costs=costs,
+            ways=ways,
+        )
+
+    def _checked_penalty(self, step):
+        penalties = self.penalty(step)
+        shape = getattr(penalties, "shape", None)
+        if shape != step.energies.shape:
+            returned = type(penalties).__name__ if shape is None else f"shape {tuple(shape)}"
+            raise ValueError(
+                f"penalty of {type(self).__name__} returned {returned} for {len(step.rows)} rows; "
+                f"it must return one number per row, of shape {tuple(step.energies.shape)}."
+            )
+        return penalties
+
+    def _on_device(self, device):
+        """Return a generator whose learned tensors are on a device: self, if they are."""
+        moved = _moved(vars(self), device)
+        if not moved:
+            return self
+        generator = copy.copy(self)
+        for name, value in moved.items():
+            setattr(generator, name, value)
+        return generator
 
 
-def _on(device, attributes):
-    """Return attributes of which the tensors and modules that were learnt are on a device."""
-    moved = dict(attributes)
+def _moved(attributes, device):
+    """Return copies of the learned tensors and modules that are not on a device, by name."""
+    moved = {}
     for name, value in attributes.items():
-        if isinstance(value, torch.Tensor) and name.endswith("_"):
+        if not name.endswith("_"):
+            continue
+        if isinstance(value, torch.Tensor) and value.device != device:
             moved[name] = value.to(device)
-        elif isinstance(value, torch.nn.Module) and name.endswith("_"):
-            held = itertools.chain(value.parameters(), value.buffers())
-            if any(tensor.device != torch.device(device) for tensor in held):
+        elif isinstance(value, torch.nn.Module):
+            tensors = itertools.chain(value.parameters(), value.buffers())
+            if any(tensor.device != device for tensor in tensors):
                 moved[name] = copy.deepcopy(value).to(device)
     return moved
 
 
-def _hardened(model, states, targets, groups):
-    """States with one category each, as they would be handed over, and their cross-entropies."""
+def _harden(model, states, targets, groups):
+    """Return states with one category each, as users get them, and their cross-entropies."""
     states = groups.harden(states)
     with torch.no_grad():
         return states, cross_entropy(model(states), targets, reduction="none")
 
 
-def _select(tensors, rows):
-    positions = rows.nonzero()[:, 0]
-    return tuple(
-        None if tensor is None else tensor.index_select(0, positions) for tensor in tensors
-    )
-
-
-def descend(states, gradients, step_size, lower, upper, groups):
-    """Take one gradient step inside the box; a coordinate that overflows stays."""
-    return _confined(_finite(states - step_size * gradients, states), lower, upper, groups)
-
-
 def held_back(states, gradients, lower, upper):
-    """Where the box keeps a descent from going further."""
+    """Return a mask of the columns in which the box prevents a descent."""
     return ((gradients < 0) & (states >= upper)) | ((gradients > 0) & (states <= lower))
 
 
 def _finite(moved, states):
+    """Return moved states; a coordinate that overflows stays where it was."""
+    # The sum of finite numbers is finite unless they are huge, so one reduction suffices in
+    # the usual case.
     return moved if moved.sum().isfinite() else torch.where(moved.isfinite(), moved, states)
 
 
-def _confined(rows, lower, upper, groups):
-    """Bring rows into their box: the simplex over what may be reached, and the bounds."""
+def _confine(rows, lower, upper, groups):
+    """Bring rows into their box: the simplex over reachable categories, and the bounds."""
     return torch.clamp(groups.project(rows, upper), lower, upper)

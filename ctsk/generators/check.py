@@ -1,16 +1,20 @@
-"""What every generator has to keep to, as a check that anyone can run on theirs."""
+"""Check of the contract of generators, for authors of subclasses."""
 
 import pickle
+from dataclasses import replace
 
 import torch
 from sklearn.base import clone
+from torch.nn.functional import one_hot
 
 from ctsk._columns.constraints import Box
 from ctsk._columns.one_hot import OneHotGroups
 from ctsk._torch.energy import energy
 from ctsk._torch.networks import MLP
 from ctsk._torch.threads import one_thread_if_small
-from ctsk.generators.base import BaseGenerator, Reference, Step
+from ctsk._torch.utils import default_torch_modes
+from ctsk.generators.base import BaseGenerator
+from ctsk.generators.inputs import Reference, Step
 
 _GROUPS = OneHotGroups(n_numeric=4, sizes=(3, 2), missing=(False, False))
 _N_ROWS, _N_CLASSES = 60, 3
@@ -18,10 +22,10 @@ _SEARCH = {"tau": 0.6, "T": 20, "epsilon": 0.3, "return_path": True}
 
 
 def check_generator(generator):
-    """Check that a generator keeps to the contract of :class:`BaseGenerator`.
+    """Check that a generator fulfills the contract of :class:`BaseGenerator`.
 
-    For your tests: searches a small model under random bounds, with numbers and
-    categories, and looks at what comes back.
+    Use it in the tests of a subclass. It searches counterfactuals of a small model under
+    random bounds, with numbers and categories, and verifies the results.
 
     Parameters
     ----------
@@ -30,9 +34,9 @@ def check_generator(generator):
     Raises
     ------
     AssertionError
-        If it does not; the message says what is wrong.
+        If it does not; the message names the violation.
     ValueError, RuntimeError
-        By scikit-learn, if a parameter is out of range, or `__init__` does more than
+        By scikit-learn, if a parameter is out of range, or if `__init__` does more than
         store its parameters.
 
     Examples
@@ -42,18 +46,19 @@ def check_generator(generator):
     """
     _require(
         isinstance(generator, BaseGenerator),
-        f"{generator!r} is no instance of a subclass of BaseGenerator.",
+        f"{generator!r} is not an instance of a subclass of BaseGenerator.",
     )
     before = torch.get_rng_state()
-    _check_parameters(generator)
-    once, again = (_learnt(clone(generator)) for _ in range(2))
-    _check_codes(once)
-    _check_penalty(once)
-    _check_chance(once, again)
-    _check_search(once)
+    with default_torch_modes():
+        _check_parameters(generator)
+        first, second = (_learn(clone(generator)) for _ in range(2))
+        _check_codes(first)
+        _check_penalty(first)
+        _check_determinism(first, second)
+        _check_search(first)
     _require(
         torch.equal(torch.get_rng_state(), before),
-        "It draws from torch's global random state; take reference.random, in learn.",
+        "The generator draws from torch's global random state; use reference.random in learn.",
     )
 
 
@@ -63,17 +68,19 @@ def _require(condition, message):
 
 
 def _check_parameters(generator):
-    _require("step_size" in generator.get_params(), "It has no parameter step_size.")
+    _require("step_size" in generator.get_params(), "The generator has no parameter step_size.")
     clone(generator)._validate_params()
 
 
-def _learnt(generator):
-    """Return the generator, having learnt what it has to."""
+def _learn(generator):
+    """Return the generator after `learn`, if it must learn."""
     if generator.must_learn:
         before = set(vars(generator))
         _require(generator.learn(_reference()) is generator, "learn does not return self.")
         new = [name for name in set(vars(generator)) - before if not name.endswith("_")]
-        _require(not new, f"learn sets {new}; names of what was learnt end in an underscore.")
+        _require(
+            not new, f"learn sets {new}; names of learned attributes must end with an underscore."
+        )
     return generator
 
 
@@ -84,10 +91,12 @@ def _check_codes(generator):
         return
     _require(
         codes.ndim == 2 and len(codes) == len(rows),
-        f"encode returns shape {tuple(codes.shape)} for {len(rows)} rows; one code for each.",
+        f"encode returns shape {tuple(codes.shape)} for {len(rows)} rows; it must return one code "
+        "per row.",
     )
     _require(
-        torch.equal(codes, generator.encode(rows)), "encode answers differently when asked twice."
+        torch.equal(codes, generator.encode(rows)),
+        "encode returns different codes for the same rows.",
     )
     codes = codes.detach().requires_grad_()
     with torch.enable_grad():
@@ -98,46 +107,64 @@ def _check_codes(generator):
     )
     _require(
         decoded.requires_grad and torch.autograd.grad(decoded.sum(), codes)[0].isfinite().all(),
-        "No finite gradient flows through decode to the codes.",
+        "decode has no finite gradient with respect to the codes.",
     )
 
 
 def _check_penalty(generator):
     model, factuals, targets, _ = _problem()
-    # Every other one where its search starts.
-    rows = factuals + 0.1 * (torch.arange(_N_ROWS) % 2)[:, None]
+    # Every other row stays at the factual, where some distances have no gradient.
+    rows = factuals + 0.1 * (torch.arange(_N_ROWS) % 2).to(factuals)[:, None]
     rows.requires_grad_()
+    costs = torch.ones(_GROUPS.n_columns, dtype=torch.float32)
     with torch.enable_grad():
         energies = energy(model(rows), targets)
-        costs = torch.ones(_GROUPS.n_columns)
-        penalties = generator.penalty(Step(rows, factuals, targets, energies, costs, t=1, T=5))
+        step = Step(rows, factuals, targets, energies, costs, t=1, T=5)
+        penalties = generator.penalty(step)
     _require(
         isinstance(penalties, torch.Tensor) and penalties.shape == (_N_ROWS,),
-        "penalty has to return a tensor with one number per row, of shape "
+        "penalty must return a tensor with one number per row, of shape "
         f"{(_N_ROWS,)}; it returned a {type(penalties).__name__} of shape "
         f"{getattr(penalties, 'shape', None)}.",
     )
-    _require(penalties.isfinite().all(), "penalty is not finite on ordinary rows.")
+    _require(penalties.isfinite().all(), "penalty is not finite for ordinary rows.")
     if penalties.requires_grad:
-        (gradients,) = torch.autograd.grad(penalties.sum(), rows)
+        (gradients,) = torch.autograd.grad(penalties.sum(), rows, retain_graph=True)
         _require(
             gradients.isfinite().all(),
-            "The gradient of penalty is not finite, at the factual itself perhaps: a square root "
-            "of 0 has none; torch.linalg.vector_norm has.",
+            "The gradient of penalty is not finite, possibly at the factual itself: a square root "
+            "has no gradient at 0, but torch.linalg.vector_norm has.",
         )
+    _check_costs_of_rows(generator, step, penalties)
 
 
-def _check_chance(once, again):
-    found, same = (_search(each).counterfactuals for each in (once, again))
+def _check_costs_of_rows(generator, step, penalties):
+    costs = step.costs.expand(_N_ROWS, -1)
+    try:
+        by_row = generator.penalty(replace(step, costs=costs))
+    except RuntimeError as error:
+        raise AssertionError(
+            f"penalty fails if step.costs has one row for each state ({error}); let the costs "
+            "broadcast, as in ((step.rows - step.factuals).abs() * step.costs).sum(dim=1)."
+        ) from error
+    _require(
+        by_row.shape == penalties.shape and torch.allclose(by_row, penalties, atol=1e-5),
+        "penalty returns different numbers if step.costs has one row for each state; let the "
+        "costs broadcast.",
+    )
+
+
+def _check_determinism(first, second):
+    found, same = (_search(each).counterfactuals for each in (first, second))
     _require(
         torch.equal(found, same),
-        "From the same rows and the same seed it finds something else. Draw in learn, and from "
-        "reference.random only.",
+        "The generator finds different counterfactuals for the same rows and the same seed. Draw "
+        "random numbers in learn only, from reference.random.",
     )
-    stored = pickle.loads(pickle.dumps(once))
+    stored = pickle.loads(pickle.dumps(first))
     _require(
         torch.equal(_search(stored).counterfactuals, found),
-        "Stored by pickle and loaded, it finds something else.",
+        "The generator finds different counterfactuals after it is pickled and loaded.",
     )
 
 
@@ -148,61 +175,68 @@ def _check_search(generator):
     _require(
         all(map(torch.equal, model.parameters(), weights))
         and not any(parameter.grad is not None for parameter in model.parameters()),
-        "The search changes the model, or leaves gradients on it.",
+        "The search changes the model or leaves gradients on its parameters.",
     )
     path, found = result.path, result.counterfactuals
     inside = (path >= box.lower[:, None]) & (path <= box.upper[:, None])
     _require(inside.all(), "States leave their box.")
     fixed = box.lower == box.upper
-    _require(torch.equal(found[fixed], factuals[fixed]), "What may not move is not left as it is.")
+    _require(torch.equal(found[fixed], factuals[fixed]), "Immutable columns change.")
     for columns in _GROUPS.slices:
         hard = (found[:, columns] == 1).sum(dim=1) + (found[:, columns] == 0).sum(dim=1)
         is_hard = (hard == found[:, columns].shape[1]) & (found[:, columns].sum(dim=1) == 1)
-        _require(is_hard.all(), "A counterfactual has no category, or several.")
-    _require((found != factuals).any(), "It moves no row at all.")
-    _require(result.mature.any(), "It matures no row of an easy model.")
-    some = torch.arange(0, _N_ROWS, 7)
-    alone = _search(generator, some).path
-    # Batches of another size may round otherwise.
+        _require(is_hard.all(), "A counterfactual has no category or several categories.")
+    _require((found != factuals).any(), "The search moves no row.")
+    _require(result.mature.any(), "The search matures no row of an easy model.")
+    idx = torch.arange(0, _N_ROWS, 7)
+    smaller_batch = _search(generator, idx).path
+    # Batches of different sizes may be rounded differently.
     _require(
-        torch.allclose(alone[:, :3], path[some, :3], atol=1e-4),
-        "Rows influence each other: a row's path depends on the others in its batch. Penalties "
-        "are one number per row, of that row.",
+        torch.allclose(smaller_batch[:, :3], path[idx, :3], atol=1e-4),
+        "Rows influence each other: the path of a row depends on the other rows in its batch. The "
+        "penalty of a row must depend on that row only.",
     )
 
 
 def _reference():
-    random = torch.Generator().manual_seed(0)
-    numbers = torch.randn(_N_ROWS, _GROUPS.n_numeric, generator=random)
-    words = [
-        torch.eye(size)[torch.randint(size, (_N_ROWS,), generator=random)] for size in _GROUPS.sizes
+    """Return rows of random numbers and categories."""
+    random = torch.Generator("cpu").manual_seed(0)
+    shape = _N_ROWS, _GROUPS.n_numeric
+    numbers = torch.randn(shape, dtype=torch.float32, generator=random)
+    categories = [
+        one_hot(torch.randint(size, (_N_ROWS,), generator=random), size).float()
+        for size in _GROUPS.sizes
     ]
     labels = torch.arange(_N_ROWS) % _N_CLASSES
-    return Reference(torch.cat([numbers, *words], dim=1), labels, _N_CLASSES, _GROUPS, random)
+    rows = torch.cat([numbers, *categories], dim=1)
+    return Reference(rows, labels, _N_CLASSES, _GROUPS, random)
 
 
 def _problem():
     """Return a model, rows, their targets, and bounds of every kind around them."""
-    reference, random = _reference(), torch.Generator().manual_seed(1)
+    reference, random = _reference(), torch.Generator("cpu").manual_seed(1)
     model = MLP(
         _GROUPS.n_columns, _N_CLASSES, hidden_layer_sizes=(), activation="relu", generator=random
     )
     with torch.no_grad():
         model[0].weight.mul_(5)
     rows = reference.rows
-    down, up = torch.randint(3, (2, *rows.shape), generator=random)
-    lower, upper = rows - down * 1.0, rows + up * 1.0
+    # Each bound is 0, 1 or 2 units away from the row.
+    down, up = torch.randint(3, (2, *rows.shape), generator=random).to(rows)
+    lower, upper = rows - down, rows + up
     for columns in _GROUPS.slices:
-        own = rows[:, columns]
-        upper[:, columns] = torch.maximum(own, (up[:, columns] > 0).float())
-        lower[:, columns] = own * (upper[:, columns].sum(dim=1, keepdim=True) == 1)
+        membership = rows[:, columns]
+        upper[:, columns] = torch.maximum(membership, (up[:, columns] > 0).float())
+        # If no other category can be reached, the row's own one is fixed at 1.
+        is_only = upper[:, columns].sum(dim=1, keepdim=True) == 1
+        lower[:, columns] = membership * is_only
     return model, rows, (reference.labels + 1) % _N_CLASSES, Box(lower, upper, _GROUPS)
 
 
-def _search(generator, some=slice(None)):
+def _search(generator, idx=slice(None)):
     model, rows, targets, box = _problem()
-    costs = torch.ones(_GROUPS.n_columns)
+    costs = torch.ones(_GROUPS.n_columns, dtype=torch.float32)
     with one_thread_if_small(model, _N_ROWS):
         return generator.generate(
-            model, rows[some], targets[some], box.select(some), costs=costs, **_SEARCH
+            model, rows[idx], targets[idx], box.select(idx), costs=costs, **_SEARCH
         )

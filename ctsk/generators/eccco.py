@@ -1,4 +1,4 @@
-"""ECCCo: counterfactuals that the model itself holds for typical of the target."""
+"""ECCCo: counterfactuals that the model itself regards as typical of the target."""
 
 from typing import ClassVar
 
@@ -9,21 +9,22 @@ from ctsk.generators.penalties import energy_schedule, l1_distance, ridged_energ
 
 
 class ECCCoGenerator(BaseGenerator):
-    r"""Search that pays for the distance and for the energy.
+    r"""Search that penalizes the distance to the factual and the energy.
 
     Parameters
     ----------
     step_size : float, default=0.25
-        Step of the gradient descent, in module units.
+        Step size of the gradient descent, in module units.
     lambda_cost : float, default=0.001
-        Weight of the l1 distance to the factual, in module units, or weighted by
-        the estimator's `feature_costs` relative to their mean.
+        Weight of the l1 distance to the factual, in module units. If `feature_costs` are
+        given to the estimator, they weight the distance, relative to their mean over the
+        features that may move.
     lambda_energy : float, default=5.0
         Weight of the energy with respect to the target.
     schedule : {"fading", "constant"}, default="fading"
-        Whether that weight fades over the steps, as in counterfactual training, or
-        stays, as in ECCCo's own paper. A constant weight wants to be some fifty times
-        smaller.
+        Whether the weight of the energy fades over the steps, as in counterfactual
+        training, or stays constant, as in the paper on ECCCo. Use a roughly 50 times
+        smaller `lambda_energy` with "constant".
 
     Notes
     -----
@@ -36,9 +37,9 @@ class ECCCoGenerator(BaseGenerator):
 
     where :math:`E = E(x', y^+)` is the energy, :math:`\rho = 10^{-3}`, and
     :math:`\phi_t = a (b + t)^{-0.9}` with :math:`b = \max(1, \mathrm{round}(T/25))`
-    and :math:`a = b / 10` fades over the steps, or is 1 throughout under
-    ``schedule="constant"`` [1]_. The conformal set size that [1]_ adds is left out: it
-    has to be calibrated on held-out rows anew whenever the model changes.
+    and :math:`a = b / 10` fades over the steps; under ``schedule="constant"``,
+    :math:`\phi_t = 1` [1]_. The conformal set size, which [1]_ adds, is left out, because
+    it must be calibrated on held-out rows again whenever the model changes.
 
     References
     ----------
@@ -68,7 +69,7 @@ class ECCCoGenerator(BaseGenerator):
         self.schedule = schedule
 
     def penalty(self, step):
-        """Return distance and energy, weighted; see `BaseGenerator.penalty`."""
+        """Return the weighted sum of distance and energy; see `BaseGenerator.penalty`."""
         fading = energy_schedule(step.t, step.T) if self.schedule == "fading" else 1.0
         weight = self.lambda_energy * fading
         return self.lambda_cost * l1_distance(step) + weight * ridged_energy(step.energies)

@@ -1,4 +1,4 @@
-"""Generic counterfactuals: close to the factual, or drawn to the target's centre."""
+"""Generic counterfactuals: close to the factual, or drawn to the center of the target class."""
 
 from typing import ClassVar
 
@@ -14,28 +14,30 @@ from ctsk.generators.penalties import (
 
 
 class GenericGenerator(BaseGenerator):
-    r"""Search that pays for the distance to the factual.
+    r"""Search that penalizes the distance to the factual.
 
     Parameters
     ----------
     step_size : float, default=0.25
-        Step of the gradient descent, in module units.
+        Step size of the gradient descent, in module units.
     lambda_cost : float, default=0.001
-        Weight of the distance to the factual, in module units, or weighted by
-        the estimator's `feature_costs` relative to their mean.
+        Weight of the distance to the factual, in module units. If `feature_costs` are
+        given to the estimator, they weight the distance, relative to their mean over the
+        features that may move.
     distance : {"l1", "mad"}, default="l1"
-        The distance: l1, or the same with every number divided by its median
-        absolute deviation among the training rows, which outliers do not move.
+        The distance: "l1", or "mad", the l1 distance with every number divided by its
+        median absolute deviation among the training rows, which is robust to outliers.
     lambda_gravity : float, default=0.0
-        Weight of the distance to the mean training row of the target class: above 0
-        the counterfactual is drawn there, at the price of distance to the factual.
+        Weight of the distance to the mean training row of the target class. A positive
+        weight draws the counterfactual toward that mean, at the price of a larger distance
+        to the factual.
 
     Attributes
     ----------
     deviations_ : Tensor of shape (n_columns,)
-        Median absolute deviations of the training rows; after `learn`.
+        Median absolute deviations of the training rows; set by `learn`.
     centroids_ : Tensor of shape (n_classes, n_columns)
-        Mean training row of each class; after `learn`.
+        Mean training row of each class; set by `learn`.
 
     Notes
     -----
@@ -46,10 +48,10 @@ class GenericGenerator(BaseGenerator):
         \mathrm{CE}(M(x'), y^+) + \lambda_{cost} \sum_d \frac{|x'_d - x_d|}{s_d}
         + \lambda_{gravity} \|x' - \bar x_{y^+}\|_2
 
-    with :math:`s_d = 1`, or under ``distance="mad"`` the median absolute deviation, as
-    in [1]_. (Where more than half of the training rows are equal, their mean absolute
-    deviation takes its place; for a constant, and for categories, 1.) Gravity is the
-    penalty of the gravitational generator of [2]_.
+    where :math:`s_d = 1`, or the median absolute deviation under ``distance="mad"``, as in
+    [1]_. If more than half of the training rows are equal, their mean absolute deviation
+    takes its place; for a constant column and for categories, :math:`s_d = 1`. Gravity is
+    the penalty of the gravitational generator of [2]_.
 
     References
     ----------
@@ -82,17 +84,17 @@ class GenericGenerator(BaseGenerator):
 
     @property
     def must_learn(self):
-        """Whether `learn` has to see rows: for another distance than l1, and for gravity."""
+        """Whether `learn` must be called: for ``distance="mad"`` and for gravity."""
         return self.distance == "mad" or self.lambda_gravity > 0
 
     def learn(self, reference):
-        """Learn deviations and centroids; see `BaseGenerator.learn`."""
+        """Compute deviations and centroids; see `BaseGenerator.learn`."""
         self.deviations_ = median_absolute_deviations(reference.rows, reference.groups)
         self.centroids_ = class_centroids(reference)
         return self
 
     def penalty(self, step):
-        """Return the distance, weighted; see `BaseGenerator.penalty`."""
+        """Return the weighted distances; see `BaseGenerator.penalty`."""
         deviations = self.deviations_ if self.distance == "mad" else 1.0
         penalties = self.lambda_cost * l1_distance(step, deviations)
         if self.lambda_gravity > 0:

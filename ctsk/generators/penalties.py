@@ -1,4 +1,4 @@
-"""What a search pays besides the cross-entropy: formulas of one row, batched."""
+"""Penalties of a search, in addition to the cross-entropy: one number per row."""
 
 import torch
 
@@ -9,19 +9,24 @@ def l1_distance(step, deviations=1.0):
     Parameters
     ----------
     step : Step
-        With states, factuals, and the costs :math:`c_d` of the columns.
+        Provides the states, the factuals, and the costs :math:`c_d` of the columns.
     deviations : Tensor of shape (n_columns,) or float, default=1.0
-        :math:`s_d`, such as `median_absolute_deviations`.
+        The scales :math:`s_d`, for example `median_absolute_deviations`.
 
     Returns
     -------
     distances : Tensor of shape (n_rows,)
     """
-    return (step.rows - step.factuals).abs() @ (step.costs / deviations)
+    moves = (step.rows - step.factuals).abs()
+    weights = step.costs / deviations
+    if weights.ndim == 1:
+        # A matrix product is faster than a product and a sum.
+        return moves @ weights
+    return (moves * weights).sum(dim=1)
 
 
 def gravity(step, centroids):
-    r"""Distance :math:`\|x' - \bar x_{y^+}\|_2` of each row to the centre of its target.
+    r"""Distance :math:`\|x' - \bar x_{y^+}\|_2` of each row to the center of its target.
 
     Parameters
     ----------
@@ -37,34 +42,37 @@ def gravity(step, centroids):
 
 
 def nearness(rows, ways, groups):
-    r"""How near each row is to other ways out, :math:`\sum_i e^{-\|x' - a_i\|_1 / 3}`.
+    r"""Nearness of each row to earlier counterfactuals, :math:`\sum_i e^{-\|x' - a_i\|_1 / 3}`.
 
     Parameters
     ----------
     rows : Tensor of shape (n_rows, n_columns)
     ways : Tensor of shape (n_rows, n_ways, n_columns)
-        The :math:`a_i` of each row.
+        The earlier counterfactuals :math:`a_i` of each row.
     groups : OneHotGroups
-        A change of category counts 1, as does one module unit of a number.
+        The one-hot columns of each categorical feature.
 
     Returns
     -------
     penalties : Tensor of shape (n_rows,)
     """
     weights = torch.ones_like(rows[0])
+    # A change of category moves two one-hot columns by 1 and counts 1 in total, like one
+    # module unit of a number.
     weights[groups.n_numeric :] = 0.5
     distances = (rows[:, None] - ways).abs() @ weights
     return (-distances / 3).exp().sum(dim=1)
 
 
 def ridged_energy(energies, rho=1e-3):
-    r"""Energy with a ridge, :math:`E + \rho E^2`, which keeps it from running away.
+    r"""Energy with a ridge, :math:`E + \rho E^2`, which bounds it from below.
 
     Parameters
     ----------
     energies : Tensor of shape (n_rows,)
-        :math:`E(x', y^+)`.
+        The energies :math:`E(x', y^+)`.
     rho : float, default=1e-3
+        Weight of the ridge.
 
     Returns
     -------
@@ -74,13 +82,14 @@ def ridged_energy(energies, rho=1e-3):
 
 
 def energy_schedule(t, T):
-    r"""Weight of the energy at step `t` of at most `T`.
+    r"""Weight of the energy at step `t` of at most `T` steps.
 
     Parameters
     ----------
     t : int
-        The step, from 1.
+        Number of the step, starting at 1.
     T : int
+        Maximum number of steps.
 
     Returns
     -------
@@ -89,15 +98,15 @@ def energy_schedule(t, T):
     Notes
     -----
     :math:`\phi_t = a (b + t)^{-0.9}` with :math:`b = \max(1, \mathrm{round}(T / 25))`
-    and :math:`a = b / 10`: the schedule of the paper's authors, with `b` kept
-    from vanishing for small `T`.
+    and :math:`a = b / 10`. This is the schedule of the paper's authors, except that `b`
+    does not vanish for small `T`.
     """
     b = max(1, round(T / 25))
     return b / 10 * (b + t) ** -0.9
 
 
 def median_absolute_deviations(rows, groups):
-    r"""Median distance to the median, column by column: a scale that outliers do not move.
+    r"""Median distance to the median in each column, a scale that is robust to outliers.
 
     Parameters
     ----------
@@ -107,11 +116,12 @@ def median_absolute_deviations(rows, groups):
     Returns
     -------
     deviations : Tensor of shape (n_columns,)
-        Where more than half of the rows are equal the mean distance to the median; 1
-        for a constant column, and for one-hot ones.
+        If more than half of the rows are equal, the mean distance to the median takes the
+        place of the median one. Constant columns and one-hot columns have deviation 1.
     """
     distances = (rows - _median(rows)).abs()
     deviations = _median(distances)
+    # Both fallbacks apply only where the deviation before is 0, so no division by 0 follows.
     for fallback in (distances.mean(dim=0), torch.ones_like(deviations)):
         deviations = torch.where(deviations > 0, deviations, fallback)
     deviations[groups.n_numeric :] = 1
@@ -119,12 +129,13 @@ def median_absolute_deviations(rows, groups):
 
 
 def _median(rows):
+    """Return the median of each column; torch.median would return the lower of two."""
     ordered, n_rows = rows.sort(dim=0).values, len(rows)
     return (ordered[(n_rows - 1) // 2] + ordered[n_rows // 2]) / 2
 
 
 def class_centroids(reference):
-    """Mean row of each class; of a class without rows, of all.
+    """Mean row of each class; for a class without rows, the mean of all rows.
 
     Parameters
     ----------
@@ -136,4 +147,4 @@ def class_centroids(reference):
     """
     rows, labels = reference.rows, reference.labels
     by_class = [rows[labels == label] for label in range(reference.n_classes)]
-    return torch.stack([(own if len(own) else rows).mean(dim=0) for own in by_class])
+    return torch.stack([(part if len(part) else rows).mean(dim=0) for part in by_class])

@@ -1,30 +1,97 @@
-"""What is written down while rows are searched, and what is made of it."""
+"""Records of a search: its batch of rows, its log, and its result."""
 
 from dataclasses import dataclass
 
 import torch
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The rows that are still searching, and everything that belongs to them.
+
+    Parameters
+    ----------
+    idx : LongTensor of shape (n_rows,)
+        Positions of the rows among all factuals of the search.
+    codes : Tensor of shape (n_rows, n_codes) or None
+        The codes of the states, if the search takes place among codes.
+    states, factuals : Tensor of shape (n_rows, n_columns)
+    targets : LongTensor of shape (n_rows,)
+    lower, upper : Tensor of shape (n_rows, n_columns)
+        The box of each row.
+    costs : Tensor of shape (n_columns,) or (n_rows, n_columns)
+        Cost of a unit of each column.
+    ways : Tensor of shape (n_rows, n_ways, n_columns) or None
+        Earlier counterfactuals of the same factuals, from which the search keeps away.
+    """
+
+    idx: torch.Tensor
+    codes: torch.Tensor | None
+    states: torch.Tensor
+    factuals: torch.Tensor
+    targets: torch.Tensor
+    lower: torch.Tensor
+    upper: torch.Tensor
+    costs: torch.Tensor
+    ways: torch.Tensor | None
+
+    def select(self, mask):
+        """Return the batch of the rows for which a boolean mask is true."""
+        positions = mask.nonzero()[:, 0]
+
+        def pick(values):
+            return None if values is None else values.index_select(0, positions)
+
+        return Batch(
+            idx=pick(self.idx),
+            codes=pick(self.codes),
+            states=pick(self.states),
+            factuals=pick(self.factuals),
+            targets=pick(self.targets),
+            lower=pick(self.lower),
+            upper=pick(self.upper),
+            # One dimension means that all rows share the same costs.
+            costs=self.costs if self.costs.ndim == 1 else pick(self.costs),
+            ways=pick(self.ways),
+        )
+
+    def at(self, states, codes):
+        """Return the same rows at other states and codes."""
+        return Batch(
+            self.idx,
+            codes,
+            states,
+            self.factuals,
+            self.targets,
+            self.lower,
+            self.upper,
+            self.costs,
+            self.ways,
+        )
+
+
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found, row by row, in module units.
+    """Result of a search, row by row, in module units.
 
     Parameters
     ----------
     counterfactuals : Tensor of shape (n_rows, n_columns)
-        The state in which each search stopped.
+        The state in which each search ended, with hardened categories.
     mature : BoolTensor of shape (n_rows,)
-        Whether it stopped because the target reached ``tau``.
+        Whether the search ended because the target reached ``tau``.
     n_iter : LongTensor of shape (n_rows,)
-        The steps it took.
+        Number of steps taken.
     nascent : Tensor of shape (n_rows, n_columns) or None
-        The last state on each path that is less than ``epsilon`` away from the
-        factual in every feature; None where no ``epsilon`` was given.
+        The last state on each path that differs from the factual by less than ``epsilon``
+        in every column; None if ``epsilon`` is None.
     refused : BoolTensor of shape (n_rows,)
-        Whether the last state had reached ``tau``, but was turned down.
+        Whether the last state had reached ``tau`` but was rejected by ``accept``.
     path : Tensor of shape (n_rows, T + 1, n_columns) or None
-        All states, the factual first; a finished search stays where it is.
-        None unless it was asked for.
+        All states, starting with the factual; a finished search repeats its last state.
+        None unless ``return_path=True``.
+    unfinished : Batch
+        The rows that are not mature, after their last step. Their categories are relaxed.
     """
 
     counterfactuals: torch.Tensor
@@ -33,43 +100,62 @@ class SearchResult:
     nascent: torch.Tensor | None
     refused: torch.Tensor
     path: torch.Tensor | None
+    unfinished: Batch
 
 
 class Record:
-    """What is written down about every row while its search goes on."""
+    """Log of a running search; local to one call of `BaseGenerator.generate`.
+
+    Parameters
+    ----------
+    factuals : Tensor of shape (n_rows, n_columns)
+    T : int
+    epsilon : float or None
+    return_path : bool
+        See `BaseGenerator.generate`.
+    """
 
     def __init__(self, factuals, T, epsilon, return_path):
-        self.found = factuals.clone()
+        self.counterfactuals = factuals.clone()
         self.is_mature = torch.zeros(len(factuals), dtype=torch.bool, device=factuals.device)
         self.refused = torch.zeros_like(self.is_mature)
-        self.n_iter = torch.full(self.is_mature.shape, T, device=factuals.device)
+        self.n_iter = torch.full(self.is_mature.shape, T, dtype=torch.int64, device=factuals.device)
         self.epsilon = epsilon
         self.nascent = None if epsilon is None else factuals.clone()
         self.path = factuals[:, None].repeat(1, T + 1, 1) if return_path else None
 
-    def advance(self, rows, states, factuals, t):
-        """Write down the states of `rows` after `t` steps."""
+    def advance(self, batch, t):
+        """Record the states of a batch after `t` steps."""
         if self.nascent is not None:
-            outside = (states - factuals).abs_() >= self.epsilon
+            is_outside = (batch.states - batch.factuals).abs_() >= self.epsilon
             # A sum of floats is several times faster than any() or amax() along rows.
-            inside = (outside.to(states.dtype).sum(dim=1) == 0).nonzero()[:, 0]
-            self.nascent[rows.index_select(0, inside)] = states.index_select(0, inside)
+            n_outside = is_outside.to(batch.states.dtype).sum(dim=1)
+            inside = (n_outside == 0).nonzero()[:, 0]
+            idx = batch.idx.index_select(0, inside)
+            self.nascent[idx] = batch.states.index_select(0, inside)
         if self.path is not None:
-            self.path[rows, t:] = states[:, None]
+            # Later states overwrite this one; if the search ends here, it stays.
+            self.path[batch.idx, t:] = batch.states[:, None]
 
-    def mature(self, rows, states, t):
-        """Write down where the searches of `rows` ended at maturity, after `t` steps."""
-        self.found[rows] = states
-        self.is_mature[rows] = True
-        self.n_iter[rows] = t
+    def mature(self, idx, states, t):
+        """Record the states of the rows that became mature after `t` steps."""
+        self.counterfactuals[idx] = states
+        self.is_mature[idx] = True
+        self.n_iter[idx] = t
 
-    def stop(self, rows, states, refused):
-        """Write down where the searches of `rows` ended for good."""
-        self.found[rows] = states
-        self.refused[rows] = refused
+    def stop(self, idx, states, refused):
+        """Record the last states of all rows that were still searching."""
+        self.counterfactuals[idx] = states
+        self.refused[idx] = refused
 
-    def result(self):
-        """Return the record as a value."""
+    def result(self, unfinished):
+        """Return the record as an immutable value."""
         return SearchResult(
-            self.found, self.is_mature, self.n_iter, self.nascent, self.refused, self.path
+            counterfactuals=self.counterfactuals,
+            mature=self.is_mature,
+            n_iter=self.n_iter,
+            nascent=self.nascent,
+            refused=self.refused,
+            path=self.path,
+            unfinished=unfinished,
         )

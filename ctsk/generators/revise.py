@@ -1,5 +1,6 @@
-"""REVISE: counterfactuals searched among the codes of an autoencoder."""
+"""REVISE: counterfactuals searched in the latent space of an autoencoder."""
 
+import math
 import warnings
 from numbers import Integral, Real
 from typing import ClassVar
@@ -15,57 +16,60 @@ from ctsk.generators.base import NON_NEGATIVE, BaseGenerator
 from ctsk.generators.penalties import l1_distance
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
-# Mean share of what a feature varies that may be lost before a search is not to be trusted.
+# Reconstruction error above which a search in the latent space is not trustworthy.
 _POOR = 0.5
-# Share of the iterations over which the divergence from the prior gains its full weight:
-# at full weight from the start, many codes never come to carry anything.
+# Share of the iterations over which the weight of the divergence from the prior rises to 1.
+# With the full weight from the start, many dimensions of the code stay unused.
 _WARM_UP = 0.5
-# Norm to which gradients are clipped: rows a hundred deviations away exist.
-_STEEPEST = 10.0
+# Norm to which gradients are clipped, because some rows are a hundred standard deviations
+# away from the mean.
+_MAX_NORM = 10.0
 
 
 class REVISEGenerator(BaseGenerator):
-    r"""Search among the codes of an autoencoder of the training rows.
+    r"""Search in the latent space of an autoencoder of the training rows.
 
-    What it moves is a code; what it hands over is the row that the code decodes to,
-    which looks like the rows that the autoencoder was trained on, within the
-    constraints. All features that are free to move do move, at least by what the
-    autoencoder loses; ``explain(..., sparse=True)`` takes most of that back.
+    The search moves a code; the counterfactual is the row that the code decodes to. It
+    resembles the rows on which the autoencoder was trained, within the constraints. All
+    features that may move do move, at least by the reconstruction error of the
+    autoencoder; ``explain(..., sparse=True)`` reverts most of these changes.
 
     Parameters
     ----------
     step_size : float, default=0.25
-        Step of the gradient descent, in units of the code, whose prior is standard
+        Step size of the gradient descent, in units of the code, whose prior is standard
         normal.
     lambda_cost : float, default=0.001
-        Weight of the l1 distance to the factual, in module units, or weighted by
-        the estimator's `feature_costs` relative to their mean.
+        Weight of the l1 distance to the factual, in module units. If `feature_costs` are
+        given to the estimator, they weight the distance, relative to their mean over the
+        features that may move.
     n_latent : int, default=16
-        Length of a code. What is not needed stays idle.
+        Dimension of the latent space; surplus dimensions collapse to the prior.
     hidden_layer_sizes : sequence of int or int, default=(128,)
-        Units of the encoder's hidden layers; the decoder has them in reverse.
+        Number of units of each hidden layer of the encoder; the decoder has the same
+        layers in reverse order.
     max_iter : int, default=3000
-        Updates of the autoencoder, whatever the number of rows.
+        Number of updates of the autoencoder, regardless of the number of rows.
     batch_size : int, default=128
         Rows per update, drawn with replacement.
     lr : float, default=3e-3
-        Learning rate at the start, of Adam; it falls to 0 in a line.
+        Initial learning rate of Adam, which decreases linearly to 0.
 
     Attributes
     ----------
     vae_ : torch.nn.Module
-        The autoencoder, after `learn`.
+        The autoencoder; set by `learn`.
     reconstruction_error_ : float
-        How poorly it gives the rows back that it was trained on: the mean over
-        features of the share that is lost. Of a number that is its mean squared
-        error relative to its variance; of a category the share of rows that get
-        another one, relative to always saying the most frequent one. 0 is perfect, 1
-        as good as knowing nothing of a row.
+        Mean over features of the share of information that the autoencoder loses on its
+        training rows. For a number it is the mean squared error relative to the variance;
+        for a category, the share of rows that are decoded to another category, relative to
+        the error of the most frequent category. A value of 0 is perfect, and 1 is as good
+        as a constant.
 
     Warns
     -----
     PoorReconstructionWarning
-        In `learn`, if `reconstruction_error_` is above 0.5.
+        By `learn`, if `reconstruction_error_` is above 0.5.
 
     Notes
     -----
@@ -76,12 +80,12 @@ class REVISEGenerator(BaseGenerator):
         \mathrm{CE}(M(x'), y^+) + \lambda_{cost} \|x' - x\|_1,
         \quad x' = \Pi(\mathrm{decode}(z))
 
-    over codes :math:`z`, from the mean code of the factual on. :math:`\Pi` brings a
-    row into the box that domain and mutability leave to it; see
-    :class:`BaseGenerator` for the gradient. The autoencoder is a variational one with a
-    Gaussian likelihood for numbers, each with a deviation that is learnt, and a
-    categorical one for categories. It is trained once per `learn` of the estimator, in
-    module units; it does not learn from the labels.
+    over codes :math:`z`, starting at the mean code of the factual. :math:`\Pi` brings a
+    row into the box that follows from its domain and mutability; see
+    :class:`BaseGenerator` for the gradient. The autoencoder is variational, with a Gaussian
+    likelihood of learned deviation for each number and a categorical likelihood for each
+    category. It is trained in module units, once before the first search, and does not use
+    the labels.
 
     References
     ----------
@@ -135,7 +139,7 @@ class REVISEGenerator(BaseGenerator):
         Raises
         ------
         ValueError
-            If a parameter is out of range, or the training diverges.
+            If a parameter is out of range, or if the training diverges.
         """
         self._validate_params()
         rows, random = reference.rows, reference.random
@@ -150,16 +154,16 @@ class REVISEGenerator(BaseGenerator):
             self._train(vae, rows, random)
         self.vae_ = vae.eval().requires_grad_(False)
         self.reconstruction_error_ = error = self._reconstruction_error(reference)
-        if error != error:
+        if math.isnan(error):
             raise ValueError(
                 f"The autoencoder of {type(self).__name__} diverged. Lower its lr (now {self.lr})."
             )
         if error > _POOR:
             warnings.warn(
-                f"The autoencoder loses {error:.0%} of what a feature varies, on average, so that "
-                "counterfactuals searched among its codes tell little. Raise n_latent (now "
-                f"{self.n_latent}) or max_iter (now {self.max_iter}) of {type(self).__name__}; "
-                "features that have nothing to do with each other cannot be compressed.",
+                f"The autoencoder of {type(self).__name__} loses {error:.0%} of the variation of "
+                "a feature, on average, so counterfactuals searched in its latent space are "
+                f"hardly informative. Raise n_latent (now {self.n_latent}) or max_iter (now "
+                f"{self.max_iter}); independent features cannot be compressed.",
                 PoorReconstructionWarning,
                 stacklevel=2,
             )
@@ -174,32 +178,40 @@ class REVISEGenerator(BaseGenerator):
         return self.vae_.decode(codes)
 
     def penalty(self, step):
-        """Return the distance, weighted; see `BaseGenerator.penalty`."""
+        """Return the weighted distances; see `BaseGenerator.penalty`."""
         return self.lambda_cost * l1_distance(step)
 
     def _train(self, vae, rows, random):
+        """Update the autoencoder `max_iter` times."""
         optimizer = torch.optim.Adam(vae.parameters(), lr=self.lr, fused=True)
         for iteration in range(self.max_iter):
-            done = iteration / self.max_iter
-            optimizer.param_groups[0]["lr"] = self.lr * (1 - done)
-            drawn = torch.randint(len(rows), (self.batch_size,), generator=random)
-            noise = torch.randn(self.batch_size, self.n_latent, generator=random)
-            losses = vae(rows[drawn.to(rows.device)], noise.to(rows), min(1, done / _WARM_UP))
+            progress = iteration / self.max_iter
+            optimizer.param_groups[0]["lr"] = self.lr * (1 - progress)
+            # Random numbers are drawn on the CPU in float32, so that all devices and default
+            # dtypes see the same ones.
+            idx = torch.randint(len(rows), (self.batch_size,), generator=random)
+            shape = self.batch_size, self.n_latent
+            noise = torch.randn(shape, dtype=torch.float32, generator=random)
+            beta = min(1, progress / _WARM_UP)
+            losses = vae(rows[idx.to(rows.device)], noise.to(rows), beta)
             optimizer.zero_grad()
             losses.mean().backward()
-            torch.nn.utils.clip_grad_norm_(vae.parameters(), _STEEPEST)
+            torch.nn.utils.clip_grad_norm_(vae.parameters(), _MAX_NORM)
             optimizer.step()
 
     def _reconstruction_error(self, reference):
+        """Return the mean over features of the share that is lost."""
         rows, groups = reference.rows, reference.groups
         decoded = torch.cat([self.decode(self.encode(part)) for part in rows.split(CHUNK)])
+        # Numbers: squared error relative to the variance; constants have nothing to lose.
         vae = self.vae_
-        lost = ((decoded - rows) / vae.scale).square().mean(dim=0)
-        errors = lost[vae.varies].tolist()
+        squared = ((decoded - rows) / vae.scale).square().mean(dim=0)
+        errors = squared[vae.varies].tolist()
+        # Categories: the product of two one-hot rows is 1 where the category is kept.
         kept = (groups.harden(decoded) * rows).mean(dim=0)
         shares = rows.mean(dim=0)
         for columns in groups.slices:
-            rarer = 1 - shares[columns].max().item()
-            if rarer > 0:
-                errors.append((1 - kept[columns].sum().item()) / rarer)
+            constant_error = 1 - shares[columns].max().item()
+            if constant_error > 0:
+                errors.append((1 - kept[columns].sum().item()) / constant_error)
         return sum(errors) / len(errors) if errors else 0.0

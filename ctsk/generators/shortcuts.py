@@ -1,8 +1,11 @@
-"""From what users call a generator to one that is ready to learn."""
+"""Names of generators, fresh instances, and comparison of generators by their parameters."""
 
-import pickle
+import functools
+from collections.abc import Mapping
 
-from sklearn.base import clone
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, clone
 
 from ctsk.generators.eccco import ECCCoGenerator
 from ctsk.generators.generic import GenericGenerator
@@ -12,7 +15,7 @@ SHORTCUTS = {"generic": GenericGenerator, "eccco": ECCCoGenerator, "revise": REV
 
 
 def new_generator(generator):
-    """Return an unfitted generator of its own; a ValueError if a parameter is out of range.
+    """Return a fresh generator that has not learned yet.
 
     Parameters
     ----------
@@ -22,6 +25,11 @@ def new_generator(generator):
     Returns
     -------
     generator : BaseGenerator
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range.
     """
     generator = SHORTCUTS[generator]() if isinstance(generator, str) else clone(generator)
     generator._validate_params()
@@ -29,7 +37,53 @@ def new_generator(generator):
 
 
 def are_alike(generator, other):
-    """Whether two generators have the same parameters, so that they learn the same."""
-    if type(generator) is not type(other):
+    """Return whether two generators have equal parameters, so that they learn the same."""
+    return _are_equal(generator, other)
+
+
+def _are_equal(value, other):
+    """Compare two parameters as values; what cannot be compared is different.
+
+    A wrong "different" costs only time, because the generator learns again; a wrong
+    "equal" would keep what was learned under other parameters.
+    """
+    if value is other:
+        return True
+    if isinstance(value, np.ndarray | torch.Tensor):
+        return _are_equal_arrays(value, other)
+    if isinstance(value, np.generic | bool | int | float | complex | str | bytes):
+        # NumPy's scalars are equal to Python's; NaN is equal to itself here.
+        return _is_true(value == other) or _is_true((value != value) & (other != other))
+    if type(value) is not type(other):
         return False
-    return pickle.dumps(generator.get_params()) == pickle.dumps(other.get_params())
+    if isinstance(value, BaseEstimator):
+        return _are_equal(value.get_params(deep=False), other.get_params(deep=False))
+    if isinstance(value, functools.partial):
+        # Copies of a partial are not equal to it, although their parts are.
+        return _are_equal(
+            (value.func, value.args, value.keywords), (other.func, other.args, other.keywords)
+        )
+    if isinstance(value, Mapping):
+        return value.keys() == other.keys() and all(_are_equal(value[k], other[k]) for k in value)
+    if isinstance(value, list | tuple):
+        return len(value) == len(other) and all(map(_are_equal, value, other))
+    try:
+        return _is_true(value == other)
+    except (TypeError, ValueError):
+        # Data frames with different labels, for example, refuse the comparison.
+        return False
+
+
+def _are_equal_arrays(value, other):
+    if isinstance(value, torch.Tensor) != isinstance(other, torch.Tensor):
+        return False
+    if isinstance(value, torch.Tensor):
+        value, other = value.detach().cpu().numpy(), other.detach().cpu().numpy()
+    if not isinstance(other, np.ndarray) or value.dtype != other.dtype:
+        return False
+    return np.array_equal(value, other, equal_nan=value.dtype.kind in "fc")
+
+
+def _is_true(comparison):
+    """Return whether a comparison is one true value; data frames compare cell by cell."""
+    return isinstance(comparison, bool | np.bool_) and bool(comparison)

@@ -1,4 +1,4 @@
-"""Metrics of explanations and of robustness, in module units, and scorers that use them."""
+"""Metrics of explanations and robustness in module units, and scorers based on them."""
 
 from ctsk.metrics.counterfactual import cost, diversity, redundancy, validity
 from ctsk.metrics.faithfulness import energy_gap, unfaithfulness
@@ -7,6 +7,7 @@ from ctsk.metrics.refits import stability
 from ctsk.metrics.robustness import robust_accuracy
 from ctsk.metrics.scorers import (
     make_counterfactual_scorer,
+    make_multimetric_scorer,
     neg_cost_scorer,
     neg_implausibility_scorer,
     neg_mmd_scorer,
@@ -23,6 +24,7 @@ __all__ = [
     "implausibility",
     "integrated_gradients",
     "make_counterfactual_scorer",
+    "make_multimetric_scorer",
     "maximum_mean_discrepancy",
     "neg_cost_scorer",
     "neg_implausibility_scorer",

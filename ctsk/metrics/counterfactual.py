@@ -1,19 +1,19 @@
-"""What counterfactuals cost, and how many of them are what was asked for."""
-
-import itertools
+"""Validity, cost, redundancy and diversity of counterfactuals."""
 
 import numpy as np
+from sklearn.utils._param_validation import StrOptions, validate_params
 
-# In module units: a feature that moved less did not move.
-_UNMOVED = 1e-5
+from ctsk._explaining.explanation import Explanation
+
 _NORMS = {
     "l1": lambda moves: moves.sum(axis=1),
     "l2": lambda moves: np.sqrt(np.square(moves).sum(axis=1)),
     "linf": lambda moves: moves.max(axis=1),
-    "n_changed": lambda moves: (moves > 0).sum(axis=1),
+    "n_changed": lambda moves: _is_changed(moves).sum(axis=1),
 }
 
 
+@validate_params({"explanation": [Explanation]}, prefer_skip_nested_validation=True)
 def validity(explanation):
     r"""Share of counterfactuals that the model predicts as their target.
 
@@ -24,7 +24,7 @@ def validity(explanation):
     Returns
     -------
     share : float
-        NaN without any row.
+        NaN if the explanation has no rows.
 
     Notes
     -----
@@ -43,6 +43,10 @@ def validity(explanation):
     return float(np.mean(explanation.valid)) if len(explanation) else np.nan
 
 
+@validate_params(
+    {"explanation": [Explanation], "norm": [StrOptions({*_NORMS, "weighted"})]},
+    prefer_skip_nested_validation=True,
+)
 def cost(explanation, *, norm="l1"):
     r"""Distance of each counterfactual to its factual.
 
@@ -50,26 +54,28 @@ def cost(explanation, *, norm="l1"):
     ----------
     explanation : Explanation
     norm : {"l1", "l2", "linf", "n_changed", "weighted"}, default="l1"
-        Over features; "n_changed" counts those that moved, "weighted" is
-        `Explanation.cost`, the l1 distance by the model's `feature_costs`.
+        Norm over the features. "n_changed" is the number of changed features;
+        "weighted" is `Explanation.cost`, the l1 distance weighted by the
+        `feature_costs` of the model.
 
     Returns
     -------
     distances : ndarray of shape (n_rows,)
-        Of valid and other rows alike: choose by `Explanation.valid`.
+        Distances of all rows, whether valid or not; `Explanation.valid` selects the
+        valid ones.
 
     Raises
     ------
     ValueError
-        If `norm` is unknown.
+        If a parameter is invalid.
 
     Notes
     -----
-    With :math:`\delta_d = |x'_d - x_d|` in module units (with
-    ``standardize=True`` a step of one standard deviation is 1) for numbers, and
-    :math:`\delta_d = 1[x'_d \neq x_d]` for categories: :math:`\sum_d \delta_d`,
-    :math:`\sqrt{\sum_d \delta_d^2}`, :math:`\max_d \delta_d`,
-    :math:`\sum_d 1[\delta_d > 0]`.
+    Let :math:`\delta_d = |x'_d - x_d|` in module units for a numeric feature (with
+    ``standardize=True``, a change by one standard deviation is 1), and
+    :math:`\delta_d = 1[x'_d \neq x_d]` for a categorical feature. The norms are
+    :math:`\sum_d \delta_d`, :math:`\sqrt{\sum_d \delta_d^2}`,
+    :math:`\max_d \delta_d` and :math:`\sum_d 1[\delta_d > 0]`.
 
     Examples
     --------
@@ -84,13 +90,12 @@ def cost(explanation, *, norm="l1"):
     """
     if norm == "weighted":
         return explanation.cost
-    if norm not in _NORMS:
-        raise ValueError(f"norm is {norm!r}; it must be one of {[*_NORMS, 'weighted']}.")
     return _NORMS[norm](_moves_of(explanation))
 
 
+@validate_params({"explanation": [Explanation]}, prefer_skip_nested_validation=True)
 def redundancy(explanation):
-    r"""Share of features that a counterfactual leaves alone.
+    r"""Share of features that each counterfactual leaves unchanged.
 
     Parameters
     ----------
@@ -99,14 +104,15 @@ def redundancy(explanation):
     Returns
     -------
     shares : ndarray of shape (n_rows,)
-        1 where nothing moved.
+        1 if no feature changed.
 
     Notes
     -----
-    :math:`\frac{1}{D} \sum_d 1[\delta_d < 10^{-5}]` with the :math:`\delta_d` of
-    `cost`.
+    :math:`\frac{1}{D} \sum_d 1[\delta_d = 0]` with the :math:`\delta_d` of `cost`,
+    so that ``cost(explanation, norm="n_changed")`` is :math:`D` times the rest. No
+    tolerance is needed, because explanations return unchanged values bit for bit.
     """
-    return (_moves_of(explanation) < _UNMOVED).mean(axis=1)
+    return (~_is_changed(_moves_of(explanation))).mean(axis=1)
 
 
 def diversity(explanation, *, norm="l1"):
@@ -122,7 +128,8 @@ def diversity(explanation, *, norm="l1"):
     Returns
     -------
     distances : ndarray of shape (n_factuals,)
-        In module units; NaN where fewer than two alternatives are valid.
+        In module units, by factual in the order of X; NaN where fewer than two
+        alternatives are valid.
 
     Raises
     ------
@@ -144,34 +151,44 @@ def diversity(explanation, *, norm="l1"):
     >>> diversity(clf.explain(X[:4], n_alternatives=3)).shape
     (4,)
     """
-    n_alternatives = explanation.n_alternatives
     if norm not in _NORMS:
         raise ValueError(f"norm is {norm!r}; it must be one of {list(_NORMS)}.")
-    if n_alternatives < 2:
+    if explanation.n_alternatives < 2:
         raise ValueError(
-            "The explanation has one counterfactual for each row; ask for several by "
+            "The explanation has one counterfactual for each row; request several by "
             "explain(X, n_alternatives=3)."
         )
-    shape = len(explanation) // n_alternatives, n_alternatives
-    ways = explanation.counterfactual_encoded.reshape(*shape, -1)
-    valid = explanation.valid.reshape(shape)
-    totals, n_pairs = np.zeros(len(ways)), np.zeros(len(ways))
-    for i, j in itertools.combinations(range(n_alternatives), 2):
-        moves = _moves(ways[:, i] - ways[:, j], explanation.encoder.groups)
-        both = valid[:, i] & valid[:, j]
-        totals += np.where(both, _NORMS[norm](moves), 0)
-        n_pairs += both
-    return np.divide(totals, n_pairs, out=np.full(len(ways), np.nan), where=n_pairs > 0)
+    factuals, position = np.unique(explanation.row, return_inverse=True)
+    totals, n_pairs = np.zeros(len(factuals)), np.zeros(len(factuals))
+    # Valid alternatives, sorted by factual: those of one factual are at most so far apart as
+    # there are of them, so that pairs at every distance are all pairs.
+    idx = np.flatnonzero(explanation.valid)
+    idx = idx[np.argsort(position[idx], kind="stable")]
+    for distance in range(1, len(idx)):
+        is_pair = position[idx[:-distance]] == position[idx[distance:]]
+        if not is_pair.any():
+            break
+        first, second = idx[:-distance][is_pair], idx[distance:][is_pair]
+        encoded = explanation.counterfactual_encoded
+        moves = _moves(encoded[first] - encoded[second], explanation.encoder.groups)
+        np.add.at(totals, position[first], _NORMS[norm](moves))
+        np.add.at(n_pairs, position[first], 1)
+    return np.divide(totals, n_pairs, out=np.full(len(totals), np.nan), where=n_pairs > 0)
 
 
 def _moves_of(explanation):
-    """How far each feature moved, in module units; a change of category is 1."""
+    """Return how far each feature moved, in module units; a change of category is 1."""
     differences = explanation.counterfactual_encoded - explanation.factual_encoded
     return _moves(differences, explanation.encoder.groups)
 
 
 def _moves(differences, groups):
-    """By feature, how far rows are from each other; another category is 1."""
+    """Return distances by feature between encoded rows; another category is 1."""
     moves = np.abs(differences)
+    # A change of category moves two one-hot columns by 1 each: their maximum is 1.
     flips = [moves[:, columns].max(axis=1) for columns in groups.slices]
     return np.column_stack([moves[:, : groups.n_numeric], *flips])
+
+
+def _is_changed(moves):
+    return moves > 0

@@ -1,61 +1,85 @@
-"""How much counterfactuals look like what the model itself holds for typical."""
+"""How typical counterfactuals are of their class, according to the model itself."""
 
 from numbers import Integral, Real
 
 import numpy as np
 import torch
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.validation import check_is_fitted
 
 from ctsk._columns.validation import check_X, encode_labels
+from ctsk._explaining.explanation import Explanation
+from ctsk._explaining.models import Judge
 from ctsk._torch.energy import energy
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import inference_copy, make_generator
+from ctsk._torch.utils import default_torch_modes, device_of, inference_copy, make_generator
+from ctsk.metrics.inputs import check_classifier, encode_counterfactuals
 from ctsk.metrics.plausibility import implausibility
 
-# Module units at which an open domain ends.
+# Length, in module units, of a domain that is open. Three standard deviations on
+# either side of the mean hold nearly all rows of a standardized feature.
 _OPEN = 3.0
 
 
+@default_torch_modes()
+@validate_params({"explanation": [Explanation]}, prefer_skip_nested_validation=True)
 def energy_gap(estimator, explanation, X, y):
-    r"""Energy of each counterfactual, relative to observed rows of its target class.
+    r"""Energy of each counterfactual relative to observed rows of its target class.
 
     Parameters
     ----------
     estimator : CounterfactualTrainedClassifier
-        Fitted; the one that explained.
+        Fitted classifier that made the explanation.
     explanation : Explanation
-        By ``estimator.explain``.
+        Result of ``estimator.explain``.
     X : DataFrame or array-like of shape (n_rows, n_features)
         Observed rows, in the estimator's input units.
     y : array-like of shape (n_rows,)
+        Labels of the observed rows.
 
     Returns
     -------
     gaps : ndarray of shape (n_explained,)
-        Negative where the model finds the counterfactual more typical of the
-        class than observed rows are on average; NaN where there are none.
+        Negative if the model considers the counterfactual more typical of the
+        target class than the observed rows are on average; NaN if no row of the
+        target class is observed.
+
+    Raises
+    ------
+    TypeError
+        If `estimator` is another model, such as a pipeline.
+    ValueError
+        If X and y differ in length, y holds an unknown label, or the explanation
+        is in other units than those of `estimator`.
 
     Notes
     -----
     :math:`E(x', y^+) - \frac{1}{|X^+|} \sum_{x \in X^+} E(x, y^+)` with
     :math:`E(x, k) = -M(x)_k`, in float64.
     """
-    module = _module(estimator)
-    labels = encode_labels(np.asarray(y), estimator.classes_, "y", "Leave out its rows.")
-    observed = estimator.encoder_.encode_values(check_X(estimator, X).values)
-    targets = np.searchsorted(estimator.classes_, explanation.target)
-    found = _energies(module, explanation.counterfactual_encoded, targets)
-    observed = _energies(module, observed, labels)
+    check_classifier(estimator)
+    encode_counterfactuals(estimator, explanation)
+    rows, y = check_X(estimator, X), column_or_1d(y)
+    check_consistent_length(rows.values, y)
+    classes = estimator.classes_
+    labels = encode_labels(np.asarray(y), classes, "y", "Leave out its rows.")
+    targets = encode_labels(
+        explanation.target, classes, "explanation.target", "Explain by this estimator."
+    )
+
+    logits = Judge(estimator.net_.module_, estimator.encoder_).logits
+    observed = -np.take_along_axis(logits(rows), labels[:, None], axis=1)[:, 0]
     means = [
-        observed[labels == k].mean() if (labels == k).any() else np.nan
-        for k in range(len(estimator.classes_))
+        observed[labels == k].mean() if (labels == k).any() else np.nan for k in range(len(classes))
     ]
-    return found - np.array(means)[targets]
+    counterfactuals = check_X(estimator, explanation.counterfactual)
+    energies = -np.take_along_axis(logits(counterfactuals), targets[:, None], axis=1)[:, 0]
+    return energies - np.array(means)[targets]
 
 
 @validate_params(
     {
+        "explanation": [Explanation],
         "n_samples": [Interval(Integral, 1, None, closed="left")],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "step_size": [Interval(Real, 0, None, closed="neither")],
@@ -63,40 +87,53 @@ def energy_gap(estimator, explanation, X, y):
     },
     prefer_skip_nested_validation=True,
 )
+@default_torch_modes()
 def unfaithfulness(
     estimator, explanation, *, n_samples=100, n_steps=300, step_size=0.05, random_state=0
 ):
-    r"""Distance of each counterfactual to what the model itself generates as its class.
+    r"""Distance of each counterfactual to rows that the model generates for its class.
 
     Parameters
     ----------
     estimator : CounterfactualTrainedClassifier
-        Fitted; the one that explained.
+        Fitted classifier that made the explanation.
     explanation : Explanation
-        By ``estimator.explain``.
+        Result of ``estimator.explain``.
     n_samples : int, default=100
-        Drawn from the model's conditional distribution of each target class.
+        Number of rows drawn from the model's conditional distribution of each
+        target class.
     n_steps : int, default=300
-        Of Langevin dynamics.
+        Number of steps of Langevin dynamics.
     step_size : float, default=0.05
-        In squared module units.
+        Step size of Langevin dynamics, in squared module units.
     random_state : int, RandomState or None, default=0
+        Seed of the samples.
 
     Returns
     -------
     distances : ndarray of shape (n_explained,)
         Mean l1 distance in module units, in which a change of category counts 1.
-        The lower, the more faithful to the model.
+        Low values mean that the counterfactual is faithful to the model.
+
+    Raises
+    ------
+    TypeError
+        If `estimator` is another model, such as a pipeline.
+    ValueError
+        If a parameter is invalid, or the explanation is in other units than those
+        of `estimator`.
 
     Notes
     -----
     Samples follow :math:`x_{t+1} = x_t - \frac{\epsilon}{2} \nabla E(x_t, y^+)
-    + \sqrt{\epsilon} \, r_t` with :math:`r_t \sim N(0, 1)`, from uniform starts
-    and kept within the fitted domain: :math:`p(x \mid y^+) \propto \exp(-E(x, y^+))`
-    there [1]_. Open ends of the domain are three module units from the centre (or
-    from the other end, if that is beyond it), so that the distribution is proper.
-    Categories walk on their simplex and are
-    hardened at the end.
+    + \sqrt{\epsilon} \, r_t` with :math:`r_t \sim N(0, 1)`. They start from the
+    uniform distribution over the fitted domain and are clamped to it, so that they
+    approach the density :math:`p(x \mid y^+) \propto \exp(-E(x, y^+))` on the
+    domain [1]_. An open end of the domain is replaced by a bound that is three
+    module units from 0, or from the other end if that is farther out, because the
+    density could not be normalized otherwise. Categories move on their simplex and
+    are hardened at the end; where the domain of a feature contains no category,
+    all known ones are sampled, the missing value included.
 
     References
     ----------
@@ -104,9 +141,11 @@ def unfaithfulness(
        explanations through energy-constrained conformal counterfactuals",
        AAAI 2024.
     """
-    module, encoder = _module(estimator), estimator.encoder_
+    check_classifier(estimator)
+    encoded = encode_counterfactuals(estimator, explanation)
+    module, encoder = inference_copy(estimator.net_.module_, torch.float64), estimator.encoder_
     generator = make_generator(random_state)
-    found, distances = explanation.counterfactual_encoded, np.empty(len(explanation))
+    distances = np.empty(len(explanation))
     for k, label in enumerate(estimator.classes_):
         of_label = explanation.target == label
         if of_label.any():
@@ -116,24 +155,22 @@ def unfaithfulness(
                     generator,
                 )  # fmt: skip
             distances[of_label] = implausibility(
-                found[of_label], samples, weights=encoder.column_weights
+                encoded[of_label], samples, weights=encoder.column_weights
             )
     return distances
 
 
 def _sample(module, encoder, constraints, k, n_samples, n_steps, step_size, generator):
     """Draw rows of one class by Langevin dynamics."""
-    device = next(module.parameters()).device
+    device = device_of(module)
 
     def draw(function):
+        # On the CPU, so that every device receives the same numbers.
         shape = n_samples, encoder.groups.n_columns
         return function(shape, dtype=torch.float64, generator=generator).to(device)
 
-    low, high = encoder.to_module_units(constraints.low), encoder.to_module_units(constraints.high)
-    is_open_below, is_open_above = np.isinf(low), np.isinf(high)
-    low = np.where(is_open_below, np.minimum(0, np.where(is_open_above, 0, high)) - _OPEN, low)
-    high = np.where(is_open_above, np.maximum(0, low) + _OPEN, high)
-    low, high = (torch.as_tensor(end, device=device) for end in (low, high))
+    low, high = _closed_domain(encoder, constraints)
+    low, high = torch.as_tensor(low, device=device), torch.as_tensor(high, device=device)
     targets = torch.full((n_samples,), k, device=device)
     allowed = high.expand(n_samples, -1)
     rows = encoder.groups.project(low + draw(torch.rand) * (high - low), allowed)
@@ -141,17 +178,22 @@ def _sample(module, encoder, constraints, k, n_samples, n_steps, step_size, gene
         rows = rows.detach().requires_grad_()
         with torch.enable_grad():
             (gradients,) = torch.autograd.grad(energy(module(rows), targets).sum(), rows)
-        moved = rows.detach() - step_size / 2 * gradients + step_size**0.5 * draw(torch.randn)
+        drift, diffusion = -step_size / 2 * gradients, step_size**0.5 * draw(torch.randn)
+        moved = rows.detach() + drift + diffusion
         rows = torch.clamp(encoder.groups.project(moved, allowed), low, high)
     return encoder.groups.harden(rows).cpu().numpy()
 
 
-def _module(estimator):
-    check_is_fitted(estimator)
-    return inference_copy(estimator.net_.module_, torch.float64)
-
-
-def _energies(module, rows, targets):
-    device = next(module.parameters()).device
-    logits = module(torch.as_tensor(rows, device=device))
-    return energy(logits, torch.as_tensor(targets, device=device)).cpu().numpy()
+def _closed_domain(encoder, constraints):
+    """Return finite bounds of each column in module units, at least one category open."""
+    low, high = encoder.to_module_units(constraints.low), encoder.to_module_units(constraints.high)
+    is_open_below, is_open_above = np.isinf(low), np.isinf(high)
+    farthest_low = np.minimum(0, np.where(is_open_above, 0, high))
+    low = np.where(is_open_below, farthest_low - _OPEN, low)
+    high = np.where(is_open_above, np.maximum(0, low) + _OPEN, high)
+    for columns in encoder.groups.slices:
+        # A simplex over no category is empty: rows keep the category that they have,
+        # which may be any.
+        if not high[columns].any():
+            high[columns] = 1
+    return low, high

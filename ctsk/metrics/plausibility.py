@@ -1,41 +1,48 @@
-"""How much counterfactuals look like rows of their class."""
+"""How close counterfactuals are to observed rows of their class."""
 
 import warnings
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from sklearn.utils import check_array, gen_batches
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from ctsk._torch.utils import make_rng
 
-# Kernel values in memory at once, and rows whose median distance is computed.
+# Maximum number of kernel values in memory: 64 MB in float64.
 _BLOCK = 2**23
-_MOST_COMPARED = 2_000
+# Maximum number of rows whose pairwise distances give the median: 2 million distances
+# determine it to far more digits than a kernel is sensitive to.
+_MAX_COMPARED = 2_000
 
 
+@validate_params({"weights": ["array-like", None]}, prefer_skip_nested_validation=True)
 def implausibility(X_counterfactual, X_target, *, weights=None):
     r"""Mean l1 distance of each counterfactual to the rows of its target class.
 
     Parameters
     ----------
     X_counterfactual : array-like of shape (n_counterfactuals, n_features)
-        In module units, as in `Explanation.counterfactual_encoded`.
+        Counterfactuals in module units, as in `Explanation.counterfactual_encoded`.
     X_target : array-like of shape (n_rows, n_features)
         Observed rows of the target class, in the same units.
     weights : array-like of shape (n_features,), default=None
-        Of the columns; None is 1 for all. `Encoder.column_weights` lets a
-        change of category count 1, not one for each of the two columns it moves.
+        Non-negative weights of the columns; None weighs all by 1. With
+        `Encoder.column_weights` a change of category counts 1 rather than 1 for each
+        of the two one-hot columns that it moves.
 
     Returns
     -------
     distances : ndarray of shape (n_counterfactuals,)
-        The lower, the more plausible.
+        Low values mean that the counterfactual is plausible.
 
     Raises
     ------
     ValueError
-        If `X_target` is empty, or either is not finite or of another width.
+        If `X_target` is empty, if the rows are not finite or differ in their number of
+        features, or if `weights` is invalid.
 
     Warns
     -----
@@ -45,8 +52,8 @@ def implausibility(X_counterfactual, X_target, *, weights=None):
     Notes
     -----
     :math:`IP(x') = \frac{1}{|X^+|} \sum_{x \in X^+} \|x' - x\|_1`, equation 6 of
-    [1]_. The l1 distance is a sum over features, so that sorting each feature
-    once replaces the matrix of distances.
+    [1]_. The l1 distance is a sum over features. Each feature is therefore sorted
+    once, and no matrix of distances is computed.
 
     References
     ----------
@@ -60,21 +67,28 @@ def implausibility(X_counterfactual, X_target, *, weights=None):
     array([2., 3.])
     """
     X_counterfactual, X_target = _check_pair(X_counterfactual, X_target)
-    weights = np.ones(X_target.shape[1]) if weights is None else np.asarray(weights)
-    if weights.shape != X_target.shape[1:]:
+    if weights is None:
+        weights = np.ones(X_target.shape[1])
+    weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="weights")
+    if weights.shape != X_target.shape[1:] or weights.min() < 0:
         raise ValueError(
-            f"weights has shape {weights.shape}; it needs one for each of the "
-            f"{X_target.shape[1]} columns."
+            f"weights has shape {weights.shape}; it must be one non-negative number for each of "
+            f"the {X_target.shape[1]} columns."
         )
-    distances = map(_mean_distances, X_counterfactual.T, X_target.T)
-    return sum(weight * distance for weight, distance in zip(weights, distances, strict=True))
+    distances = np.zeros(len(X_counterfactual))
+    for column, weight in enumerate(weights):
+        distances += weight * _mean_distances(X_counterfactual[:, column], X_target[:, column])
+    return distances
 
 
 def _mean_distances(queries, values):
-    """Mean of ``|query - value|`` over the values, for each query."""
+    """Return the mean of ``|query - value|`` over the values, for each query."""
+    # Sums of centered values lose no digits where all values are large.
     center = values.mean()
     queries, values = queries - center, np.sort(values - center)
     sums = np.concatenate([[0.0], np.cumsum(values)])
+    # The values below a query contribute query - value, those above value - query;
+    # both sums are differences of the cumulative sum.
     n_below = np.searchsorted(values, queries)
     n_above = len(values) - n_below
     below = queries * n_below - sums[n_below]
@@ -82,42 +96,55 @@ def _mean_distances(queries, values):
     return (below + above) / len(values)
 
 
+@validate_params(
+    {
+        "length_scale": [StrOptions({"median"}), Interval(Real, 0, None, closed="neither")],
+        "n_permutations": [Interval(Integral, 1, None, closed="left"), None],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
 def maximum_mean_discrepancy(
     X, Y, *, length_scale="median", n_permutations=None, random_state=None
 ):
-    r"""Distance between two samples, as the squared maximum mean discrepancy.
+    r"""Distance between a sample and a reference, as the squared maximum mean discrepancy.
 
     Parameters
     ----------
     X : array-like of shape (n_rows_X, n_features)
-        For example `Explanation.counterfactual_encoded`.
+        Sample, for example `Explanation.counterfactual_encoded`.
     Y : array-like of shape (n_rows_Y, n_features)
+        Reference, for example observed rows of the target class.
     length_scale : float or "median", default="median"
-        Of the Gaussian kernel; "median" is the median distance between two rows
-        of the pooled samples (of 2,000 evenly spaced ones, where there are more).
+        Length scale of the Gaussian kernel. "median" is the median distance between
+        two rows of `Y` (of 2,000 evenly spaced rows, if there are more). It does not
+        depend on `X`, so that several samples can be compared by their distances to
+        one reference.
     n_permutations : int, default=None
-        Permutations of a test that both samples come from one distribution; None
-        does not test.
+        Number of permutations in a test of the hypothesis that both samples come from
+        the same distribution. None skips the test.
     random_state : int, RandomState or None, default=None
-        Of the permutations.
+        Seed of the permutations.
 
     Returns
     -------
     mmd : float
-        0 on average where the two distributions are equal; may be negative.
+        The expected value is 0 if both distributions are equal; the estimate may be
+        negative.
     p_value : float
-        Share of permutations, the identity included, with an `mmd` as large.
-        Only returned if `n_permutations` is given.
+        Share of permutations, the identity included, whose discrepancy is at least as
+        large as that of the samples. Only returned if `n_permutations` is given.
 
     Raises
     ------
     ValueError
-        If `Y` has fewer than two rows, or either is not finite or of another width.
+        If a parameter is invalid, if `Y` has fewer than two rows, or if the rows are not
+        finite or differ in their number of features.
 
     Warns
     -----
     UndefinedMetricWarning
-        If `X` has fewer than two rows: the result is NaN.
+        If `X` has fewer than two rows. The result is NaN.
 
     Notes
     -----
@@ -129,6 +156,10 @@ def maximum_mean_discrepancy(
         \frac{1}{m(m-1)} \sum_{i \neq j} k(x_i, x_j)
         + \frac{1}{n(n-1)} \sum_{i \neq j} k(y_i, y_j)
         - \frac{2}{mn} \sum_{i, j} k(x_i, y_j).
+
+    With ``length_scale="median"`` the permutation test uses the median distance of
+    the pooled rows instead. All permutations share this length scale, so that the
+    p-value is exact; the length scale of `mmd` depends on which rows are in `Y`.
 
     The kernel is computed a block of rows at a time, for all permutations at
     once, so that memory grows with the number of rows, not with its square.
@@ -152,61 +183,83 @@ def maximum_mean_discrepancy(
     >>> mmd > 0.1, p_value
     (True, 0.01)
     """
-    X, Y = _check_pair(X, Y, at_least=2)
+    X, Y = _check_pair(X, Y, min_rows=2)
     if len(X) < 2:
         return np.nan if n_permutations is None else (np.nan, np.nan)
+    # Distances are differences of squares in euclidean_distances and rbf_kernel:
+    # centering keeps their digits.
     rows = np.concatenate([X, Y])
     rows -= rows.mean(axis=0)
-    if length_scale == "median":
-        length_scale = _median_distance(rows)
-    in_X = np.zeros((len(rows), 1 + (n_permutations or 0)))
-    in_X[: len(X), 0] = 1
-    rng = make_rng(random_state)
-    for permuted in in_X.T[1:]:
-        permuted[rng.choice(len(rows), len(X), replace=False)] = 1
-    mmds = _unbiased(rows, in_X, 1 / (2 * length_scale**2))
+    is_median = isinstance(length_scale, str)
+    scale = _median_distance(rows[len(X) :]) if is_median else length_scale
+    in_X = np.zeros((len(rows), 1))
+    in_X[: len(X)] = 1
+    mmd = float(_unbiased(rows, in_X, scale)[0])
     if n_permutations is None:
-        return float(mmds[0])
-    return float(mmds[0]), float(np.mean(mmds >= mmds[0]))
+        return mmd
+    permuted = np.zeros((len(rows), n_permutations))
+    rng = make_rng(random_state)
+    for column in permuted.T:
+        column[rng.choice(len(rows), len(X), replace=False)] = 1
+    test_scale = _median_distance(rows) if is_median else length_scale
+    mmds = _unbiased(rows, np.hstack([in_X, permuted]), test_scale)
+    return mmd, float(np.mean(mmds >= mmds[0]))
 
 
 def _median_distance(rows):
-    """Median distance between two rows; a positive stand-in where most rows are equal."""
-    n_rows = min(len(rows), _MOST_COMPARED)
-    some = rows[np.linspace(0, len(rows) - 1, n_rows).astype(int)]
-    distances = euclidean_distances(some)[np.triu_indices(n_rows, 1)]
+    """Return the median distance between two rows, or a positive substitute for 0."""
+    n_rows = min(len(rows), _MAX_COMPARED)
+    sample = rows[np.linspace(0, len(rows) - 1, n_rows).astype(int)]
+    distances = euclidean_distances(sample)[np.triu_indices(n_rows, 1)]
+    # If more than half of the pairs are equal, the median cannot be a length scale.
     return np.median(distances) or distances.mean() or 1.0
 
 
-def _unbiased(rows, in_X, gamma):
-    """Unbiased squared discrepancies, one for each column that says which rows are X."""
+def _unbiased(rows, in_X, length_scale):
+    """Return unbiased squared discrepancies, one per column of `in_X`.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+    in_X : ndarray of shape (n_rows, n_splits)
+        1 for the rows that belong to the first sample, 0 for the others. All columns
+        have the same sum.
+    length_scale : float
+
+    Returns
+    -------
+    mmds : ndarray of shape (n_splits,)
+    """
     within_X, from_X, total = np.zeros(in_X.shape[1]), np.zeros(in_X.shape[1]), 0.0
     for block in gen_batches(len(rows), max(1, _BLOCK // len(rows))):
-        kernel = rbf_kernel(rows[block], rows, gamma=gamma)
+        kernel = rbf_kernel(rows[block], rows, gamma=1 / (2 * length_scale**2))
+        # The unbiased estimate leaves out the pairs of a row with itself.
         kernel[np.arange(len(kernel)), np.arange(block.start, block.stop)] = 0
         within_X += (in_X[block] * (kernel @ in_X)).sum(axis=0)
         sums = kernel.sum(axis=1)
         from_X += sums @ in_X[block]
         total += sums.sum()
+    # The sum over pairs of X and Y, and that within Y, follow from the total: a
+    # single product with the kernel serves all splits.
     n, n_X = len(rows), in_X[:, 0].sum()
     n_Y, between = n - n_X, from_X - within_X
     within_Y = total - within_X - 2 * between
     return within_X / (n_X * (n_X - 1)) + within_Y / (n_Y * (n_Y - 1)) - 2 * between / (n_X * n_Y)
 
 
-def _check_pair(X, Y, at_least=1):
+def _check_pair(X, Y, min_rows=1):
     X = check_array(X, dtype=np.float64, ensure_min_samples=0, input_name="first argument")
-    Y = check_array(Y, dtype=np.float64, ensure_min_samples=at_least, input_name="second argument")
+    Y = check_array(Y, dtype=np.float64, ensure_min_samples=min_rows, input_name="second argument")
     if X.shape[1] != Y.shape[1]:
         raise ValueError(
-            f"The rows have {X.shape[1]} and {Y.shape[1]} features; they must be in the same "
+            f"The rows have {X.shape[1]} and {Y.shape[1]} features; both must be in the same "
             "(module) units."
         )
-    if len(X) < at_least:
+    if len(X) < min_rows:
         warnings.warn(
-            f"{len(X)} counterfactuals tell nothing; at least {at_least} are needed. If these are "
-            "the valid ones, lower tau or raise T of the search.",
+            f"The metric is undefined for {len(X)} counterfactuals; it needs at least {min_rows}. "
+            "If you passed the valid ones only, lower tau or raise T of the search.",
             UndefinedMetricWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return X, Y

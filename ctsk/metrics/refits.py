@@ -1,37 +1,65 @@
-"""Whether counterfactuals outlive the model that they were made for."""
+"""Whether counterfactuals remain valid when their model is refitted."""
+
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import resample
+from sklearn.utils import check_consistent_length, resample
+from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 
+from ctsk._columns.containers import cells_of, is_missing, rows_of
+from ctsk._columns.validation import check_table
+from ctsk._explaining.explanation import Explanation
 from ctsk._torch.utils import make_rng
 
 
+@validate_params(
+    {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "explanation": [Explanation],
+        "n_refits": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
 def stability(estimator, explanation, X, y, *, n_refits=10, random_state=0):
-    r"""Share of refitted models for which each counterfactual is still valid.
+    r"""Share of refitted models for which each counterfactual remains valid.
 
     Parameters
     ----------
     estimator : CounterfactualTrainedClassifier or Pipeline
-        Cloned and refitted.
+        Estimator to clone and refit.
     explanation : Explanation
-        In the units of rows that go into `estimator`.
+        Explanation of rows in the input units of `estimator`: by its method
+        ``explain``, or for a pipeline by :func:`ctsk.explain`.
     X : DataFrame or array-like of shape (n_rows, n_features)
         Training rows.
     y : array-like of shape (n_rows,)
+        Training labels.
     n_refits : int, default=10
+        Number of bootstrap samples.
     random_state : int, RandomState or None, default=0
-        Of the bootstrap samples, and of each refit.
+        Seed of the bootstrap samples and of all random states of the refitted
+        estimators.
 
     Returns
     -------
     shares : ndarray of shape (n_explained,)
-        NaN where the counterfactual is not valid to begin with.
+        NaN if the counterfactual is not valid for the model that it explains.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is invalid, X and y differ in length, or X has other columns
+        than the explained rows.
 
     Notes
     -----
     :math:`\frac{1}{B} \sum_b 1[\hat y_b(x') = y^+]`, where :math:`\hat y_b` is fitted
-    on a bootstrap sample of the training rows, drawn within each class.
+    on a bootstrap sample of the training rows, drawn within each class. If a sample
+    lacks a category that a categorical feature has in the training rows, the first
+    row with this category is added. Without it, the refitted model could not predict
+    counterfactuals that have the category.
 
     Examples
     --------
@@ -44,17 +72,43 @@ def stability(estimator, explanation, X, y, *, n_refits=10, random_state=0):
     >>> set(shares[shares == shares]) <= {0.0, 0.5, 1.0}
     True
     """
+    check_consistent_length(X, y)
+    X, y = check_table(X), np.asarray(y)
+    n_features, n_expected = X.shape[1], len(explanation.encoder.names)
+    if n_features != n_expected:
+        raise ValueError(
+            f"X has {n_features} features, but the explained rows have {n_expected}. Pass the "
+            "training rows as they enter the estimator."
+        )
+    categories = [_code_cells(cells_of(X, f)) for f in explanation.encoder.categorical]
     seeds = make_rng(random_state).integers(2**31 - 1, size=(n_refits, 2)).tolist()
-    still = np.zeros(len(explanation))
-    for draw, seed in seeds:
-        X_drawn, y_drawn = resample(X, y, stratify=y, random_state=draw)
-        refitted = _with_seed(clone(estimator), seed)
-        refitted.fit(X_drawn, y_drawn)
-        still += refitted.predict(explanation.counterfactual) == explanation.target
-    return np.where(explanation.valid, still / n_refits, np.nan)
+    n_valid = np.zeros(len(explanation))
+    for sample_seed, fit_seed in seeds:
+        idx = resample(np.arange(len(y)), stratify=y, random_state=sample_seed)
+        idx = _add_missing_categories(idx, categories)
+        refitted = _set_seeds(clone(estimator), fit_seed)
+        refitted.fit(rows_of(X, idx), y[idx])
+        n_valid += refitted.predict(explanation.counterfactual) == explanation.target
+    return np.where(explanation.valid, n_valid / n_refits, np.nan)
 
 
-def _with_seed(estimator, seed):
+def _code_cells(cells):
+    """Return integer codes of the values of a column; missing values share one code."""
+    codes = {}
+    keys = (None if is_missing(cell) else cell for cell in cells)
+    return np.array([codes.setdefault(key, len(codes)) for key in keys])
+
+
+def _add_missing_categories(idx, categories):
+    """Append to a sample the first row of each category that no row of it has."""
+    for codes in categories:
+        present, first = np.unique(codes, return_index=True)
+        idx = np.append(idx, first[~np.isin(present, codes[idx])])
+    return idx
+
+
+def _set_seeds(estimator, seed):
+    """Set all random states of an estimator and of the estimators inside it."""
     seeded = {
         name: seed
         for name in estimator.get_params()

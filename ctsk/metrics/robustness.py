@@ -1,4 +1,4 @@
-"""How well a model withstands attacks."""
+"""How robust a model is to adversarial attacks."""
 
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from sklearn.utils import check_consistent_length, column_or_1d, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
-from sklearn.utils.validation import check_is_fitted
 from torch.nn.functional import cross_entropy
 
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.user_constraints import check_constraints, check_features
 from ctsk._columns.validation import check_X, encode_labels
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import CHUNK, inference_copy, make_generator
+from ctsk._torch.utils import CHUNK, default_torch_modes, device_of, inference_copy, make_generator
+from ctsk.metrics.inputs import check_classifier
 
 _ATTACKS = ("fgsm", "pgd", "margin", "noise")
 
@@ -31,6 +31,7 @@ _ATTACKS = ("fgsm", "pgd", "margin", "noise")
     },
     prefer_skip_nested_validation=True,
 )
+@default_torch_modes()
 def robust_accuracy(
     estimator,
     X,
@@ -49,31 +50,35 @@ def robust_accuracy(
     Parameters
     ----------
     estimator : CounterfactualTrainedClassifier
-        Fitted.
+        Fitted classifier.
     X : DataFrame or array-like of shape (n_rows, n_features)
-        In the estimator's input units.
+        Rows in the estimator's input units.
     y : array-like of shape (n_rows,)
         Labels.
     epsilon : float, default=0.1
-        How far each number may be moved, in module units: with
-        ``standardize=True``, in standard deviations. Categories stay.
+        Maximum change of each numeric feature, in module units: with
+        ``standardize=True``, in standard deviations. Categories are not attacked.
     attack : {"worst", "fgsm", "pgd", "margin", "noise"}, default="worst"
-        "fgsm" takes one step along the gradient's sign, "pgd" many small ones
-        from random starts, "margin" does so on the margin between the logits in
-        place of the cross-entropy, "noise" tries random points. Under "worst" a
-        row counts that withstands all of them, and is right to begin with.
+        - "fgsm": one step along the sign of the gradient of the cross-entropy.
+        - "pgd": many small steps from random starts.
+        - "margin": as "pgd", but on the margin between the logits instead of the
+          cross-entropy.
+        - "noise": random points.
+        - "worst": all of them. A row counts as correct only if it is classified
+          correctly before and under every attack.
     n_steps : int, default=40
-        Of "pgd" and "margin", each of :math:`2.5 \epsilon / n`.
+        Number of steps of "pgd" and "margin", each of length :math:`2.5 \epsilon / n`.
     n_restarts : int, default=3
-        Starts of "pgd" and "margin", points of "noise". A row counts that
-        withstands all.
+        Number of starts of "pgd" and "margin", and of points of "noise". A row counts
+        as correct only if all of them are classified correctly.
     features : array-like, default=None
-        Names or indices of those that an attacker can touch; None is all.
+        Names, indices or a mask of the features that are attacked. None attacks all
+        numeric features.
     domain : "auto", dict, sequence or None, default=None
-        Where an attacker can move numbers, as in
-        :class:`CounterfactualTrainedClassifier`, in X's units; None is anywhere.
+        Bounds of the attacked values in X's units, as in
+        :class:`CounterfactualTrainedClassifier`. None leaves all features unbounded.
     random_state : int, RandomState or None, default=0
-        Of starts and noise.
+        Seed of the starts and of the noise.
 
     Returns
     -------
@@ -81,19 +86,22 @@ def robust_accuracy(
 
     Raises
     ------
+    TypeError
+        If `estimator` is another model, such as a pipeline.
     ValueError
-        If X does not have the columns that were fitted, y holds a label that is
-        not among the classes, or a parameter is out of its range.
+        If X does not have the fitted columns, y contains an unknown label, or a
+        parameter is invalid.
 
     Notes
     -----
-    With the ball :math:`B = \{x' : \|x' - x\|_\infty \le \epsilon\}`, cut by the
-    domain, and the projection :math:`\Pi_B` on it:
-    :math:`x' = \Pi_B(x + \epsilon \, \mathrm{sign} \, \nabla_x \mathrm{CE}(M(x), y))`
-    is the fast gradient sign method [1]_;
-    :math:`x_{t+1} = \Pi_B(x_t + \alpha \, \mathrm{sign} \, \nabla \ell(x_t))` projected
-    gradient ascent [2]_, with :math:`\ell = \mathrm{CE}(M(x), y)` or
-    :math:`\ell = \max_{k \neq y} M(x)_k - M(x)_y`. All in float64.
+    Let :math:`B` be the intersection of the ball
+    :math:`\{x' : \|x' - x\|_\infty \le \epsilon\}` with the domain, and :math:`\Pi_B` the
+    projection on it. The fast gradient sign method [1]_ is
+    :math:`x' = \Pi_B(x + \epsilon \, \mathrm{sign} \, \nabla_x \mathrm{CE}(M(x), y))`.
+    Projected gradient ascent [2]_ is
+    :math:`x_{t+1} = \Pi_B(x_t + \alpha \, \mathrm{sign} \, \nabla \ell(x_t))` with
+    :math:`\ell = \mathrm{CE}(M(x), y)` or
+    :math:`\ell = \max_{k \neq y} M(x)_k - M(x)_y`. All computations are in float64.
 
     References
     ----------
@@ -112,100 +120,106 @@ def robust_accuracy(
     >>> robust_accuracy(clf, X, y, epsilon=0.2) <= clf.score(X, y)
     True
     """
-    check_is_fitted(estimator)
+    check_classifier(estimator)
     values, y = check_X(estimator, X).values, column_or_1d(y)
     check_consistent_length(values, y)
     remedy = "Leave out rows of classes that the estimator does not know."
     labels = encode_labels(np.asarray(y), estimator.classes_, "y", remedy)
     module = inference_copy(estimator.net_.module_, torch.float64)
-    device = next(module.parameters()).device
-    reach = _reach(estimator.encoder_, values, epsilon, features, domain)
-    tensors = [torch.as_tensor(array, device=device) for array in (*reach, labels)]
+    device = device_of(module)
+    bounded = _bound_attacks(estimator.encoder_, values, epsilon, features, domain)
+    tensors = [torch.as_tensor(array, device=device) for array in (*bounded, labels)]
     generator = make_generator(random_state)
-    withstood = []
+    is_robust = []
     with one_thread_if_small(module, min(len(values), CHUNK)):
         for chunk in gen_batches(len(values), CHUNK):
-            attacked = _Attacked(module, *(tensor[chunk] for tensor in tensors), generator)
-            withstood.append(attacked.withstands(attack, epsilon, n_steps, n_restarts))
-    return float(torch.cat(withstood).double().mean())
+            attacked = _AttackedRows(module, *(tensor[chunk] for tensor in tensors), generator)
+            is_robust.append(attacked.are_robust(attack, epsilon, n_steps, n_restarts))
+    return float(torch.cat(is_robust).double().mean())
 
 
-def _reach(encoder, values, epsilon, features, domain):
-    """Rows, and bounds of what an attacker can make of them, in module units."""
+def _bound_attacks(encoder, values, epsilon, features, domain):
+    """Return rows in module units, and the lower and upper bounds of their attacks."""
     names = encoder.names
-    fixed = np.zeros(len(names), dtype=bool)
+    is_fixed = np.zeros(len(names), dtype=bool)
     if features is not None:
-        fixed = ~check_features(features, names, "features")
-    fixed[encoder.categorical] = True
-    is_number = np.arange(encoder.groups.n_columns) < encoder.groups.n_numeric
-    anywhere = np.where(is_number, -np.inf, 0), np.where(is_number, np.inf, 1)
+        is_fixed = ~check_features(features, names, "features")
+    is_fixed[encoder.categorical] = True
+    is_numeric = np.arange(encoder.groups.n_columns) < encoder.groups.n_numeric
+    low, high = np.where(is_numeric, -np.inf, 0), np.where(is_numeric, np.inf, 1)
     constraints = check_constraints(
-        {names[feature]: "none" for feature in np.flatnonzero(fixed)},
+        {names[feature]: "none" for feature in np.flatnonzero(is_fixed)},
         domain,
         encoder,
-        Constraints.free(*anywhere, encoder.groups),
+        Constraints.free(low, high, encoder.groups),
     )
     box = encoder.encode_box(constraints.box(encoder.expand(values)))
-    rows = encoder.encode_values(values)
-    return rows, np.maximum(box.lower, rows - epsilon), np.minimum(box.upper, rows + epsilon)
+    encoded = encoder.encode_values(values)
+    lower = np.maximum(box.lower, encoded - epsilon)
+    upper = np.minimum(box.upper, encoded + epsilon)
+    return encoded, lower, upper
 
 
 @dataclass(frozen=True)
-class _Attacked:
-    """Rows of which each may be moved within its bounds."""
+class _AttackedRows:
+    """Rows, each with bounds within which an attack may move it, in module units."""
 
     module: torch.nn.Module
-    rows: torch.Tensor
+    encoded: torch.Tensor
     lower: torch.Tensor
     upper: torch.Tensor
     labels: torch.Tensor
     generator: torch.Generator
 
-    def withstands(self, attack, epsilon, n_steps, n_restarts):
-        """Whether each row is predicted right whatever an attack finds; BoolTensor."""
-        points = {
-            "fgsm": lambda: [self.step(self.rows, cross_entropies, epsilon)],
-            "pgd": lambda: self.climb(cross_entropies, epsilon, n_steps, n_restarts),
-            "margin": lambda: self.climb(margins, epsilon, n_steps, n_restarts),
+    def are_robust(self, attack, epsilon, n_steps, n_restarts):
+        """Return which rows are classified correctly under an attack; BoolTensor."""
+        attacks = {
+            "fgsm": lambda: [self.step(self.encoded, cross_entropies, epsilon)],
+            "pgd": lambda: self.ascend(cross_entropies, epsilon, n_steps, n_restarts),
+            "margin": lambda: self.ascend(margins, epsilon, n_steps, n_restarts),
             "noise": lambda: [self.draw() for _ in range(n_restarts)],
-            "worst": lambda: [self.rows],
+            "worst": lambda: [self.encoded],
         }
-        right = [self.is_right(found) for found in points[attack]()]
+        is_correct = [self.are_correct(points) for points in attacks[attack]()]
         if attack == "worst":
-            settings = epsilon, n_steps, n_restarts
-            right += [self.withstands(name, *settings) for name in _ATTACKS]
-        return torch.stack(right).all(dim=0)
+            is_correct += [self.are_robust(name, epsilon, n_steps, n_restarts) for name in _ATTACKS]
+        return torch.stack(is_correct).all(dim=0)
 
-    def climb(self, losses, epsilon, n_steps, n_restarts):
-        """Yield the ends of projected gradient ascents from random starts."""
+    def ascend(self, losses, epsilon, n_steps, n_restarts):
+        """Yield the results of projected gradient ascents from random starts."""
         for _ in range(n_restarts):
-            found = self.draw()
+            points = self.draw()
             for _ in range(n_steps):
-                found = self.step(found, losses, 2.5 * epsilon / n_steps)
-            yield found
+                # 2.5 times the radius in all: a step that overshoots can be made up for,
+                # and a start at one end of the ball can reach the other end.
+                points = self.step(points, losses, 2.5 * epsilon / n_steps)
+            yield points
 
-    def step(self, found, losses, length):
+    def step(self, points, losses, length):
         """Move along the sign of the gradient, within the bounds."""
-        found = found.detach().requires_grad_()
+        points = points.detach().requires_grad_()
         with torch.enable_grad():
-            (gradients,) = torch.autograd.grad(losses(self.module(found), self.labels).sum(), found)
-        return (found.detach() + length * gradients.sign()).clamp(self.lower, self.upper)
+            total = losses(self.module(points), self.labels).sum()
+        (gradients,) = torch.autograd.grad(total, points)
+        return (points.detach() + length * gradients.sign()).clamp(self.lower, self.upper)
 
     def draw(self):
-        """Draw a point within the bounds of each row."""
-        shares = torch.rand(self.rows.shape, dtype=self.rows.dtype, generator=self.generator)
-        return self.lower + shares.to(self.rows.device) * (self.upper - self.lower)
+        """Draw a point between the bounds of each row."""
+        # On the CPU, so that every device receives the same numbers.
+        shares = torch.rand(self.encoded.shape, dtype=self.encoded.dtype, generator=self.generator)
+        return self.lower + shares.to(self.encoded.device) * (self.upper - self.lower)
 
-    def is_right(self, found):
-        return self.module(found).argmax(dim=1) == self.labels
+    def are_correct(self, points):
+        """Return which points are predicted as the labels of their rows."""
+        return self.module(points).argmax(dim=1) == self.labels
 
 
 def cross_entropies(logits, labels):
-    """Cross-entropy of each row."""
+    """Return the cross-entropy of each row."""
     return cross_entropy(logits, labels, reduction="none")
 
 
 def margins(logits, labels):
-    """How far the best of the other logits is above the label's."""
+    """Return the largest logit of another class minus that of the label, for each row."""
     others = logits.scatter(1, labels[:, None], -torch.inf)
     return others.amax(dim=1) - logits.gather(1, labels[:, None])[:, 0]

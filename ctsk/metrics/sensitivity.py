@@ -1,4 +1,4 @@
-"""How much a model's logits owe to each feature."""
+"""How strongly each feature contributes to the logits of a model."""
 
 from numbers import Integral
 
@@ -6,15 +6,20 @@ import numpy as np
 import torch
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
-from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from ctsk._columns.validation import check_target, check_X
+from ctsk._explaining.models import Judge
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import inference_copy, make_generator, make_rng
-
-# Rows times steps that pass through the module at once.
-_CHUNK = 2**16
+from ctsk._torch.utils import (
+    CHUNK,
+    default_torch_modes,
+    device_of,
+    inference_copy,
+    make_generator,
+    make_rng,
+)
+from ctsk.metrics.inputs import check_classifier
 
 
 @validate_params(
@@ -25,6 +30,7 @@ _CHUNK = 2**16
     },
     prefer_skip_nested_validation=True,
 )
+@default_torch_modes()
 def integrated_gradients(
     estimator, X, target=None, *, baseline="mean", n_steps=50, random_state=None
 ):
@@ -33,37 +39,43 @@ def integrated_gradients(
     Parameters
     ----------
     estimator : CounterfactualTrainedClassifier
-        Fitted.
+        Fitted classifier.
     X : DataFrame or array-like of shape (n_rows, n_features)
-        In the estimator's input units.
+        Rows in the estimator's input units.
     target : None, label or array-like of shape (n_rows,), default=None
-        The class whose logit is attributed; None is each row's prediction.
+        Class whose logit is attributed. If None, the class predicted for each row.
     baseline : {"mean", "uniform"} or array-like, default="mean"
-        Where the path to each row starts, in module units: "mean" is at 0, which
-        under ``standardize=True`` is the mean of all numbers (and no category);
-        "uniform" draws each column from U(-1, 1), as in [2]_; an array of shape
-        (n_columns,) or (n_rows, n_columns) says it.
+        Start of the path to each row, in module units. "mean" is 0, which with
+        ``standardize=True`` is the mean of each numeric feature (and no category);
+        "uniform" draws each column from U(-1, 1), as in [2]_. An array has shape
+        (n_columns,) or (n_rows, n_columns).
     n_steps : int, default=50
-        Points of the Gauss-Legendre rule, where no closed form is known.
+        Number of points of the Gauss-Legendre rule. It is not used where a closed
+        form is known.
     random_state : int, RandomState or None, default=None
-        Of the uniform baseline.
+        Seed of the uniform baseline.
 
     Returns
     -------
     attributions : ndarray of shape (n_rows, n_features)
-        They sum to the difference of the logits of row and baseline. A category's
-        is the sum over its columns.
+        The attributions of a row sum to the difference between the logits of the
+        row and of its baseline. The attribution of a categorical feature is the
+        sum over its one-hot columns.
 
     Raises
     ------
+    TypeError
+        If `estimator` is another model, such as a pipeline.
     ValueError
-        If X, `target` or `baseline` is not what it has to be.
+        If X or a parameter is invalid.
 
     Notes
     -----
     :math:`\mathrm{IG}_d(x) = (x_d - b_d) \int_0^1 \partial_d M_y(b + \alpha (x - b))
-    \, d\alpha` [1]_. For a linear model, and for one hidden layer of rectified linear
-    units, it is exact: each unit is active on a known part of the path.
+    \, d\alpha` [1]_. The result is exact for a linear model and for a network with one
+    hidden layer of rectified linear units, because each unit is active on a known part
+    of the path. All other modules are integrated by the Gauss-Legendre rule, as are
+    those with hooks or with a ``forward`` of their own.
 
     References
     ----------
@@ -85,26 +97,27 @@ def integrated_gradients(
     >>> bool(np.allclose(attributions.sum(axis=1), logits[:, 0] - at_mean[:, 0]))
     True
     """
-    check_is_fitted(estimator)
-    values = check_X(estimator, X).values
-    encoder = estimator.encoder_
-    module = inference_copy(estimator.net_.module_, torch.float64)
-    device = next(module.parameters()).device
-    rows = torch.as_tensor(encoder.encode_values(values), device=device)
-    scores = module(rows).cpu().numpy()
-    labels = scores.argmax(axis=1)
+    check_classifier(estimator)
+    encoder, rows = estimator.encoder_, check_X(estimator, X)
+    logits = Judge(estimator.net_.module_, encoder).logits(rows)
+    labels = logits.argmax(axis=1)
     if target is not None:
-        labels = check_target(target, estimator.classes_, scores)
-    starts = _starts(baseline, rows, random_state)
-    slopes = _exact_slopes if _is_piecewise_linear(module) else _mean_slopes
+        labels = check_target(target, estimator.classes_, logits)
+
+    module = inference_copy(estimator.net_.module_, torch.float64)
+    device = device_of(module)
+    encoded = torch.as_tensor(encoder.encode_values(rows.values), device=device)
     labels = torch.as_tensor(labels, device=device)
-    n_at_once = max(1, _CHUNK // n_steps)
-    with one_thread_if_small(module, min(len(rows), n_at_once) * n_steps):
+    starts = _baselines(baseline, encoded, random_state)
+    mean_gradients = _exact_gradients if _is_piecewise_linear(module) else _gauss_legendre_gradients
+    # A row passes through the module once for each step.
+    n_at_once = max(1, CHUNK // n_steps)
+    with one_thread_if_small(module, min(len(encoded), n_at_once) * n_steps):
         parts = [
-            slopes(module, starts[chunk], rows[chunk], labels[chunk], n_steps)
-            for chunk in gen_batches(len(rows), n_at_once)
+            mean_gradients(module, starts[chunk], encoded[chunk], labels[chunk], n_steps)
+            for chunk in gen_batches(len(encoded), n_at_once)
         ]
-    by_column = (torch.cat(parts) * (rows - starts)).cpu().numpy()
+    by_column = (torch.cat(parts) * (encoded - starts)).cpu().numpy()
     return np.column_stack(
         [by_column[:, columns].sum(axis=1) for columns in encoder.feature_slices]
     )
@@ -119,41 +132,50 @@ def integrated_gradients(
     prefer_skip_nested_validation=True,
 )
 def feature_sensitivity(estimator, X, target=None, *, scale="share", n_rounds=10, random_state=0):
-    r"""Tell what a model's logits owe to each feature, relative to the others.
+    r"""Measure how sensitive the logits of a model are to each feature.
 
     Parameters
     ----------
     estimator : CounterfactualTrainedClassifier
-        Fitted.
+        Fitted classifier.
     X : DataFrame or array-like of shape (n_rows, n_features)
+        Rows in the estimator's input units.
     target : None, label or array-like of shape (n_rows,), default=None
         See `integrated_gradients`.
     scale : {"share", "range"}, default="share"
-        "share" is the share in the sum over features, "range" the place between
-        the least and the greatest, as in Table II of [1]_.
+        "share" divides by the sum over the features; "range" rescales such that
+        the smallest value is 0 and the largest is 1, as in Table II of [1]_.
     n_rounds : int, default=10
-        Draws of the baseline.
+        Number of baselines that are drawn for each row.
     random_state : int, RandomState or None, default=0
-        Of the baselines.
+        Seed of the baselines.
 
     Returns
     -------
     sensitivities : ndarray of shape (n_features,)
-        Shares sum to 1; all are 0 for a model that looks at no feature.
+        Shares sum to 1; all are 0 if the model ignores every feature.
+
+    Raises
+    ------
+    TypeError
+        If `estimator` is another model, such as a pipeline.
+    ValueError
+        If X or a parameter is invalid.
 
     Notes
     -----
-    With the mean :math:`g` over rows and rounds of the integrated gradients from a
-    baseline drawn from U(-1, 1): :math:`|g_d| / \sum_j |g_j|`, or
-    :math:`(g_d - \min g) / (\max g - \min g)`, for which two features take
-    :math:`|g_d|` as the numerator. The latter is signed: its 0 is the most negative
-    feature, not one without influence.
+    Let :math:`g` be the mean, over rows and rounds, of the integrated gradients from
+    a baseline drawn from U(-1, 1). A share is :math:`|g_d| / \sum_j |g_j|`. The range
+    is :math:`(g_d - \min g) / (\max g - \min g)`; if there are only two features, its
+    numerator is :math:`|g_d|`. The range is signed: its 0 belongs to the most negative
+    feature, not to one without influence.
 
     References
     ----------
     .. [1] Altmeyer, Buszydlik, van Deursen and Liem, "Counterfactual training:
        teaching models plausible and actionable explanations", 2025.
     """
+    check_classifier(estimator)
     seeds = make_rng(random_state).integers(2**31, size=n_rounds)
     means = [
         integrated_gradients(estimator, X, target, baseline="uniform", random_state=int(seed))
@@ -166,49 +188,65 @@ def feature_sensitivity(estimator, X, target=None, *, scale="share", n_rounds=10
     return height / (np.ptp(mean) or 1)
 
 
-def _starts(baseline, rows, random_state):
+def _baselines(baseline, encoded, random_state):
+    """Return the start of the path to each row, in module units."""
     if isinstance(baseline, str):
         if baseline == "mean":
-            return torch.zeros_like(rows)
+            return torch.zeros_like(encoded)
         generator = make_generator(random_state)
-        draws = torch.rand(rows.shape, dtype=rows.dtype, generator=generator)
-        return (2 * draws - 1).to(rows.device)
+        draws = torch.rand(encoded.shape, dtype=encoded.dtype, generator=generator)
+        return (2 * draws - 1).to(encoded.device)
     starts = np.asarray(baseline, dtype=np.float64)
-    if starts.shape not in (rows.shape, rows.shape[1:]):
+    if starts.shape not in (encoded.shape, encoded.shape[1:]) or not np.isfinite(starts).all():
         raise ValueError(
-            f"baseline has shape {starts.shape}; it must be {tuple(rows.shape[1:])} or "
-            f"{tuple(rows.shape)}, in module units."
+            f"baseline has shape {starts.shape}; it must be an array of finite numbers of shape "
+            f"{tuple(encoded.shape[1:])} or {tuple(encoded.shape)}, in module units."
         )
-    return torch.as_tensor(starts, device=rows.device).expand_as(rows)
+    return torch.as_tensor(starts, device=encoded.device).expand_as(encoded)
 
 
 def _is_piecewise_linear(module):
     """Whether a module is linear, or has one hidden layer of rectified linear units."""
-    kinds = [type(layer) for layer in module] if isinstance(module, nn.Sequential) else []
-    return len(kinds) in (1, 3) and all(
-        issubclass(kind, nn.ReLU if depth == 1 else nn.Linear) for depth, kind in enumerate(kinds)
+    if not _computes_as(module, nn.Sequential) or len(module) not in (1, 3):
+        return False
+    kinds = [nn.Linear, nn.ReLU, nn.Linear][: len(module)]
+    return all(map(_computes_as, module, kinds))
+
+
+def _computes_as(layer, kind):
+    """Whether a layer is of a kind, and neither a subclass nor a hook changes its output."""
+    return (
+        isinstance(layer, kind)
+        and type(layer).forward is kind.forward
+        and type(layer).__call__ is nn.Module.__call__
+        and "forward" not in vars(layer)
+        and not layer._forward_hooks
+        and not layer._forward_pre_hooks
     )
 
 
-def _exact_slopes(module, starts, ends, labels, n_steps):
-    """Mean gradients along straight paths, by the part on which each unit is active."""
+def _exact_gradients(module, starts, ends, labels, n_steps):
+    """Return mean gradients along straight paths through a piecewise linear module."""
     out = module[-1].weight[labels]
     if len(module) == 1:
         return out
     before, after = module[0](starts), module[0](ends)
+    # Share of the path at which a unit crosses zero; the division is only used
+    # where the signs differ, so the denominator must merely not vanish elsewhere.
     crossing = before / torch.where(before == after, 1.0, before - after)
     active = torch.where(after > 0, 1 - crossing, crossing)
     active = torch.where((before > 0) == (after > 0), (after > 0).to(active), active)
     return (out * active) @ module[0].weight
 
 
-def _mean_slopes(module, starts, ends, labels, n_steps):
-    """Mean gradients along straight paths, by the Gauss-Legendre rule."""
+def _gauss_legendre_gradients(module, starts, ends, labels, n_steps):
+    """Return mean gradients along straight paths, by the Gauss-Legendre rule."""
     points, weights = np.polynomial.legendre.leggauss(n_steps)
+    # The rule is for [-1, 1]; the path runs from 0 to 1.
     shares = torch.as_tensor((points + 1) / 2, device=ends.device)[:, None, None]
+    weights = torch.as_tensor(weights / 2, device=ends.device)
     path = (starts + shares * (ends - starts)).reshape(-1, ends.shape[1]).requires_grad_()
     with torch.enable_grad():
         logits = module(path).gather(1, labels.repeat(n_steps)[:, None])
     (gradients,) = torch.autograd.grad(logits.sum(), path)
-    gradients = gradients.reshape(n_steps, *ends.shape)
-    return torch.einsum("s,snd->nd", torch.as_tensor(weights / 2, device=ends.device), gradients)
+    return torch.einsum("s,snd->nd", weights, gradients.reshape(n_steps, *ends.shape))

@@ -1,4 +1,4 @@
-"""What tuning under a trade-off needs beyond scikit-learn."""
+"""Model selection under a trade-off between scores, in addition to that of scikit-learn."""
 
 from ctsk.model_selection.trade_off import BestWithinTolerance, pareto_front
 

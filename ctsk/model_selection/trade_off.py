@@ -1,50 +1,59 @@
-"""Choosing among candidates by two scores at once."""
+"""Model selection under a trade-off between two scores."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 
 
 @dataclass(frozen=True)
 class BestWithinTolerance:
     """Choose the best candidate by one score among those that are good enough by another.
 
-    For ``refit=`` of :class:`sklearn.model_selection.GridSearchCV` and its like,
-    with several scorers.
+    Pass an instance as the parameter ``refit`` of
+    :class:`sklearn.model_selection.GridSearchCV` or a similar search over several
+    scores.
 
     Parameters
     ----------
     score : str, default="neg_implausibility"
-        The key, in ``scoring``, of the score that is to be as great as possible.
+        Name of the score to maximize.
     constraint : str, default="accuracy"
-        The key of the score that must not suffer.
+        Name of the score that the chosen candidate must keep.
     tolerance : float, default=0.01
-        By how much it may be lower than that of the best candidate.
+        Maximum difference of the constraint between the best candidate and the chosen
+        one.
 
     Raises
     ------
     ValueError
-        At the end of the search: if ``scoring`` lacks a key, or no candidate has
-        both scores.
+        If `tolerance` is negative or NaN; and at the end of the search, if it lacks
+        one of the scores or no candidate has both.
+    TypeError
+        If the type of a parameter is wrong.
 
     Notes
     -----
-    A candidate of which a score is missing in any split (NaN, as where no
-    counterfactual was valid) is not chosen, and sets no standard. A search whose
-    ``refit`` is no score has no ``score`` of its own: ask its ``best_estimator_``.
+    Candidates with a NaN in any split of either score are ignored; a score of
+    counterfactuals is NaN where none is valid. With a callable ``refit``, the
+    search itself has no method ``score``; use ``best_estimator_.score``.
 
     Examples
     --------
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.model_selection import GridSearchCV
     >>> from ctsk import CounterfactualTrainedClassifier
-    >>> from ctsk.metrics import neg_implausibility_scorer
+    >>> from ctsk.metrics import make_multimetric_scorer, neg_implausibility_scorer
     >>> from ctsk.model_selection import BestWithinTolerance
     >>> X, y = load_iris(return_X_y=True)
+    >>> scoring = make_multimetric_scorer(
+    ...     {"accuracy": "accuracy", "neg_implausibility": neg_implausibility_scorer}
+    ... )
     >>> search = GridSearchCV(
     ...     CounterfactualTrainedClassifier(max_epochs=30, lr=0.01, random_state=0),
     ...     {"lambda_reg": [0.01, 0.1]},
-    ...     scoring={"accuracy": "accuracy", "neg_implausibility": neg_implausibility_scorer},
+    ...     scoring=scoring,
     ...     refit=BestWithinTolerance(tolerance=0.02),
     ...     cv=3,
     ... ).fit(X, y)
@@ -56,70 +65,98 @@ class BestWithinTolerance:
     constraint: str = "accuracy"
     tolerance: float = 0.01
 
+    def __post_init__(self):
+        """Validate the parameters, before the search rather than after it."""
+        for name in ("score", "constraint"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(
+                    f"{name} is {getattr(self, name)!r}; it must be the name of a score."
+                )
+        if not isinstance(self.tolerance, Real):
+            raise TypeError(f"tolerance is {self.tolerance!r}; it must be a number.")
+        if not self.tolerance >= 0:
+            raise ValueError(f"tolerance is {self.tolerance}; it must be at least 0.")
+
     def __call__(self, cv_results):
         """Return the position of the chosen candidate.
 
         Parameters
         ----------
         cv_results : dict
-            ``cv_results_`` of a search.
+            Attribute ``cv_results_`` of a search.
 
         Returns
         -------
         best_index : int
         """
         scores = _mean_scores(cv_results, [self.score, self.constraint])
-        known = np.isfinite(scores).all(axis=1)
-        if not known.any():
+        is_known = np.isfinite(scores).all(axis=1)
+        if not is_known.any():
             raise ValueError(
                 f"No candidate has both scores, {self.score!r} and {self.constraint!r}, in all "
-                "splits. Where no counterfactual is valid, lower the scorer's tau, raise its T, "
+                "splits. If no counterfactual is valid, lower the scorer's tau, raise its T, "
                 "or lower the candidates' lambda_reg."
             )
-        good = known & (scores[:, 1] >= scores[known, 1].max() - self.tolerance)
-        return int(np.where(good, scores[:, 0], -np.inf).argmax())
+        threshold = scores[is_known, 1].max() - self.tolerance
+        is_eligible = is_known & (scores[:, 1] >= threshold)
+        return int(np.where(is_eligible, scores[:, 0], -np.inf).argmax())
 
 
 def pareto_front(search, scores):
-    """Return the candidates of a finished search that no other one beats in all scores.
+    """Return the candidates of a fitted search that no other candidate dominates.
+
+    A candidate dominates another one if it is at least as good in all scores and
+    better in one.
 
     Parameters
     ----------
-    search : GridSearchCV or its like
-        Finished, with several scorers.
+    search : GridSearchCV or a similar search
+        Fitted search over several scores.
     scores : list of str
-        Keys of its ``scoring``; the greater, the better.
+        Names of the scores. Greater values are better.
 
     Returns
     -------
     front : DataFrame of shape (n_candidates_on_the_front, n_parameters + n_scores)
-        Parameters and mean test scores, indexed by the candidate's position, in
-        descending order of the first score. Candidates that lack a score in a
-        split are left out.
+        Parameters and mean test scores, indexed by the position of the candidate, in
+        descending order of the first score. Candidates with a NaN in any split are
+        left out.
 
     Raises
     ------
+    sklearn.exceptions.NotFittedError
+        If the search is not fitted.
     ValueError
-        If the search has no such score.
+        If the search lacks one of the scores, or `scores` is empty.
+    TypeError
+        If `scores` is a single name.
     """
     import pandas as pd
 
+    if not hasattr(search, "cv_results_"):
+        raise NotFittedError(f"This {type(search).__name__} is not fitted; call its fit first.")
+    if isinstance(scores, str):
+        raise TypeError(f"scores is {scores!r}; it must be a list of names of scores.")
+    if not len(scores):
+        raise ValueError("scores is empty; it must name at least one score.")
     table = _mean_scores(search.cv_results_, scores)
     known = np.flatnonzero(np.isfinite(table).all(axis=1))
-    kept = [i for i in known if not _is_beaten(table[i], table[known])]
-    front = pd.DataFrame([search.cv_results_["params"][i] for i in kept], index=kept)
-    front = front.join(pd.DataFrame(table[kept], index=kept, columns=scores))
+    front_idx = [i for i in known if not _is_dominated(table[i], table[known])]
+    front = pd.DataFrame([search.cv_results_["params"][i] for i in front_idx], index=front_idx)
+    front = front.join(pd.DataFrame(table[front_idx], index=front_idx, columns=scores))
     return front.sort_values(scores[0], ascending=False)
 
 
 def _mean_scores(cv_results, scores):
-    """Mean test scores, one column for each; NaN where one is missing in any split."""
+    """Return mean test scores, one column each; NaN if a split has none."""
     missing = [score for score in scores if f"mean_test_{score}" not in cv_results]
     if missing:
-        known = [key.removeprefix("mean_test_") for key in cv_results if "mean_test_" in key]
-        raise ValueError(f"The search has no score {missing[0]!r}; its scores are {known}.")
+        prefix = "mean_test_"
+        known = [key.removeprefix(prefix) for key in cv_results if key.startswith(prefix)]
+        listed = f"{known[:10]}{' and others' if len(known) > 10 else ''}"
+        raise ValueError(f"The search has no score {missing[0]!r}; its scores are {listed}.")
     return np.column_stack([cv_results[f"mean_test_{score}"] for score in scores])
 
 
-def _is_beaten(candidate, others):
+def _is_dominated(candidate, others):
     return ((others >= candidate).all(axis=1) & (others > candidate).any(axis=1)).any()

@@ -1,4 +1,4 @@
-"""Displays: what there is to see, for matplotlib."""
+"""Displays that plot results with matplotlib."""
 
 from ctsk.plotting.pareto import ParetoFrontDisplay
 

@@ -1,10 +1,12 @@
-"""The trade-off between two scores of a finished search, as a picture."""
+"""Plot of the trade-off between two scores of a fitted search."""
 
 from ctsk.model_selection import pareto_front
 
 
 class ParetoFrontDisplay:
-    """Two scores of each candidate of a search, and those that no other one beats.
+    """Plot two scores of each candidate of a search, and their Pareto front.
+
+    Use :meth:`from_search` to create a display.
 
     Parameters
     ----------
@@ -18,11 +20,13 @@ class ParetoFrontDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes of the plot.
     figure_ : matplotlib Figure
+        Figure that contains the axes.
 
     See Also
     --------
-    ctsk.model_selection.BestWithinTolerance : Chooses under the trade-off.
+    ctsk.model_selection.BestWithinTolerance : Chooses a candidate under the trade-off.
     """
 
     def __init__(self, *, scores, front, chosen=None):
@@ -32,16 +36,16 @@ class ParetoFrontDisplay:
 
     @classmethod
     def from_search(cls, search, *, x="accuracy", y="neg_implausibility", ax=None):
-        """Plot two scores of a finished search.
+        """Plot two scores of a fitted search.
 
         Parameters
         ----------
-        search : GridSearchCV or its like
-            Finished, with several scorers.
+        search : GridSearchCV or a similar search
+            Fitted search over several scores.
         x, y : str
-            Keys of its ``scoring``.
+            Names of the scores on the two axes.
         ax : matplotlib Axes, default=None
-            Where to plot; None makes a new figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
@@ -56,11 +60,12 @@ class ParetoFrontDisplay:
         return cls(scores=scores, front=front, chosen=chosen).plot(ax=ax)
 
     def plot(self, *, ax=None):
-        """Plot candidates, the front, and the chosen one.
+        """Plot the candidates, their Pareto front and the chosen candidate.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
@@ -68,12 +73,14 @@ class ParetoFrontDisplay:
         """
         import matplotlib.pyplot as plt
 
-        ax = plt.subplots()[1] if ax is None else ax
+        if ax is None:
+            _, ax = plt.subplots()
         x, y = self.scores.columns
         ax.scatter(self.scores[x], self.scores[y], color="0.6", label="candidates")
-        ax.plot(self.front[x], self.front[y], "o-", color="C0", label="not beaten by any other")
+        ax.plot(self.front[x], self.front[y], "o-", color="C0", label="Pareto front")
         if self.chosen is not None:
             chosen = self.scores.iloc[self.chosen]
+            # A ring, so that the marker of the front stays visible inside it.
             ax.plot(
                 [chosen[x]], [chosen[y]], "o", color="C1", markersize=14, fillstyle="none",
                 markeredgewidth=2, label="chosen",

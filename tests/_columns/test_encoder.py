@@ -102,12 +102,13 @@ def test_costs_per_unit_become_costs_per_module_unit_and_half_of_a_change(mixed)
 def test_relative_costs_keep_their_ratios_and_are_one_on_average(mixed):
     encoder, _ = mixed
     costs = encoder.encode_costs(np.array([4.0, 0.1, 1.0, 2.0]))
-    relative = encoder.relative_costs(np.array([4.0, 0.1, 1.0, 2.0]))
+    free = Constraints.free(*encoder.domain, encoder.groups)
+    relative = encoder.relative_costs(np.array([4.0, 0.1, 1.0, 2.0]), free)
     np.testing.assert_allclose(relative / relative[0], costs / costs[0])
     assert relative[0] + relative[1] + 2 * relative[2] + 2 * relative[5] == pytest.approx(4)
-    tenfold = encoder.relative_costs(10 * np.array([4.0, 0.1, 1.0, 2.0]))
+    tenfold = encoder.relative_costs(10 * np.array([4.0, 0.1, 1.0, 2.0]), free)
     np.testing.assert_allclose(tenfold, relative)
-    assert not encoder.relative_costs(np.zeros(4)).any()
+    assert not encoder.relative_costs(np.zeros(4), free).any()
 
 
 DTYPES = [np.float64, np.float32, np.float16, np.int64, np.int8, np.uint8, np.bool_]

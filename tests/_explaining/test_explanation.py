@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -395,3 +397,86 @@ def test_representation_without_any_valid_row(fitted, diabetes):
     text = repr(fitted.explain(slow, "fast", mutability=["none"] * 10))
     assert "valid: 0 (0%)" in text
     assert "cost" not in text
+
+
+def rows_at(explanation, idx):
+    """Everything that an explanation holds of some rows."""
+    names = ("target", "prediction", "factual_prediction", "proba", "valid", "mature", "n_iter")
+    arrays = [getattr(explanation, name)[idx].tolist() for name in names]
+    reasons = [str(reason) for reason in explanation.reason[idx]]
+    return *arrays, explanation.cost[idx].tolist(), reasons, explanation.path[idx].tolist()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [3, -1, slice(2, 9, 3), [5, 1, 1], np.array([True, False] * 6), slice(0), []],
+    ids=["position", "last", "slice", "positions", "mask", "empty slice", "empty list"],
+)
+@pytest.mark.parametrize("n_alternatives", [1, 3])
+def test_explanations_are_indexed_like_arrays(fitted_loans, loans, key, n_alternatives):
+    X = loans[0].head(12 // n_alternatives)
+    whole = fitted_loans.explain(X, n_alternatives=n_alternatives, T=5, return_path=True)
+    part = whole[key]
+    idx = np.atleast_1d(np.arange(12)[np.array(key, dtype=int) if isinstance(key, list) else key])
+    assert len(part) == len(idx)
+    assert rows_at(part, slice(None)) == rows_at(whole, idx)
+    pd.testing.assert_frame_equal(part.counterfactual, whole.counterfactual.iloc[idx])
+    pd.testing.assert_frame_equal(part.factual, whole.factual.iloc[idx])
+    pd.testing.assert_frame_equal(part.to_frame(), whole.to_frame().iloc[idx])
+    assert_array_equal(part.counterfactual_encoded, whole.counterfactual_encoded[idx])
+    assert_array_equal(part.alternative, whole.alternative[idx])
+    assert_array_equal(part.row, whole.row[idx])
+    assert repr(part).startswith(f"Explanation\n  rows: {len(idx)}")
+
+
+def test_valid_rows_of_an_explanation_are_an_explanation(fitted, diabetes):
+    explanation = fitted.explain(diabetes[0].head(40), T=10)
+    valid = explanation[explanation.valid]
+    assert 0 < len(valid) < 40
+    assert valid.valid.all()
+    assert set(valid.changes()["row"]) <= set(valid.factual.index)
+
+
+def test_position_beyond_the_end_is_an_index_error_and_iteration_ends(fitted_iris, iris):
+    explanation = fitted_iris.explain(iris[0][:3], T=2)
+    with pytest.raises(IndexError):
+        explanation[3]
+    assert [part.row.tolist() for part in explanation] == [[0], [1], [2]]
+
+
+def test_constraints_of_rows_have_the_index_of_x(fitted, diabetes):
+    X = diabetes[0].head(4)
+    table = pd.DataFrame("both", X.index, X.columns)
+    table.loc[2, "bmi"] = "none"
+    for rows in (X, X.to_numpy()):
+        with pytest.raises(ValueError, match=r"index of mutability is not that of X.*loc\[X.index"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                fitted.explain(rows, mutability=table.iloc[::-1])
+    fixed = fitted.explain(X, mutability=table).counterfactual
+    assert fixed.loc[2, "bmi"] == X.loc[2, "bmi"]
+
+
+def test_targets_in_another_order_than_x_are_refused(fitted, diabetes):
+    X = diabetes[0].head(4)
+    target = pd.Series(["slow", "fast", "slow", "fast"], X.index)
+    with pytest.raises(ValueError, match=r"target.loc\[X.index\]"):
+        fitted.explain(X, target.iloc[::-1])
+    assert fitted.explain(X, target, T=1).target.tolist() == target.tolist()
+    other = target.set_axis([7, 8, 9, 10])
+    assert fitted.explain(X, other, T=1).target.tolist() == target.tolist()
+
+
+@pytest.mark.parametrize("parameter", ["mutability", "domain", "feature_costs"])
+def test_a_set_has_no_order_and_is_refused(fitted_iris, iris, parameter):
+    braces = {"mutability": {"none", "both", "increase", "decrease"}, "domain": {1, 2, 3, 4},
+              "feature_costs": {1, 2, 3, 4}}[parameter]  # fmt: skip
+    with pytest.raises(ValueError, match=f"{parameter} must be a dict by feature"):
+        fitted_iris.explain(iris[0][:2], **{parameter: braces})
+    with pytest.raises(ValueError, match="domain of feature 'x0' is {.*}; it must be a pair"):
+        fitted_iris.explain(iris[0][:2], domain={0: {4, 8}})
+
+
+def test_alternatives_of_a_frame_that_forbids_duplicate_labels(fitted, diabetes):
+    X = diabetes[0].head(3).set_flags(allows_duplicate_labels=False)
+    assert len(fitted.explain(X, n_alternatives=2, T=2).counterfactual) == 6

@@ -68,7 +68,7 @@ def test_a_model_without_slope_leads_nowhere():
     with torch.no_grad():
         clf.net_.module_[0].weight.zero_()
     reason = clf.explain(X.head(1), 1, tau=0.9).reason[0]
-    assert reason == "no way on: the model is flat around this row"
+    assert reason.startswith("the model is flat around this row")
 
 
 def test_rounding_that_flips_a_row_back_is_told():
@@ -90,7 +90,7 @@ def test_summary_counts_the_reasons(clf):
     short = GenericGenerator(step_size=1e-3)
     explanation = clf.explain(rows, 1, T=2, generator=short, mutability=[fixed, fixed, {}])
     said = repr(explanation)
-    assert "not valid: 2 boxed in by the constraints, 1 not mature within T=2 steps" in said
+    assert "not valid: 2 boxed in by the constraints, 1 not mature within T steps" in said
 
 
 def test_row_whose_target_reached_tau_but_not_the_prediction_was_not_rounded(clf):

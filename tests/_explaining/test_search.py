@@ -108,7 +108,7 @@ def test_alternative_that_is_apart_though_immature_is_not_given_up_for_one_that_
     X, y = load_wine(return_X_y=True)
     clf = CounterfactualTrainedClassifier(max_epochs=30, lr=0.01, random_state=0).fit(X, y)
     plain = clf.explain(X, tau=0.99, n_alternatives=2)
-    near = [str(reason).startswith("no other way") for reason in plain.reason]
+    near = [str(reason).startswith("too near") for reason in plain.reason]
     assert not np.any(near)
 
 
@@ -139,7 +139,9 @@ def test_row_with_one_way_out_says_that_others_are_too_near(fitted_loans, loans)
     reached = first == None  # noqa: E711
     # The factual itself is a second way where it is predicted as its target: here it never is.
     assert reached.any()
-    assert set(second[reached]) == {"no other way found: too near to an earlier alternative"}
+    assert set(second[reached]) == {
+        "too near to an earlier alternative: no other counterfactual was found"
+    }
 
 
 def test_rows_do_not_depend_on_those_that_are_explained_beside_them(fitted_loans, loans, ways):
@@ -210,10 +212,10 @@ def test_immature_ways_that_are_alike_say_so(fitted_loans, loans):
     valid, mature = explanation.valid.reshape(-1, 2), explanation.mature.reshape(-1, 2)
     near = np.abs(rows[:, 0] - rows[:, 1]) @ weights < 0.1
     doubles = near & valid[:, 1] & ~mature[:, 1]
-    said = [str(reason).startswith("no other way found") for reason in explanation.reason[1::2]]
+    said = [str(reason).startswith("too near") for reason in explanation.reason[1::2]]
     assert doubles.any()
     assert np.array(said)[doubles].all()
-    assert "no other way found" in repr(explanation)
+    assert "too near to an earlier alternative" in repr(explanation)
 
 
 def test_sparse_alternatives_stay_apart(fitted_loans, loans):
@@ -280,3 +282,12 @@ def test_diversity_is_a_score_to_tune_by(iris):
     judge = ECCCoGenerator(lambda_cost=0)
     explanation = clf.explain(iris[0], n_alternatives=3, tau=0.6, T=50, generator=judge)
     assert scorer(clf, *iris) == pytest.approx(np.nanmean(diversity(explanation)))
+
+
+def test_diversity_does_not_need_all_alternatives_nor_their_order(ways):
+    whole = diversity(ways)
+    shuffled = np.random.default_rng(0).permutation(len(ways))
+    np.testing.assert_allclose(diversity(ways[shuffled]), whole)
+    np.testing.assert_allclose(diversity(ways[ways.valid]), whole[np.unique(ways.row[ways.valid])])
+    single = ways[ways.alternative == 0]
+    assert np.isnan(diversity(single)).all()

@@ -15,7 +15,7 @@ def two_threads_by_default(monkeypatch):
     """Start as on a machine of two cores where nobody chose a number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
-    monkeypatch.setattr(_threads, "_TORCH_DEFAULT", 2)
+    monkeypatch.setattr(_threads, "_DEFAULT_NUMBERS", {2})
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
     yield

@@ -71,3 +71,65 @@ def test_fit_that_fails_leaves_the_generator_and_all_settings_of_the_net(iris):
     assert clf.generator_ is generator
     assert clf.net_.lr == 1e-3
     np.testing.assert_array_equal(clf.explain(iris[0][:9]).counterfactual, before.counterfactual)
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "message"),
+    [
+        ({0: np.nan, 1: 1, 2: 1}, "class_weight is nan for class 0"),
+        ({0: 1, 1: np.inf, 2: 1}, "class_weight is inf for class 1"),
+        ({0: 1, 1: 1, 2: -1}, "class_weight is -1.0 for class 2"),
+        ({0: 1e300, 1: 1, 2: 1}, r"class_weight is 1e\+300 for class 0"),
+        ({0: 0, 1: 0, 2: 0}, "class_weight is 0 for all classes"),
+        ({0: "much", 1: 1, 2: 1}, "class_weight=.*'much'.* is invalid"),
+        ({0: None, 1: 1, 2: 1}, "class_weight is nan for class 0|class_weight=.* is invalid"),
+        ({0: 1, "1": 1, 2: 1}, "class_weight=.* is invalid"),
+    ],
+    ids=["nan", "inf", "negative", "float32", "zeros", "string", "None", "unknown class"],
+)
+def test_class_weight_that_is_invalid_is_named(iris, class_weight, message):
+    clf = CounterfactualTrainedClassifier(class_weight=class_weight, random_state=0)
+    with pytest.raises(ValueError, match=message):
+        clf.fit(*iris)
+    assert not hasattr(clf, "net_")
+
+
+def test_weight_of_zero_ignores_a_class(iris):
+    X, y = iris
+    clf = CounterfactualTrainedClassifier(
+        class_weight={0: 1, 1: 1, 2: 0}, lambda_adv=0, lambda_div=0, lambda_reg=0,
+        lr=0.01, max_epochs=20, random_state=0,
+    ).fit(X, y)  # fmt: skip
+    assert 2 not in clf.predict(X)
+
+
+@pytest.mark.parametrize("cost", [0.0, 1e-3, 1e6])
+def test_cost_of_an_immutable_feature_does_not_matter(iris, cost):
+    X, y = iris
+    settings = {
+        "mutability": {0: "none"},
+        "generator": GenericGenerator(lambda_cost=0.05),
+        "max_epochs": 3,
+        "random_state": 0,
+    }
+    plain = CounterfactualTrainedClassifier(**settings).fit(X, y)
+    other = CounterfactualTrainedClassifier(**settings, feature_costs={0: cost}).fit(X, y)
+    np.testing.assert_allclose(other.predict_proba(X), plain.predict_proba(X), atol=1e-5)
+    np.testing.assert_allclose(
+        other.explain(X[:20]).counterfactual, plain.explain(X[:20]).counterfactual, atol=1e-3
+    )
+
+
+def test_cost_of_a_feature_that_is_immutable_for_some_rows_does_not_matter_to_them(iris):
+    X, y = iris
+    generator = GenericGenerator(lambda_cost=0.05)
+    clf = CounterfactualTrainedClassifier(generator=generator, max_epochs=4, random_state=0)
+    clf.fit(X, y)
+    mutability = [{0: "none"}, {0: "none"}, {}, {}]
+    plain = clf.explain(X[:4], 1, mutability=mutability)
+    other = clf.explain(X[:4], 1, mutability=mutability, feature_costs={0: 1e3})
+    np.testing.assert_allclose(other.counterfactual[:2], plain.counterfactual[:2], atol=1e-5)
+    assert (other.counterfactual[2:] != plain.counterfactual[2:]).any()
+    # A row alone and in a batch of other constraints is searched alike.
+    alone = clf.explain(X[:1], 1, mutability=mutability[:1], feature_costs={0: 1e3})
+    np.testing.assert_allclose(alone.counterfactual[0], other.counterfactual[0], atol=1e-5)

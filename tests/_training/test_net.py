@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback, EarlyStopping, EpochScoring
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping, EpochScoring, LRScheduler
 
-from ctsk import CounterfactualTrainedClassifier, GenericGenerator
+from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator, GenericGenerator
 from ctsk.exceptions import InertDivergenceWarning, NonFiniteLossError, NonFiniteLossWarning
 
 TERMS = ("classification", "divergence", "adversarial", "ridge")
@@ -145,8 +145,10 @@ def test_module_is_searched_in_eval_mode_and_left_in_it(iris):
     clf = CounterfactualTrainedClassifier(
         module=Watched, max_epochs=1, batch_size=150, n_counterfactuals=40, random_state=0
     ).fit(*iris)
-    check, draw, *searches, step = modes
-    assert (check[0], draw) == (False, (False, 40))
+    first_draw = modes.index((False, 40))
+    checks, searches, step = modes[:first_draw], modes[first_draw + 1 : -1], modes[-1]
+    assert checks
+    assert not any(training for training, _ in checks)
     assert searches
     assert not any(training for training, _ in searches)
     assert step == (True, 150 + 3 * 40)
@@ -165,6 +167,78 @@ def test_skorch_callbacks_work(iris):
     ).fit(*iris)
     assert clf.n_iter_ < 30
     assert 0.3 < clf.history_[-1]["train_accuracy"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("callback", "message"),
+    [
+        (3, "callbacks contains 3, .*not a skorch callback"),
+        (("name", 3), r"callbacks contains \('name', 3\)"),
+        (int, "callbacks contains <class 'int'>"),
+        (EarlyStopping(), "EarlyStopping with monitor='valid_loss'.*train_loss"),
+        (EarlyStopping, "EarlyStopping with monitor='valid_loss'.*train_loss"),
+        (("stop", EarlyStopping("valid_acc")), "EarlyStopping with monitor='valid_acc'"),
+        (Checkpoint(), "Checkpoint with monitor='valid_loss_best'"),
+        (LRScheduler("ReduceLROnPlateau", monitor="valid_loss"), "LRScheduler with monitor="),
+    ],
+    ids=repr,
+)
+def test_callback_that_cannot_work_is_refused_before_training(iris, callback, message):
+    recorder = Recorder()
+    clf = CounterfactualTrainedClassifier(callbacks=[recorder, callback], random_state=0)
+    with pytest.raises(ValueError, match=message):
+        clf.fit(*iris)
+    assert not hasattr(recorder, "batches")
+    assert not hasattr(clf, "net_")
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [Recorder, Recorder(), ("name", Recorder()), LRScheduler("StepLR", step_size=1)],
+    ids=["class", "instance", "pair", "scheduler"],
+)
+def test_callbacks_are_taken_in_all_forms_of_skorch(iris, callback):
+    clf = CounterfactualTrainedClassifier(callbacks=[callback], max_epochs=1, random_state=0)
+    assert clf.fit(*iris).n_iter_ == 1
+
+
+def test_terms_of_an_epoch_are_means_over_rows_and_over_tuples(iris):
+    """With minibatches of 140 and 10 rows and of 2 and 1 tuples, the weights differ."""
+    X, y = iris
+
+    class Steps(Callback):
+        terms = []
+
+        def on_batch_end(self, net, terms=None, **kwargs):
+            self.terms.append({name: term.item() for name, term in terms.items()})
+
+    clf = CounterfactualTrainedClassifier(
+        max_epochs=1, batch_size=140, n_counterfactuals=3, callbacks=[Steps], random_state=0
+    ).fit(X, y)
+    first, second = Steps.terms
+    n_rows, n_tuples = np.array([140, 10]), np.array([2, 1])
+    for name in TERMS:
+        weights = n_rows if name == "classification" else n_tuples
+        expected = np.average([first[name], second[name]], weights=weights)
+        assert clf.history_[-1][name] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("generator", [GenericGenerator, ECCCoGenerator])
+def test_search_that_runs_away_is_blamed_on_its_step_size(iris, generator):
+    clf = CounterfactualTrainedClassifier(
+        generator=generator(step_size=1e30), domain=None, random_state=0
+    )
+    with pytest.raises(NonFiniteLossError, match=f"step_size of {generator.__name__}") as error:
+        clf.fit(*iris)
+    assert "Lower lr" not in str(error.value)
+
+
+def test_weights_that_overflow_after_ordinary_searches_are_blamed_on_lr(iris):
+    clf = CounterfactualTrainedClassifier(
+        lr=1e39, optimizer="sgd", max_epochs=1, batch_size=150, domain=None, random_state=0
+    )
+    with pytest.raises(NonFiniteLossError, match="Lower lr"):
+        clf.fit(*iris)
 
 
 def test_inert_divergence_is_warned_of_once_with_remedies(iris):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from ctsk._training.sampling import CounterfactualBatch, TrainingRows
+from ctsk._training.sampling import CounterfactualBatch, Minibatches, TrainingRows
 
 
 def rows_of(labels, n_classes=3, seed=0):
@@ -72,3 +72,22 @@ def test_tuples_are_split_evenly_and_completely(n_tuples, n_parts):
     seen = torch.cat([part.labels for part in parts if part is not None])
     assert torch.equal(seen, column)
     assert all(part.nascent is None for part in parts if part is not None)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "batch_size", "sizes"),
+    [
+        (6, 3, [3, 3]),
+        (8, 3, [3, 3, 2]),
+        (7, 3, [3, 4]),
+        (1, 3, [1]),
+        (3, 1, [1, 1, 1]),
+        (4, 3, [4]),
+        (2, 9, [2]),
+    ],
+)
+def test_last_minibatch_of_one_row_joins_the_one_before(n_rows, batch_size, sizes):
+    batches = Minibatches(rows_of([0] * n_rows), batch_size, shuffle=False)
+    assert [len(X) for X, _ in batches] == sizes
+    assert len(batches) == len(sizes)
+    assert torch.cat([X for X, _ in batches])[:, 0].tolist() == list(range(n_rows))

@@ -32,12 +32,12 @@ def test_signs_count_starred_figures_and_name_the_others(results):
         mean=[24.0, -12.25, 3.0],
         **{"from": [20.0, -57.0, 1.0], "to": [28.0, 32.5, 5.0]},
     )
-    told = page.signs()
-    assert "cost: the published sign on 1 of the 2 starred sets" in told
-    assert "not on circles (-12.2 [-57.0, 32.5])." in told
+    text = page.signs()
+    assert "cost: our mean has the published sign on 1 of the 2 starred sets" in text
+    assert "not on circles (-12.2 [-57.0, 32.5])." in text
 
 
-def test_proposition_tells_the_values_of_tau_apart(results):
+def test_proposition_lists_values_of_tau_by_effect(results):
     lines = [
         (0.5, "masked", "sensitivity", 0.3),
         (0.5, "not masked", "sensitivity", 2.0),
@@ -50,13 +50,13 @@ def test_proposition_tells_the_values_of_tau_apart(results):
     ]
     tau, way, quantity, mean = zip(*lines, strict=True)
     results("figure1", tau=tau, way=way, quantity=quantity, mean=mean)
-    told = page.proposition()
-    assert "without it at 2 of 2 values" in told
-    assert "conventional training at tau = 0.5, and more at 0.8" in told
-    assert "stopped short at 0.5, and went beyond at 0.8" in told
+    text = page.proposition()
+    assert "without it at 2 of 2 values" in text
+    assert "conventional training at tau = 0.5 and more at 0.8" in text
+    assert "stop before the exemplars at tau = 0.5 and move beyond them at 0.8" in text
 
 
-def test_masking_is_told_where_seeds_decide_it(results):
+def test_masking_lists_sets_by_the_interval_over_seeds(results):
     shares = {
         ("moons", "CT"): (0.2, 0.21, 0.2),
         ("moons", "unmasked"): (0.4, 0.4, 0.41),
@@ -70,27 +70,27 @@ def test_masking_is_told_where_seeds_decide_it(results):
         for (data, model), values in shares.items()
         for seed, share in enumerate(values)
     ]
-    told = pd.DataFrame(lines).assign(protected="other", step=0.1, rounds=100)
-    results("masking_by_seed", **pd.concat([told, told.assign(step=0.25, share=0.0)]))
-    told = page.masking_brings()
-    assert "lower than without it on moons (other feature)" in told
-    assert "higher on Adult (other feature)" in told
-    assert "holds zero on GMSC (other feature)" in told
+    usual = pd.DataFrame(lines).assign(protected="other", step=0.1, rounds=100)
+    results("masking_by_seed", **pd.concat([usual, usual.assign(step=0.25, share=0.0)]))
+    text = page.masking_brings()
+    assert "lower than without it on moons (other feature)" in text
+    assert "higher on Adult (other feature)" in text
+    assert "contains zero on GMSC (other feature)" in text
 
 
-def test_protection_is_told_by_the_feature_itself_and_by_the_total(results):
+def test_protection_lists_sets_by_attribution_and_by_total(results):
     results(
         "table2",
         data=["moons", "Adult"],
         **{"total BL": [4.0, 4.0], "total CT": [2.0, 5.0]},
         **{"attribution mutable": [1.0, 1.0], "attribution CT": [1.5, 0.5]},
     )
-    told = page.attributed()
-    assert "lowers the total on moons." in told
-    assert "on Adult, and raises it on moons." in told
+    text = page.attributed()
+    assert "lowers the total on moons." in text
+    assert "on Adult and raises it on moons." in text
 
 
-def test_rivals_are_told_by_the_sets_on_which_they_are_as_good(results):
+def test_rivals_list_the_sets_on_which_they_are_as_good(results):
     models = ["CT", "PGD", "TRADES", "JEM", "augmented"]
     means = {"moons": [30.0, 31.0, 30.0, -5.0, 2.0], "Adult": [10.0, 2.0, 11.0, 1.0, 0.0]}
     lines = [
@@ -100,13 +100,13 @@ def test_rivals_are_told_by_the_sets_on_which_they_are_as_good(results):
         for model, mean in zip(models, values, strict=True)
     ]
     results("baselines", **pd.DataFrame(lines))
-    told = page.rivals_as_good().splitlines()
-    assert len(told) == 3
+    sentences = page.rivals_as_good().splitlines()
+    assert len(sentences) == 3
     as_good = "PGD on moons; TRADES on moons, Adult; JEM on none; augmented on none."
-    assert told[0] == f"- Reduction of IP: {as_good}"
+    assert sentences[0] == f"- Reduction of IP: {as_good}"
 
 
-def test_ridge_and_divergence_are_told_by_half_of_the_gain(results):
+def test_ridge_and_divergence_list_sets_with_half_of_the_gain(results):
     means = {
         "moons": {"CT": 10, "CD": 9, "ridge": 5, "divergence": 4},
         "circles": {"CT": 10, "CD": 4, "ridge": -5, "divergence": 6},
@@ -119,17 +119,17 @@ def test_ridge_and_divergence_are_told_by_half_of_the_gain(results):
         for quantity in ("IP reduction", "IP* 5.0 reduction")
     ]
     results("ridge", **pd.DataFrame(lines))
-    told = page.ridge_and_divergence()
-    assert "IP, which CT surely reduces on 2 sets" in told
-    assert "with the ridge alone on moons; with the divergence alone on circles;" in told
-    assert told.count("without the adversarial loss, on moons.") == 2
+    text = page.ridge_and_divergence()
+    assert "CT reduces IP on 2 sets" in text
+    assert "by the ridge alone on moons; by the divergence alone on circles;" in text
+    assert text.count("without the adversarial loss, on moons.") == 2
 
 
-def test_stronger_attacks_are_told_by_the_most_that_they_take(results):
+def test_stronger_attacks_report_the_largest_loss_of_accuracy(results):
     known = {"data": ["moons", "moons"], "model": ["CT", "BL"]}
     results("figure5", **known, attack=["pgd"] * 2, epsilon=[0.1] * 2, mean=[0.9, 0.8])
     results("attacks", **known, quantity=["worst"] * 2, mean=[0.85, 0.79])
-    assert "takes 0.050 of the accuracy at most" in page.stronger()
+    assert "reduces the accuracy by at most 0.050" in page.stronger()
 
 
 def test_wide_table_keeps_the_order_and_marks_what_is_missing():
@@ -142,11 +142,11 @@ def test_wide_table_keeps_the_order_and_marks_what_is_missing():
             "to": [1.5, None, 3.5],
         }
     )
-    told = page.wide(frame, "data", "model")
-    assert told.columns.tolist() == ["data", "CT", "BL"]
-    assert told.to_numpy().tolist() == [
+    table = page.wide(frame, "data", "model")
+    assert table.columns.tolist() == ["data", "CT", "BL"]
+    assert table.to_numpy().tolist() == [
         ["moons", "1.0 [0.5, 1.5]", "2.0"],
         ["circles", "3.0 [2.5, 3.5]", "–"],
     ]
-    assert page.directive(told).splitlines()[0] == ".. csv-table::"
-    assert '   "circles", "3.0 [2.5, 3.5]", "–"' in page.directive(told)
+    assert page.directive(table).splitlines()[0] == ".. csv-table::"
+    assert '   "circles", "3.0 [2.5, 3.5]", "–"' in page.directive(table)

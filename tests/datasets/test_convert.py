@@ -177,6 +177,6 @@ def test_without_a_network_the_error_says_what_to_do(name, tmp_path, monkeypatch
 def test_another_table_of_openml_is_refused_and_not_kept(name, tmp_path, monkeypatch):
     other = pd.DataFrame({"x": [1.0], "y": [0]})
     monkeypatch.setattr(convert, "fetch_openml", lambda **_: SimpleNamespace(frame=other))
-    with pytest.raises(ValueError, match="is not laid out as expected"):
+    with pytest.raises(ValueError, match="have an unexpected layout"):
         getattr(datasets, f"fetch_{name}")(data_home=tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -2,12 +2,14 @@
 
 import functools
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from ctsk import CounterfactualTrainedClassifier, datasets
+from ctsk.datasets import files
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("CTSK_DATA_HOME") is None,
@@ -54,7 +56,8 @@ def test_columns_are_numbers_or_categories(name):
     assert set(kinds[data.categorical_features]) <= {"category"}
     assert set(kinds.drop(data.categorical_features)) <= {"int64", "float64"}
     assert list(data.data) == data.feature_names
-    assert data.favourable == GOOD.get(name, 0)
+    assert data.favorable == GOOD.get(name, 0)
+    assert "Source: " in data.DESCR
     gaps = data.data.columns[data.data.isna().any()]
     assert "int64" not in set(kinds[gaps])
 
@@ -238,3 +241,13 @@ def test_classifier_takes_the_domain_of_pixels():
     found = clf.explain(X[:3], T=5).counterfactual
     assert found.min() >= -1
     assert found.max() <= 1
+
+
+@pytest.mark.parametrize("name", ["german_credit", "mnist"])
+def test_warning_that_a_file_cannot_be_stored_points_at_the_users_line(name, tmp_path, monkeypatch):
+    home = Path(os.environ["CTSK_DATA_HOME"])
+    monkeypatch.setattr(files, "_obtain", lambda file, _: files._read(file, home / file.name))
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.warns(UserWarning, match="cannot be stored") as caught:
+        getattr(datasets, f"fetch_{name}")(data_home=tmp_path / "file")
+    assert caught[0].filename == __file__

@@ -57,7 +57,7 @@ def test_scikit_learns_folder_comes_last(home, monkeypatch):
 def test_missing_file_that_is_not_to_be_downloaded_is_an_error(tmp_path):
     with pytest.raises(OSError, match="download_if_missing is False") as caught:
         load(toy(), tmp_path, download_if_missing=False)
-    for hint in ("toy.csv.gz", str(tmp_path), "data_home=", "CTSK_DATA_HOME"):
+    for hint in ("toy.csv.gz", str(tmp_path), "data_home", "CTSK_DATA_HOME"):
         assert hint in str(caught.value)
 
 
@@ -71,7 +71,7 @@ def test_downloaded_content_is_kept_and_read_the_next_time(tmp_path):
 def test_content_that_cannot_be_kept_is_returned_with_a_warning(tmp_path):
     folder = tmp_path / "file"
     folder.write_text("not a folder")
-    with pytest.warns(UserWarning, match="cannot be kept"):
+    with pytest.warns(UserWarning, match="cannot be stored"):
         assert load(toy(lambda _: TEXT), folder) == TEXT
 
 
@@ -83,7 +83,7 @@ def test_same_content_gives_the_same_file(tmp_path):
 
 
 def test_other_content_is_refused_with_both_digests_and_the_remedy(home):
-    with pytest.raises(ValueError, match="does not hold what it has to") as caught:
+    with pytest.raises(ValueError, match="does not hold the expected data") as caught:
         load(toy(sha256="0" * 64), home)
     for hint in (str(home / "toy.csv.gz"), SHA256, "0" * 64, "Delete the file", "Toy and Co."):
         assert hint in str(caught.value)
@@ -109,11 +109,11 @@ def test_broken_file_is_refused_with_the_remedy(tmp_path, data):
     ids=["URLError", "TimeoutError", "HTTPError", "IncompleteRead"],
 )
 def test_failed_download_says_where_to_put_the_file(tmp_path, error, offline):
-    with pytest.raises(OSError, match="getting it failed") as caught:
+    with pytest.raises(OSError, match="obtaining it failed") as caught:
         load(toy(raising(error)), tmp_path)
     assert ("seems to be offline" in str(caught.value)) == offline
     assert caught.value.__cause__ is error
-    for hint in ("toy.csv.gz", str(tmp_path), "data_home=", "CTSK_DATA_HOME", "Toy and Co."):
+    for hint in ("toy.csv.gz", str(tmp_path), "data_home", "CTSK_DATA_HOME", "Toy and Co."):
         assert hint in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -127,8 +127,8 @@ def test_what_nobody_offers_for_download_says_where_to_get_it(tmp_path):
 @pytest.mark.parametrize(
     ("obtain", "complaint"),
     [
-        (lambda _: TEXT + b"50,1\n", "cannot be turned into exactly the data"),
-        (raising(KeyError("class")), "is not laid out as expected"),
+        (lambda _: TEXT + b"50,1\n", "differ from the expected data"),
+        (raising(KeyError("class")), "have an unexpected layout"),
     ],
     ids=["content", "layout"],
 )

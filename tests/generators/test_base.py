@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from ctsk import ECCCoGenerator, GenericGenerator
 from ctsk._columns.constraints import Box
 from ctsk._columns.one_hot import OneHotGroups
-from ctsk.generators.shortcuts import are_alike
 
 GENERATORS = [
     pytest.param(GenericGenerator(), id="generic"),
@@ -292,18 +291,3 @@ def test_category_that_may_not_be_reached_gets_no_weight():
     )  # fmt: skip
     assert not result.path[..., 4].any()
     assert result.path[..., 3].any()
-
-
-def test_generators_are_alike_by_all_of_their_parameters():
-    class Weighted(GenericGenerator):
-        def __init__(self, weights=None, step_size=0.25, lambda_cost=0.001):
-            super().__init__(step_size=step_size, lambda_cost=lambda_cost)
-            self.weights = weights
-
-    weights, other = np.ones(2000), np.ones(2000)
-    other[1000] = 5
-    assert are_alike(GenericGenerator(), GenericGenerator())
-    assert not are_alike(GenericGenerator(), ECCCoGenerator())
-    assert not are_alike(GenericGenerator(), GenericGenerator(lambda_cost=0.1))
-    assert not are_alike(Weighted(weights), Weighted(other))
-    assert are_alike(Weighted(weights), Weighted(np.ones(2000)))

@@ -135,23 +135,39 @@ class NotANumber(Minimal):
         return super().penalty(step) * float("nan")
 
 
+class SharedCosts(Minimal):
+    """Multiplies matrices, which fails if each row has its own costs."""
+
+    def penalty(self, step):
+        return (step.rows - step.factuals).abs() @ step.costs
+
+
+class FirstCosts(Minimal):
+    """Adds up the costs of all rows."""
+
+    def penalty(self, step):
+        return super().penalty(step) * step.costs.sum()
+
+
 @pytest.mark.parametrize(
     ("generator", "said"),
     [
-        ("generic", "is no instance of a subclass of BaseGenerator"),
+        ("generic", "is not an instance of a subclass of BaseGenerator"),
         (NoStep(), "no parameter step_size"),
         (OneNumber(), "one number per row"),
         (Together(), "Rows influence each other"),
-        (Restless(), "encode answers differently"),
-        (Deaf(), "No finite gradient"),
+        (Restless(), "encode returns different codes"),
+        (Deaf(), "decode has no finite gradient"),
         (Narrow(), "decode returns shape"),
-        (Halved(), "one code for each"),
-        (Forgetful(), "end in an underscore"),
+        (Halved(), "one code per row"),
+        (Forgetful(), "end with an underscore"),
         (Ungrateful(), "learn does not return self"),
-        (Careless(), "from reference.random only"),
-        (Lazy(), "moves no row at all"),
-        (NoSlope(), "gradient of penalty is not finite, at the factual"),
+        (Careless(), "learn only, from reference.random"),
+        (Lazy(), "moves no row"),
+        (NoSlope(), "gradient of penalty is not finite, possibly at the factual"),
         (NotANumber(), "not finite"),
+        (SharedCosts(), "let the costs broadcast"),
+        (FirstCosts(), "let the costs broadcast"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseGenerator) else None,
 )
@@ -170,7 +186,7 @@ def test_encode_without_decode_is_an_error_that_says_so(iris, fitted_iris):
         def encode(self, rows):
             return rows
 
-    with pytest.raises(NotImplementedError, match="Half has encode, and needs decode"):
+    with pytest.raises(NotImplementedError, match="Half overrides encode, so it must override"):
         fitted_iris.explain(iris[0][:3], generator=Half())
 
 

@@ -127,7 +127,7 @@ def test_constants_neither_disturb_the_autoencoder_nor_count_as_lost(constant):
 
 def test_hidden_layers_are_checked_by_name(iris):
     clf = CounterfactualTrainedClassifier(generator=REVISEGenerator(hidden_layer_sizes=(0,)))
-    with pytest.raises(ValueError, match=r"hidden_layer_sizes=\(0,\) must hold positive integers"):
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes=\(0,\) must contain positive"):
         clf.fit(*iris)
 
 

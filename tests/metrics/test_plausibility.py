@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,16 +15,50 @@ from ctsk.metrics import implausibility, maximum_mean_discrepancy
 def test_implausibility_is_the_mean_l1_distance(seed, n, m):
     rng = np.random.default_rng(seed)
     # Few distinct values, so that ties are common.
-    found, rows = rng.integers(-3, 4, size=(n, 4)) / 2 + 1e3, rng.integers(-3, 4, size=(m, 4)) + 1e3
-    expected = cdist(found, rows, "cityblock").mean(axis=1)
-    np.testing.assert_allclose(implausibility(found, rows), expected, atol=1e-9)
+    queries = rng.integers(-3, 4, size=(n, 4)) / 2 + 1e3
+    rows = rng.integers(-3, 4, size=(m, 4)) + 1e3
+    expected = cdist(queries, rows, "cityblock").mean(axis=1)
+    np.testing.assert_allclose(implausibility(queries, rows), expected, atol=1e-9)
 
 
 def test_weights_weigh_columns():
-    found, rows = np.array([[1.0, 0.0]]), np.array([[0.0, 3.0], [0.0, 1.0]])
-    assert implausibility(found, rows, weights=[2.0, 0.5]).tolist() == [2.0 + 1.0]
-    with pytest.raises(ValueError, match=r"weights has shape \(3,\)"):
-        implausibility(found, rows, weights=[1, 1, 1])
+    queries, rows = np.array([[1.0, 0.0]]), np.array([[0.0, 3.0], [0.0, 1.0]])
+    assert implausibility(queries, rows, weights=[2.0, 0.5]).tolist() == [2.0 + 1.0]
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1, 1, 1], r"weights has shape \(3,\)"),
+        ([[1, 1]], r"weights has shape \(1, 2\)"),
+        ([1, -1], "non-negative"),
+        ([1, np.nan], "Input weights contains NaN"),
+        ("equal", "'weights' parameter of implausibility"),
+    ],
+)
+def test_invalid_weights_are_rejected(weights, message):
+    with pytest.raises(ValueError, match=message):
+        implausibility([[1.0, 0.0]], [[0.0, 3.0]], weights=weights)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"length_scale": 0},
+        {"length_scale": -1.0},
+        {"length_scale": "mean"},
+        {"length_scale": np.array([1.0, 2.0])},
+        {"n_permutations": -1},
+        {"n_permutations": 0},
+        {"n_permutations": 9.5},
+        {"random_state": "seed"},
+    ],
+    ids=str,
+)
+def test_invalid_parameter_of_mmd_is_named(params):
+    rows = np.zeros((3, 2))
+    with pytest.raises(ValueError, match=f"'{next(iter(params))}' parameter"):
+        maximum_mean_discrepancy(rows, rows, **params)
 
 
 def mmd_by_hand(X, Y, length_scale):
@@ -42,14 +78,44 @@ def test_mmd_equals_the_unbiased_formula(length_scale):
     X, Y = rng.normal(size=(12, 3)), rng.normal(0.5, size=(9, 3))
     scale = length_scale
     if length_scale == "median":
-        pooled = np.concatenate([X, Y])
-        scale = np.median(cdist(pooled, pooled)[np.triu_indices(21, 1)])
+        scale = np.median(cdist(Y, Y)[np.triu_indices(9, 1)])
     expected = mmd_by_hand(X, Y, scale)
-    found = maximum_mean_discrepancy(X + 100, Y + 100, length_scale=length_scale)
-    assert found == pytest.approx(expected, abs=1e-10)
+    mmd = maximum_mean_discrepancy(X + 100, Y + 100, length_scale=length_scale)
+    assert mmd == pytest.approx(expected, abs=1e-10)
 
 
-def test_mmd_by_blocks_is_mmd_at_once(monkeypatch):
+@pytest.mark.parametrize("n_features", [1, 4, 12])
+def test_mmd_to_one_reference_grows_with_the_shift(n_features):
+    """Also far from the reference, where a length scale of the pooled rows would grow."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(2, 200, n_features))
+    mmds = [maximum_mean_discrepancy(X + shift, Y) for shift in (0, 0.5, 1, 2, 3, 5, 10, 25)]
+    assert (np.diff(mmds) >= 0).all()
+    assert mmds[-1] > 0.9
+
+
+@pytest.mark.parametrize("length_scale", [1.7, "median"])
+def test_permutation_test_compares_all_splits_by_one_kernel(length_scale):
+    """The splits of five rows can be listed: the p-value is that of an exact test.
+
+    It is 0.6 with the median distance of all rows, and 0.2 with that of the reference, 1.7.
+    """
+    rows = np.array([[4.1], [-5.1], [0.8], [-1.1], [-0.9]])
+    scale = np.median(cdist(rows, rows)[np.triu_indices(5, 1)])
+    scale = length_scale if length_scale != "median" else scale
+    mmds = []
+    for first in itertools.combinations(range(5), 2):
+        in_X = np.isin(np.arange(5), first)
+        mmds.append(mmd_by_hand(rows[in_X], rows[~in_X], scale))
+    exact = np.mean(np.array(mmds) >= mmds[0] - 1e-12)
+    mmd, p_value = maximum_mean_discrepancy(
+        rows[:2], rows[2:], length_scale=length_scale, n_permutations=20_000, random_state=0
+    )
+    assert mmd == maximum_mean_discrepancy(rows[:2], rows[2:], length_scale=length_scale)
+    assert p_value == pytest.approx(exact, abs=0.01)
+
+
+def test_mmd_does_not_depend_on_the_block_size(monkeypatch):
     from ctsk.metrics import plausibility
 
     rng = np.random.default_rng(0)
@@ -79,7 +145,7 @@ def test_mmd_of_equal_rows_is_zero():
 
 
 @pytest.mark.parametrize("metric", [implausibility, maximum_mean_discrepancy])
-def test_bad_rows_are_refused(metric):
+def test_invalid_rows_are_rejected(metric):
     rows = np.zeros((3, 2))
     with pytest.raises(ValueError, match="2 and 3 features"):
         metric(rows, np.zeros((3, 3)))
@@ -89,17 +155,17 @@ def test_bad_rows_are_refused(metric):
         metric(rows, rows[:0])
 
 
-def test_no_counterfactual_tells_nothing_and_says_so():
+def test_metrics_are_undefined_without_counterfactuals():
     rows = np.zeros((3, 2))
-    with pytest.warns(UndefinedMetricWarning, match="0 counterfactuals tell nothing"):
+    with pytest.warns(UndefinedMetricWarning, match="undefined for 0 counterfactuals"):
         assert implausibility(rows[:0], rows).shape == (0,)
-    with pytest.warns(UndefinedMetricWarning, match="1 counterfactuals tell nothing"):
+    with pytest.warns(UndefinedMetricWarning, match="undefined for 1 counterfactuals"):
         assert np.isnan(maximum_mean_discrepancy(rows[:1], rows))
     with pytest.warns(UndefinedMetricWarning):
         assert np.isnan(maximum_mean_discrepancy(rows[:1], rows, n_permutations=9)).all()
 
 
-def test_the_global_random_state_is_left_alone():
+def test_mmd_leaves_the_global_random_state_alone():
     before = np.random.get_state()[1].copy()
     rows = np.random.default_rng(0).normal(size=(20, 2))
     maximum_mean_discrepancy(rows[:8], rows[8:], n_permutations=9, random_state=None)

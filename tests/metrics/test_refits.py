@@ -1,6 +1,9 @@
 import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import ctsk
 from ctsk import CounterfactualTrainedClassifier
@@ -28,3 +31,91 @@ def test_pipelines_are_refitted_whole(iris):
     shares = stability(fitted, ctsk.explain(fitted, X, T=60), X, y, n_refits=2)
     assert np.nanmean(shares) > 0.3
     np.testing.assert_array_equal(fitted.predict_proba(X), before)
+
+
+def rare_jobs():
+    """A table of 80 rows in which three categories, one of them missing, occur once."""
+    rng = np.random.default_rng(0)
+    job = rng.choice(["cook", "nurse"], 80).astype(object)
+    job[[5, 60]] = "pilot", None
+    code = rng.integers(0, 3, 80)
+    code[40] = 7
+    X = pd.DataFrame({"income": rng.normal(size=80), "job": job, "code": code})
+    return X, X["income"] + (job == "nurse") > 0.5
+
+
+CONTAINERS = {
+    "object": lambda X: X,
+    "str": lambda X: X.astype({"job": "str"}).assign(job=lambda X: X["job"].fillna("none")),
+    "string": lambda X: X.astype({"job": "string"}),
+    "category": lambda X: X.astype({"job": "category", "code": "category"}),
+    "ndarray": lambda X: X.assign(job=X["job"].map({"cook": 0, "nurse": 1}).fillna(2)).to_numpy(
+        dtype=float
+    ),
+}
+
+
+@pytest.mark.parametrize("convert", CONTAINERS.values(), ids=CONTAINERS)
+def test_a_category_of_a_single_row_is_known_to_every_refit(convert):
+    X, y = rare_jobs()
+    X = convert(X)
+    clf = CounterfactualTrainedClassifier(
+        categorical_features=[1, 2], lambda_div=0, lambda_adv=0, lambda_reg=0, max_epochs=3,
+        random_state=0,
+    ).fit(X, y)  # fmt: skip
+    shares = stability(clf, clf.explain(X, T=40, tau=0.5), X, y, n_refits=8)
+    assert np.isfinite(shares).any()
+
+
+def test_a_pipeline_knows_the_categories_that_it_encodes_itself():
+    X, y = rare_jobs()
+    X["job"] = X["job"].fillna("none")
+    clf = CounterfactualTrainedClassifier(
+        lambda_div=0, lambda_adv=0, lambda_reg=0, max_epochs=3, random_state=0
+    )
+    encoder = make_column_transformer(
+        (OneHotEncoder(sparse_output=False), ["job", "code"]), remainder="passthrough"
+    )
+    pipeline = make_pipeline(encoder, clf).fit(X, y)
+    explanation = ctsk.explain(pipeline, X, T=40, tau=0.5)
+    assert np.isfinite(stability(pipeline, explanation, X, y, n_refits=8)).any()
+
+
+def test_samples_gain_only_the_categories_that_they_lack(monkeypatch):
+    X, y = rare_jobs()
+    sizes = []
+    clf = CounterfactualTrainedClassifier(
+        lambda_div=0, lambda_adv=0, lambda_reg=0, max_epochs=1, random_state=0
+    ).fit(X, y)
+    fit = CounterfactualTrainedClassifier.fit
+
+    def recording(self, X, y):
+        assert {"pilot", None} <= {None if pd.isna(job) else job for job in X["job"]}
+        sizes.append(len(X))
+        return fit(self, X, y)
+
+    monkeypatch.setattr(CounterfactualTrainedClassifier, "fit", recording)
+    stability(clf, clf.explain(X.head(3), T=2), X, y, n_refits=6)
+    # Of the three categories that occur once, "code" is numeric and none of ours.
+    assert set(sizes) == {80, 81, 82}
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_refits": 0}, "'n_refits' parameter of stability must be an int in the range"),
+        ({"explanation": np.zeros((3, 4))}, "'explanation' parameter"),
+        ({"estimator": "clf"}, "'estimator' parameter"),
+        ({"y": np.zeros(149)}, "inconsistent numbers of samples"),
+        ({"X": np.zeros((150, 3))}, "X has 3 features, but the explained rows have 4"),
+    ],
+)
+def test_invalid_parameter_is_named(fitted_iris, iris, params, message):
+    defaults = {
+        "estimator": fitted_iris,
+        "explanation": fitted_iris.explain(iris[0][:3]),
+        "X": iris[0],
+        "y": iris[1],
+    }
+    with pytest.raises(ValueError, match=message):
+        stability(**{**defaults, **params})

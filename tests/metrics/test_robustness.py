@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from ctsk import CounterfactualTrainedClassifier
 from ctsk.metrics import robust_accuracy
@@ -24,7 +27,7 @@ def test_without_an_attack_it_is_the_accuracy(fitted, diabetes):
     assert robust_accuracy(fitted, *diabetes, epsilon=0) == fitted.score(*diabetes)
 
 
-def test_other_columns_or_labels_than_fitted_are_refused(fitted, diabetes):
+def test_columns_and_labels_that_were_not_fitted_are_rejected(fitted, diabetes):
     X, y = diabetes
     with pytest.raises(ValueError, match="feature names"):
         robust_accuracy(fitted, X[X.columns[::-1]], y)
@@ -40,15 +43,15 @@ def test_stronger_attacks_lower_it(fitted, diabetes):
 
 def test_categories_are_not_attacked(loans):
     X, y = loans
-    words = X[["grade", "owner"]]
-    clf = CounterfactualTrainedClassifier(max_epochs=3, random_state=0).fit(words, y)
-    assert robust_accuracy(clf, words, y, epsilon=5.0) == clf.score(words, y)
+    categories = X[["grade", "owner"]]
+    clf = CounterfactualTrainedClassifier(max_epochs=3, random_state=0).fit(categories, y)
+    assert robust_accuracy(clf, categories, y, epsilon=5.0) == clf.score(categories, y)
     clf.set_params(max_epochs=20, lr=0.01).fit(X, y)
     assert robust_accuracy(clf, X, y, epsilon=1.0) < clf.score(X, y)
 
 
 @pytest.mark.parametrize("attack", ["pgd", "margin", "noise", "fgsm"])
-def test_the_worst_case_is_not_better_than_any_attack(fitted, diabetes, attack):
+def test_worst_case_is_at_most_as_accurate_as_each_attack(fitted, diabetes, attack):
     worst = robust_accuracy(fitted, *diabetes, epsilon=0.2)
     assert worst <= robust_accuracy(fitted, *diabetes, epsilon=0.2, attack=attack)
 
@@ -58,16 +61,16 @@ def test_on_a_linear_model_all_gradient_attacks_find_the_corner():
     y = np.repeat([0, 1], 100)
     X = rng.normal(size=(200, 3)) + y[:, None]
     clf = CounterfactualTrainedClassifier((), max_epochs=20, lr=0.05, random_state=0).fit(X, y)
-    found = {
+    accuracies = {
         robust_accuracy(clf, X, y, epsilon=0.4, attack=attack)
         for attack in ("fgsm", "pgd", "margin", "worst")
     }
-    assert len(found) == 1
-    assert found.pop() < robust_accuracy(clf, X, y, epsilon=0.4, attack="noise")
+    assert len(accuracies) == 1
+    assert accuracies.pop() < robust_accuracy(clf, X, y, epsilon=0.4, attack="noise")
 
 
 @pytest.mark.parametrize("epsilon", [0.1, 0.4])
-def test_gradient_attacks_agree_with_foolboxs(fitted, diabetes, epsilon):
+def test_gradient_attacks_agree_with_those_of_foolbox(fitted, diabetes, epsilon):
     foolbox = pytest.importorskip("foolbox", reason="foolbox is a reference for tests only")
     X, y = diabetes
     rows = torch.as_tensor(fitted.encoder_.encode(X), dtype=torch.float32)
@@ -84,7 +87,7 @@ def test_gradient_attacks_agree_with_foolboxs(fitted, diabetes, epsilon):
         assert ours == pytest.approx(theirs, abs=0.005)
 
 
-def test_features_out_of_reach_and_domains_bind_the_attacker(fitted, diabetes):
+def test_attacks_keep_to_the_given_features_and_domain(fitted, diabetes):
     X, y = diabetes
     assert robust_accuracy(fitted, X, y, epsilon=1, features=[]) == fitted.score(X, y)
     all_but_one = [name for name in X if name != "bmi"]
@@ -95,41 +98,53 @@ def test_features_out_of_reach_and_domains_bind_the_attacker(fitted, diabetes):
     assert robust_accuracy(fitted, X, y, epsilon=1) < upwards_only
 
 
-def test_masked_features_never_move(fitted, diabetes):
-    from ctsk.metrics.robustness import _reach
+def test_features_that_are_not_attacked_never_move(fitted, diabetes):
+    from ctsk.metrics.robustness import _bound_attacks
 
     X, _ = diabetes
     encoder = fitted.encoder_
-    rows, lower, upper = _reach(
+    rows, lower, upper = _bound_attacks(
         encoder, encoder.schema.read(X), 0.3, ["bmi", "s5"], {"s5": (5, None)}
     )
     moved = [list(X).index(name) for name in ("bmi", "s5")]
-    still = np.setdiff1d(np.arange(10), moved)
-    np.testing.assert_array_equal(lower[:, still], rows[:, still])
-    np.testing.assert_array_equal(upper[:, still], rows[:, still])
+    fixed = np.setdiff1d(np.arange(10), moved)
+    np.testing.assert_array_equal(lower[:, fixed], rows[:, fixed])
+    np.testing.assert_array_equal(upper[:, fixed], rows[:, fixed])
     np.testing.assert_allclose(upper[:, moved], rows[:, moved] + 0.3)
     low = np.minimum((5 - encoder.center[8]) / encoder.scale[8], rows[:, 8])
     np.testing.assert_allclose(lower[:, 8], np.maximum(rows[:, 8] - 0.3, low))
 
 
-def test_chance_is_seeded(fitted, diabetes):
-    twice = [
-        robust_accuracy(fitted, *diabetes, epsilon=0.3, attack="noise", random_state=3)
-        for _ in range(2)
+def test_random_attacks_are_seeded(fitted, diabetes):
+    accuracies = [
+        robust_accuracy(fitted, *diabetes, epsilon=1, attack="noise", random_state=seed)
+        for seed in (3, 3, 4)
     ]
-    assert twice[0] == twice[1]
+    assert accuracies[0] == accuracies[1] != accuracies[2]
 
 
 @pytest.mark.parametrize(
-    ("given", "name"),
+    ("params", "name"),
     [
         ({"attack": "hammer"}, "attack"),
         ({"epsilon": -1}, "epsilon"),
         ({"n_steps": 0}, "n_steps"),
+        ({"n_restarts": 0}, "n_restarts"),
         ({"features": ["weight"]}, "features names the feature 'weight'"),
         ({"domain": {"bmi": (2, 1)}}, "domain of feature 'bmi'"),
     ],
 )
-def test_bad_parameter_is_refused_by_name(fitted, diabetes, given, name):
+def test_invalid_parameter_is_named(fitted, diabetes, params, name):
     with pytest.raises(ValueError, match=name):
-        robust_accuracy(fitted, *diabetes, **given)
+        robust_accuracy(fitted, *diabetes, **params)
+
+
+def test_pipeline_is_rejected_with_a_remedy(fitted, diabetes):
+    X, y = diabetes
+    pipeline = make_pipeline(FunctionTransformer(), fitted)
+    with pytest.raises(TypeError, match=r"estimator is a Pipeline.* pipeline\[-1\]"):
+        robust_accuracy(pipeline, X, y)
+    with pytest.raises(NotFittedError):
+        robust_accuracy(CounterfactualTrainedClassifier(), X, y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        robust_accuracy(fitted, X, y[:-1])

@@ -3,11 +3,20 @@ import pickle
 
 import numpy as np
 import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import check_scoring
-from sklearn.model_selection import GridSearchCV, cross_validate, learning_curve
-from sklearn.pipeline import make_pipeline
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    cross_validate,
+    learning_curve,
+)
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator, GenericGenerator
@@ -15,6 +24,7 @@ from ctsk.metrics import (
     cost,
     implausibility,
     make_counterfactual_scorer,
+    make_multimetric_scorer,
     maximum_mean_discrepancy,
     neg_cost_scorer,
     neg_implausibility_scorer,
@@ -38,30 +48,42 @@ SEARCH = {"generator": ECCCoGenerator(lambda_cost=0), "tau": 0.95, "T": 50}
 @pytest.fixture
 def n_searches(monkeypatch):
     """Count calls of explain."""
-    counted = []
+    calls = []
     explain = CounterfactualTrainedClassifier.explain
 
+    @functools.wraps(explain)
     def counting(self, *args, **kwargs):
-        counted.append(kwargs)
+        calls.append(kwargs)
         return explain(self, *args, **kwargs)
 
     monkeypatch.setattr(CounterfactualTrainedClassifier, "explain", counting)
-    return lambda: len(counted)
+    return lambda: len(calls)
 
 
-def test_scores_equal_the_metrics_of_a_search_by_hand(fitted_iris, iris):
+# GridSearchCV warns about scores that are NaN on purpose in these tests.
+ignores_nan_scores = pytest.mark.filterwarnings("ignore:One or more of the test scores")
+
+
+def failing_metric(explanation):
+    raise ZeroDivisionError("no such metric")
+
+
+# Single scorers
+
+
+def test_scores_equal_the_metrics_of_an_explanation(fitted_iris, iris):
     X, y = iris
     explanation = fitted_iris.explain(X, **SEARCH)
-    valid, found = explanation.valid, explanation.counterfactual_encoded
+    valid, encoded = explanation.valid, explanation.counterfactual_encoded
     assert validity_scorer(fitted_iris, X, y) == validity(explanation) > 0.5
     assert neg_cost_scorer(fitted_iris, X, y) == -cost(explanation)[valid].mean()
     rows = fitted_iris.encoder_.encode(X)
     distances, mmds, sizes = [], [], []
     for label in np.unique(explanation.target[valid]):
         of_label = valid & (explanation.target == label)
-        distances.extend(implausibility(found[of_label], rows[y == label]))
+        distances.extend(implausibility(encoded[of_label], rows[y == label]))
         if of_label.sum() > 1:
-            mmds.append(maximum_mean_discrepancy(found[of_label], rows[y == label]))
+            mmds.append(maximum_mean_discrepancy(encoded[of_label], rows[y == label]))
             sizes.append(of_label.sum())
     assert neg_implausibility_scorer(fitted_iris, X, y) == pytest.approx(-np.mean(distances))
     assert neg_mmd_scorer(fitted_iris, X, y) == pytest.approx(-np.average(mmds, weights=sizes))
@@ -83,7 +105,7 @@ def test_a_change_of_category_counts_one_in_implausibility(fitted_loans, loans):
     assert neg_implausibility_scorer(fitted_loans, X, y) == pytest.approx(-np.mean(distances))
 
 
-def test_the_candidates_own_search_settings_do_not_count(iris):
+def test_search_settings_of_the_scored_estimator_are_not_used(iris):
     X, y = iris
     scores = set()
     for settings in ({}, {"tau": 0.6, "T": 3, "generator": "generic"}):
@@ -94,119 +116,85 @@ def test_the_candidates_own_search_settings_do_not_count(iris):
     assert len(scores) == 1
 
 
+def test_larger_data_are_subsampled(fitted_loans, loans, n_searches, monkeypatch):
+    X, y = loans
+    n_rows = []
+    explain = CounterfactualTrainedClassifier.explain
+    monkeypatch.setattr(
+        CounterfactualTrainedClassifier,
+        "explain",
+        lambda self, X, **params: n_rows.append(len(X)) or explain(self, X, **params),
+    )
+    scorers = [
+        make_counterfactual_scorer(cost, max_samples=20, random_state=seed) for seed in (0, 0, 1)
+    ]
+    first, same, other = (scorer(fitted_loans, X, y) for scorer in scorers)
+    assert n_rows == [20, 20, 20]
+    assert first == same != other
+    monkeypatch.undo()
+    every_row = make_counterfactual_scorer(cost, max_samples=None)
+    assert every_row(fitted_loans, X, y) == -neg_cost_scorer(fitted_loans, X, y)
+
+
 @pytest.mark.parametrize("in_pipeline", [False, True], ids=["classifier", "pipeline"])
-def test_many_scorers_cost_one_search_per_split(diabetes, n_searches, in_pipeline):
-    clf = CounterfactualTrainedClassifier(max_epochs=3, random_state=0)
+@pytest.mark.parametrize("scorer", SCORERS.values(), ids=SCORERS)
+def test_every_scorer_goes_through_the_tools_of_scikit_learn(diabetes, scorer, in_pipeline):
+    X, y = diabetes[0].head(90), diabetes[1].head(90)
+    clf = CounterfactualTrainedClassifier(max_epochs=4, lr=0.03, random_state=0)
     model = make_pipeline(StandardScaler(), clf) if in_pipeline else clf
-    grid = {("counterfactualtrainedclassifier__" if in_pipeline else "") + "T": [5, 10]}
-    search = GridSearchCV(
-        model, grid, scoring={**SCORERS, "accuracy": "accuracy"}, refit=False, cv=3
-    ).fit(*diabetes)
-    assert n_searches() == 2 * 3
-    for key in SCORERS:
-        assert np.isfinite(search.cv_results_[f"mean_test_{key}"]).all()
-
-
-def test_other_settings_search_for_themselves(fitted_iris, iris, n_searches):
-    scoring = {
-        "one": validity_scorer,
-        "two": neg_cost_scorer,
-        "eager": make_counterfactual_scorer(validity, tau=0.5),
-        "few": make_counterfactual_scorer(validity, max_samples=20),
-    }
-    check_scoring(fitted_iris, scoring=scoring)(fitted_iris, *iris)
-    assert n_searches() == 3
-
-
-def test_searches_that_differ_in_the_middle_of_long_settings_are_not_shared(
-    fitted_iris, iris, n_searches
-):
-    words = np.full((150, 4), "both", dtype=object)
-    words = np.repeat(words, 3, axis=0)
-    frozen = words.copy()
-    frozen[100:350] = "none"
-    X, y = np.repeat(iris[0], 3, axis=0), np.repeat(iris[1], 3)
-    scoring = {
-        name: make_counterfactual_scorer(validity, mutability=table)
-        for name, table in {"free": words, "frozen": frozen}.items()
-    }
-    found = check_scoring(fitted_iris, scoring=scoring)(fitted_iris, X, y)
-    assert n_searches() == 2
-    assert found["frozen"] < found["free"]
-
-
-def test_scorers_share_a_search_after_a_trip_to_a_worker(fitted_iris, iris, n_searches):
-    scoring = pickle.loads(pickle.dumps({name: SCORERS[name] for name in ("validity", "neg_mmd")}))
-    check_scoring(fitted_iris, scoring=scoring)(fitted_iris, *iris)
-    assert n_searches() == 1
-
-
-def test_one_metric_that_fails_does_not_take_the_others_with_it(iris):
-    def failing(explanation):
-        raise ZeroDivisionError("no such metric")
-
-    scoring = {"validity": validity_scorer, "failing": make_counterfactual_scorer(failing)}
-    clf = CounterfactualTrainedClassifier(max_epochs=3, random_state=0)
-    with pytest.warns(UserWarning, match="no such metric"):
-        found = cross_validate(clf, *iris, scoring=scoring, cv=3, error_score=np.nan)
-    assert np.isfinite(found["test_validity"]).all()
-    assert np.isnan(found["test_failing"]).all()
+    prefix = "counterfactualtrainedclassifier__" if in_pipeline else ""
+    _, _, scores = learning_curve(model, X, y, scoring=scorer, train_sizes=[1.0], cv=2)
+    assert np.isfinite(scores).all()
+    validated = cross_validate(model, X, y, scoring=scorer, cv=2, error_score=np.nan)
+    assert np.isfinite(validated["test_score"]).all()
+    grid = {prefix + "lambda_reg": [0.1, 0.2]}
+    search = GridSearchCV(model, grid, scoring=scorer, cv=2, error_score=np.nan).fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    halving = HalvingGridSearchCV(
+        model, grid, scoring=scorer, cv=2, factor=2, resource=prefix + "max_epochs",
+        min_resources=2, max_resources=4, refit=False, random_state=0,
+    ).fit(X, y)  # fmt: skip
+    assert np.isfinite(halving.cv_results_["mean_test_score"]).all()
 
 
 @pytest.mark.parametrize("scorer", SCORERS.values(), ids=SCORERS)
-def test_every_scorer_goes_through_scikit_learns_tools(loans, fitted_loans, scorer):
-    X, y = loans[0].head(90), loans[1].head(90)
-    clf = CounterfactualTrainedClassifier(max_epochs=4, lr=0.03, random_state=0)
-    _, _, scores = learning_curve(clf, X, y, scoring=scorer, train_sizes=[1.0], cv=2)
-    assert np.isfinite(scores).all()
-    validated = cross_validate(clf, X, y, scoring=scorer, cv=2)["test_score"]
-    assert np.isfinite(validated).all()
+def test_every_scorer_measures_the_importance_of_features(fitted_loans, loans, scorer):
+    X, y = loans[0].head(30), loans[1].head(30)
     importance = permutation_importance(
-        fitted_loans, X.head(30), y.head(30), scoring=scorer, n_repeats=1, random_state=0
+        fitted_loans, X, y, scoring=scorer, n_repeats=1, random_state=0
     )
     assert np.isfinite(importance.importances).all()
 
 
-def test_arguments_of_robust_accuracy_are_given_by_partial(fitted_loans, loans):
+def test_parameters_of_robust_accuracy_are_set_by_partial(fitted_loans, loans):
     scorer = functools.partial(robust_accuracy_scorer, epsilon=0.0)
     assert scorer(fitted_loans, *loans) == fitted_loans.score(*loans)
 
 
-def test_no_valid_counterfactual_scores_nan(fitted_iris, iris):
+def test_score_is_nan_without_a_valid_counterfactual(fitted_iris, iris):
     fixed = {"mutability": ["none"] * 4}
     assert make_counterfactual_scorer(validity, **fixed)(fitted_iris, *iris) == 0
-    for metric in (cost, *(s._score_func for s in (neg_implausibility_scorer, neg_mmd_scorer))):
+    for metric in (cost, neg_implausibility_scorer.metric, neg_mmd_scorer.metric):
         assert np.isnan(make_counterfactual_scorer(metric, **fixed)(fitted_iris, *iris))
 
 
-def test_observed_rows_may_come_from_elsewhere(fitted_iris, iris):
+def test_reference_replaces_the_scored_rows(fitted_iris, iris):
     X, y = iris
-    metric = neg_implausibility_scorer._score_func
+    metric = neg_implausibility_scorer.metric
     far = make_counterfactual_scorer(metric, reference=(X + 100, y), greater_is_better=False)
     assert far(fitted_iris, X, y) < neg_implausibility_scorer(fitted_iris, X, y) - 100
 
 
-def test_other_models_are_refused(iris):
-    with pytest.raises(TypeError, match="LogisticRegression gives no counterfactuals"):
-        validity_scorer(LogisticRegression(max_iter=1000).fit(*iris), *iris)
+def test_reference_rows_pass_through_the_pipeline(iris):
+    X, y = iris
+    clf = CounterfactualTrainedClassifier(max_epochs=15, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), clf).fit(1000 * X + 5000, y)
+    metric, raw = neg_implausibility_scorer.metric, 1000 * X + 5000
+    explicit = make_counterfactual_scorer(metric, reference=(raw, y), greater_is_better=False)
+    assert explicit(pipeline, raw, y) == neg_implausibility_scorer(pipeline, raw, y)
 
 
-def test_scikit_learns_private_scorer_is_as_we_know_it():
-    """The sharing of searches rests on these; see `_CounterfactualScorer`."""
-    from sklearn.metrics import _scorer
-
-    cache = {}
-    caller = functools.partial(_scorer._cached_call, cache)
-    from ctsk.metrics.scorers import _StandIn
-
-    calls = []
-    stand_in = _StandIn("any name (1, 2)", lambda X: calls.append(X) or "answer")
-    assert caller(stand_in, "any name (1, 2)", 7) == "answer"
-    assert caller(stand_in, "any name (1, 2)", 7) == "answer"
-    assert calls == [7]
-
-
-def test_reference_rows_of_a_search_pass_through_the_pipeline(iris):
+def test_reference_rows_of_a_generator_pass_through_the_pipeline(iris):
     X, y = iris
     clf = CounterfactualTrainedClassifier(max_epochs=15, random_state=0)
     pipeline = make_pipeline(StandardScaler(), clf).fit(1000 * X + 5000, y)
@@ -215,3 +203,301 @@ def test_reference_rows_of_a_search_pass_through_the_pipeline(iris):
     rows = pipeline[:-1].transform(1000 * X + 5000)
     inside = make_counterfactual_scorer(cost, X_reference=rows, **settings)
     assert outside(pipeline, 1000 * X + 5000, y) == pytest.approx(inside(pipeline[-1], rows, y))
+
+
+class Sampler:
+    """Step of an imbalanced-learn pipeline, which acts in fit only."""
+
+    def fit_resample(self, X, y):
+        raise AssertionError("Scoring must not resample.")
+
+
+@pytest.mark.parametrize("step", [Sampler(), "passthrough", None])
+def test_steps_that_do_not_transform_are_skipped(fitted_iris, iris, step):
+    inner = Pipeline([("skipped", step), ("clf", fitted_iris)])
+    for pipeline in (inner, Pipeline([("inner", inner)])):
+        assert neg_cost_scorer(pipeline, *iris) == neg_cost_scorer(fitted_iris, *iris)
+        assert robust_accuracy_scorer(pipeline, *iris) == robust_accuracy(fitted_iris, *iris)
+
+
+@pytest.mark.parametrize("scorer", SCORERS.values(), ids=SCORERS)
+def test_other_models_are_rejected(iris, scorer):
+    model = LogisticRegression(max_iter=1000).fit(*iris)
+    for rejected in (model, make_pipeline(StandardScaler(), model).fit(*iris)):
+        with pytest.raises(TypeError, match="LogisticRegression has no method explain"):
+            scorer(rejected, *iris)
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"metric": "cost"}, ValueError, "'metric' parameter"),
+        ({"greater_is_better": "no"}, ValueError, "'greater_is_better' parameter"),
+        ({"max_samples": 0}, ValueError, "'max_samples' parameter"),
+        ({"random_state": None}, ValueError, "'random_state' parameter"),
+        ({"reference": ([[0]],)}, ValueError, "reference has 1 entries"),
+        ({"reference": ([[0]], [0, 1])}, ValueError, "inconsistent numbers of samples"),
+        ({"tua": 0.5}, TypeError, "'tua' is neither a parameter of make_counterfactual_scorer"),
+        ({"X": [[0]]}, TypeError, "'X' is neither"),
+    ],
+)
+def test_invalid_parameters_of_a_scorer_are_named(params, error, message):
+    with pytest.raises(error, match=message):
+        make_counterfactual_scorer(**{"metric": cost, **params})
+
+
+def test_scorer_survives_pickling_and_cloning_with_its_search(fitted_iris, iris):
+    search = clone(GridSearchCV(fitted_iris, {}, scoring=neg_cost_scorer))
+    stored = pickle.loads(pickle.dumps(neg_cost_scorer))
+    expected = neg_cost_scorer(fitted_iris, *iris)
+    assert search.scoring(fitted_iris, *iris) == stored(fitted_iris, *iris) == expected
+
+
+def test_representations_are_the_calls_that_make_the_scorers():
+    scorer = make_counterfactual_scorer(cost, greater_is_better=False, tau=0.6)
+    expected = (
+        "make_counterfactual_scorer(cost, greater_is_better=False, max_samples=1000, "
+        "random_state=0, generator=ECCCoGenerator(lambda_cost=0), tau=0.6, T=50)"
+    )
+    assert repr(scorer) == expected
+    combined = make_multimetric_scorer({"accuracy": "accuracy", "neg_cost": scorer})
+    assert repr(combined) == (
+        f"make_multimetric_scorer({{'accuracy': 'accuracy', 'neg_cost': {expected}}}, "
+        "error_score=nan)"
+    )
+
+
+# Sample weights
+
+
+@pytest.fixture
+def routing():
+    with sklearn.config_context(enable_metadata_routing=True):
+        yield
+
+
+@pytest.mark.parametrize(
+    "scorer",
+    [*SCORERS.values(), make_multimetric_scorer({"accuracy": "accuracy", **SCORERS})],
+    ids=[*SCORERS, "multimetric"],
+)
+def test_sample_weight_is_rejected(fitted_iris, iris, scorer):
+    with pytest.raises(TypeError, match="does not support sample_weight"):
+        scorer(fitted_iris, *iris, sample_weight=np.ones(150))
+
+
+def test_permutation_importance_cannot_weigh_counterfactuals(fitted_iris, iris):
+    with pytest.raises(TypeError, match="does not support sample_weight"):
+        permutation_importance(
+            fitted_iris, *iris, scoring=neg_cost_scorer, n_repeats=1, sample_weight=np.ones(150)
+        )
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        neg_cost_scorer,
+        {"neg_cost": neg_cost_scorer},
+        make_multimetric_scorer(SCORERS),
+        make_multimetric_scorer({"accuracy": "accuracy"}),
+    ],
+    ids=["single", "dict", "multimetric", "multimetric by name"],
+)
+def test_routed_sample_weight_that_no_scorer_requests_is_rejected(iris, routing, scoring):
+    clf = CounterfactualTrainedClassifier(max_epochs=1, random_state=0)
+    with pytest.raises((TypeError, ValueError), match="sample_weight"):
+        cross_validate(
+            clf, *iris, scoring=scoring, params={"sample_weight": np.ones(150)}, cv=2,
+            error_score="raise",
+        )  # fmt: skip
+
+
+def test_routed_sample_weight_reaches_the_scorer_that_requests_it(iris, routing):
+    X, y = iris
+    weights = np.where(y == 0, 1.0, 0.0)
+    accuracy = get_scorer("accuracy").set_score_request(sample_weight=True)
+    plain = get_scorer("accuracy").set_score_request(sample_weight=False)
+    scoring = {"weighted": accuracy, "plain": plain, "neg_cost": neg_cost_scorer}
+    clf = CounterfactualTrainedClassifier(max_epochs=3, random_state=0)
+    scores = cross_validate(
+        clf, X, y, scoring=make_multimetric_scorer(scoring), cv=2, return_estimator=True,
+        return_indices=True, params={"sample_weight": weights},
+    )  # fmt: skip
+    for split, fitted in enumerate(scores["estimator"]):
+        test = scores["indices"]["test"][split]
+        is_correct = fitted.predict(X[test]) == y[test]
+        assert scores["test_weighted"][split] == is_correct[y[test] == 0].mean()
+        assert scores["test_plain"][split] == is_correct.mean()
+    assert (scores["test_weighted"] != scores["test_plain"]).any()
+    assert np.isfinite(scores["test_neg_cost"]).all()
+
+
+# Several scorers at once
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True], ids=["classifier", "pipeline"])
+def test_one_search_per_split_serves_all_scorers(diabetes, n_searches, in_pipeline):
+    clf = CounterfactualTrainedClassifier(max_epochs=3, random_state=0)
+    model = make_pipeline(StandardScaler(), clf) if in_pipeline else clf
+    grid = {("counterfactualtrainedclassifier__" if in_pipeline else "") + "T": [5, 10]}
+    scoring = {**SCORERS, "accuracy": "accuracy", "neg_log_loss": get_scorer("neg_log_loss")}
+    search = GridSearchCV(
+        model, grid, scoring=make_multimetric_scorer(scoring), refit="accuracy", cv=3
+    ).fit(*diabetes)
+    assert n_searches() == 2 * 3
+    for key in scoring:
+        assert np.isfinite(search.cv_results_[f"mean_test_{key}"]).all()
+    assert search.score(*diabetes) == search.best_estimator_.score(*diabetes)
+
+
+def test_combined_scores_equal_the_single_ones(fitted_loans, loans):
+    scoring = {**SCORERS, "accuracy": get_scorer("accuracy")}
+    scores = make_multimetric_scorer(scoring)(fitted_loans, *loans)
+    assert scores == {name: scorer(fitted_loans, *loans) for name, scorer in scoring.items()}
+
+
+def test_other_settings_need_a_search_of_their_own(fitted_iris, iris, n_searches):
+    scoring = {
+        "one": validity_scorer,
+        "two": neg_cost_scorer,
+        "equal": make_counterfactual_scorer(cost, **SEARCH),
+        "less_confident": make_counterfactual_scorer(validity, tau=0.5),
+        "few": make_counterfactual_scorer(validity, max_samples=20),
+        "few_others": make_counterfactual_scorer(validity, max_samples=20, random_state=1),
+    }
+    make_multimetric_scorer(scoring)(fitted_iris, *iris)
+    assert n_searches() == 4
+
+
+def test_settings_that_differ_in_the_middle_of_a_long_array_are_told_apart(
+    fitted_iris, iris, n_searches
+):
+    free = np.full((450, 4), "both", dtype=object)
+    frozen = free.copy()
+    frozen[100:350] = "none"
+    X, y = np.repeat(iris[0], 3, axis=0), np.repeat(iris[1], 3)
+    scoring = {
+        name: make_counterfactual_scorer(validity, mutability=table)
+        for name, table in {"free": free, "frozen": frozen}.items()
+    }
+    scores = make_multimetric_scorer(scoring)(fitted_iris, X, y)
+    assert n_searches() == 2
+    assert scores["frozen"] < scores["free"]
+
+
+def test_settings_that_cannot_be_pickled_are_searched_once_for_each_scorer(
+    fitted_iris, iris, n_searches
+):
+    class Local(ECCCoGenerator):
+        """Class that pickle cannot find."""
+
+    scorers = [make_counterfactual_scorer(metric, generator=Local()) for metric in (cost, validity)]
+    scores = make_multimetric_scorer(dict(zip(["cost", "validity"], scorers, strict=True)))(
+        fitted_iris, *iris
+    )
+    assert n_searches() == 2
+    assert scores["validity"] > 0
+
+
+def test_scorers_share_a_search_in_a_worker(fitted_iris, iris, n_searches):
+    scorer = make_multimetric_scorer(SCORERS)
+    in_worker = pickle.loads(pickle.dumps(scorer))
+    scores = in_worker(fitted_iris, *iris)
+    assert n_searches() == 1
+    assert scores == scorer(fitted_iris, *iris)
+
+
+def test_explanations_are_not_kept_between_calls(fitted_iris, iris):
+    X, y = iris
+    scorer = make_multimetric_scorer({"neg_cost": neg_cost_scorer})
+    first, other = scorer(fitted_iris, X[:75], y[:75]), scorer(fitted_iris, X[75:], y[75:])
+    assert first["neg_cost"] == neg_cost_scorer(fitted_iris, X[:75], y[:75]) != other["neg_cost"]
+
+
+@ignores_nan_scores
+@pytest.mark.parametrize("combine", [make_multimetric_scorer, dict], ids=["multimetric", "dict"])
+def test_failure_of_one_metric_leaves_the_others_alone(iris, combine):
+    scoring = {
+        "accuracy": "accuracy",
+        "failing": make_counterfactual_scorer(failing_metric),
+        "validity": validity_scorer,
+    }
+    clf = CounterfactualTrainedClassifier(max_epochs=3, random_state=0)
+    with pytest.warns(UserWarning, match="no such metric"):
+        search = GridSearchCV(
+            clf, {"T": [3, 4]}, scoring=combine(scoring), refit="validity", cv=3, error_score=np.nan
+        ).fit(*iris)
+    assert np.isfinite(search.cv_results_["mean_test_validity"]).all()
+    assert np.isfinite(search.cv_results_["mean_test_accuracy"]).all()
+    assert np.isnan(search.cv_results_["mean_test_failing"]).all()
+
+
+@ignores_nan_scores
+def test_failure_of_the_search_leaves_other_scores_alone(iris):
+    unreachable = {"target": "no such class"}
+    scoring = {
+        "accuracy": "accuracy",
+        "cost": make_counterfactual_scorer(cost, **unreachable),
+        "validity": make_counterfactual_scorer(validity, **unreachable),
+        "robust_accuracy": robust_accuracy_scorer,
+    }
+    clf = CounterfactualTrainedClassifier(max_epochs=3, random_state=0)
+    with (
+        pytest.warns(UserWarning, match="The scorer 'cost' failed; its score is set to nan"),
+        pytest.warns(UserWarning, match="The scorer 'validity' failed; its score is set to nan"),
+    ):
+        scores = cross_validate(clf, *iris, scoring=make_multimetric_scorer(scoring), cv=3)
+    assert np.isnan(scores["test_cost"]).all()
+    assert np.isnan(scores["test_validity"]).all()
+    assert np.isfinite(scores["test_accuracy"]).all()
+    assert np.isfinite(scores["test_robust_accuracy"]).all()
+
+
+@ignores_nan_scores
+def test_model_without_counterfactuals_gets_nan_and_its_accuracy(iris):
+    scorer = make_multimetric_scorer({"accuracy": "accuracy", "validity": validity_scorer})
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    with pytest.warns(UserWarning, match="LogisticRegression has no method explain"):
+        search = GridSearchCV(
+            model, {"logisticregression__C": [1.0]}, scoring=scorer, refit="accuracy", cv=2
+        ).fit(*iris)
+    assert np.isnan(search.cv_results_["mean_test_validity"]).all()
+    assert search.best_score_ > 0.8
+
+
+def test_failure_is_raised_or_replaced_as_error_score_says(fitted_iris, iris):
+    scoring = {"failing": make_counterfactual_scorer(failing_metric)}
+    with pytest.raises(ZeroDivisionError, match="no such metric"):
+        make_multimetric_scorer(scoring, error_score="raise")(fitted_iris, *iris)
+    with pytest.warns(UserWarning, match="its score is set to -1"):
+        scores = make_multimetric_scorer(scoring, error_score=-1)(fitted_iris, *iris)
+    assert scores == {"failing": -1}
+
+
+@ignores_nan_scores
+def test_a_fit_that_fails_scores_nan_in_every_metric(iris):
+    scorer = make_multimetric_scorer({"accuracy": "accuracy", "validity": validity_scorer})
+    clf = CounterfactualTrainedClassifier(max_epochs=2, random_state=0)
+    with pytest.warns(FitFailedWarning, match="3 fits failed"):
+        search = GridSearchCV(
+            clf, {"lr": [-1.0, 0.01]}, scoring=scorer, refit="accuracy", cv=3
+        ).fit(*iris)
+    for key in ("accuracy", "validity"):
+        np.testing.assert_array_equal(
+            np.isnan(search.cv_results_[f"mean_test_{key}"]), [True, False]
+        )
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"scoring": [validity_scorer]}, ValueError, "'scoring' parameter"),
+        ({"scoring": {}}, ValueError, "empty dict"),
+        ({"scoring": {"accuracy": "acuracy"}}, ValueError, "'acuracy' is not a valid scoring"),
+        ({"scoring": {"depth": 3}}, TypeError, r"scoring\['depth'\] is 3"),
+        ({"scoring": {"accuracy": "accuracy"}, "error_score": "nan"}, ValueError, "'error_score'"),
+    ],
+)
+def test_invalid_parameters_of_a_combination_are_named(params, error, message):
+    with pytest.raises(error, match=message):
+        make_multimetric_scorer(**params)

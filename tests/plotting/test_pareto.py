@@ -9,7 +9,7 @@ from ctsk.plotting import ParetoFrontDisplay
 matplotlib.use("agg")
 
 
-def test_picture_shows_candidates_front_and_choice():
+def test_plot_shows_the_candidates_the_front_and_the_chosen_one():
     search = SimpleNamespace(
         cv_results_={
             "params": [{"T": i} for i in range(3)],

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctsk.datasets.tabular import Feature, Tabular, csv_file, fetch
+from ctsk.datasets.tables import Feature, Table, csv_file, fetch
 
-TEXT = b"""age,income,share,grade,colour,months,target
+TEXT = b"""age,income,share,grade,color,months,target
 30,1000,0.5,2,red,-7,0
 40,,0.25,1,,3,1
 50,3000,1.0,2,blue,-8,0
@@ -22,7 +22,7 @@ FEATURES = {
     "grade": Feature(
         "increase", ["middle", "high"], {"3": "low", "1": "middle", "2": "high"}, ordered=True
     ),
-    "colour": Feature(categories=...),
+    "color": Feature(categories=...),
     "months": Feature("increase", (0, None)),
 }
 COMPLETE = [3, 4, 5, 6]
@@ -34,11 +34,11 @@ def loaded(tmp_path):
 
     def load(text=TEXT, continuous_target=None, **options):
         digest = hashlib.sha256(text).hexdigest()
-        table = Tabular(
+        table = Table(
             csv_file("toy", digest, lambda _: text, "Ask Toy and Co."),
             FEATURES,
             target_names=["refused", "granted"],
-            favourable=1,
+            favorable=1,
             descr="Toys.",
             codes={-7: "condition not met", -8: "not usable"},
             continuous_target=continuous_target,
@@ -54,10 +54,10 @@ def test_columns_have_the_kinds_that_are_described(loaded):
     assert X["income"].dtype == X["share"].dtype == X["months"].dtype == "float64"
     assert X["grade"].cat.categories.tolist() == ["low", "middle", "high"]
     assert X["grade"].cat.ordered
-    assert X["colour"].cat.categories.tolist() == ["blue", "red"]
-    assert not X["colour"].cat.ordered
+    assert X["color"].cat.categories.tolist() == ["blue", "red"]
+    assert not X["color"].cat.ordered
     assert X["grade"].tolist()[:4] == ["high", "middle", "high", "low"]
-    assert X["colour"].isna().tolist() == [False, True] + 5 * [False]
+    assert X["color"].isna().tolist() == [False, True] + 5 * [False]
     assert X["share"].tolist()[4] == 0.30000000000000004
 
 
@@ -78,7 +78,7 @@ def test_bunch_says_what_is_known(loaded):
     assert data.target.name == "target"
     assert list(data.frame.columns) == [*FEATURES, "target"]
     assert data.feature_names == list(FEATURES)
-    assert data.categorical_features == ["grade", "colour"]
+    assert data.categorical_features == ["grade", "color"]
     assert data.mutability == {"age": "none", "grade": "increase", "months": "increase"}
     assert data.domain == {
         "age": (0, 120),
@@ -86,7 +86,7 @@ def test_bunch_says_what_is_known(loaded):
         "grade": ["middle", "high"],
         "months": (0, None),
     }
-    assert (data.target_names, data.favourable, data.DESCR) == (["refused", "granted"], 1, "Toys.")
+    assert (data.target_names, data.favorable, data.DESCR) == (["refused", "granted"], 1, "Toys.")
 
 
 def test_what_a_user_does_to_a_bunch_stays_in_that_bunch(loaded):

@@ -1,0 +1,165 @@
+"""Modules of users: built, initialized, and checked before they are trained."""
+
+import torch
+from torch.nn.parameter import is_lazy
+
+from ctsk._torch.utils import inference_copy
+
+# Number of training rows on which a module is checked. With many rows, dropout of a small
+# share is unlikely to go unnoticed.
+N_CHECKED_ROWS = 256
+# Largest difference of logits, relative to the largest logit, that is attributed to
+# rounding: batches of different sizes may be rounded differently, in float64.
+_TOLERANCE = 1e-6
+
+
+def build_module(build, encoded, n_classes):
+    """Build a user's module and check that it maps each row to logits.
+
+    Parameters
+    ----------
+    build : callable
+        Called with the number of columns and the number of classes.
+    encoded : ndarray of shape (n_rows, n_columns)
+        Training rows in module units, on which the module is checked.
+    n_classes : int
+
+    Returns
+    -------
+    module : torch.nn.Module
+        On the CPU and in float32.
+
+    Raises
+    ------
+    ValueError
+        If `build` does not return a module with trainable parameters whose logits are a
+        differentiable function of each row alone.
+    """
+    if isinstance(build, torch.nn.Module):
+        raise ValueError(
+            "module is a network that is already built; it must be a callable that builds one: "
+            "module=lambda n_features, n_classes: torch.nn.Sequential(...)."
+        )
+    module = build(encoded.shape[1], n_classes)
+    if not isinstance(module, torch.nn.Module):
+        raise ValueError(
+            f"module must return a torch.nn.Module; it returned a {type(module).__name__}."
+        )
+    rows = torch.as_tensor(encoded[:N_CHECKED_ROWS], dtype=torch.float32)
+    module.to(torch.float32)
+    _initialize_lazy_parameters(module, rows)
+    _check_parameters(module)
+    # Training and search run in float32, predictions in float64.
+    for dtype in (torch.float32, torch.float64):
+        _check_logits(module, rows.to(dtype), n_classes)
+    return module
+
+
+def _initialize_lazy_parameters(module, rows):
+    """Run a module once if the shapes of its parameters depend on its input."""
+    tensors = [*module.parameters(), *module.buffers()]
+    if any(tensor.is_meta and not is_lazy(tensor) for tensor in tensors):
+        raise ValueError(
+            "module built a network on the device 'meta', which holds no weights; build it on the "
+            "CPU. The parameter `device` moves it to another device."
+        )
+    if any(map(is_lazy, tensors)):
+        training = module.training
+        # In eval mode, running statistics stay as they are initialized.
+        with torch.no_grad():
+            _logits(module.eval(), rows)
+        module.train(training)
+
+
+def _check_parameters(module):
+    """Raise a ValueError if there is nothing to train."""
+    parameters = list(module.parameters())
+    if not parameters:
+        raise ValueError(
+            "module built a network without parameters, so there is nothing to train. Layers must "
+            "be attributes of the network (or elements of an nn.ModuleList), not of a plain list."
+        )
+    if not any(parameter.requires_grad for parameter in parameters):
+        raise ValueError(
+            "All parameters of the network that module built are frozen (requires_grad=False), so "
+            "there is nothing to train. Leave at least one layer trainable."
+        )
+
+
+def _check_logits(module, rows, n_classes):
+    """Raise a ValueError unless logits are a differentiable function of each row alone."""
+    module = inference_copy(module, rows.dtype)
+    factuals = rows.clone().requires_grad_()
+    inputs = factuals.clone()
+    logits = _logits(module, inputs)
+    if not torch.equal(inputs, rows):
+        raise ValueError(
+            "The network that module built changes its input in place, which would change the "
+            "training rows. Replace in-place operations in its forward, such as x.mul_(2), by "
+            "others, such as x = x * 2."
+        )
+    if not isinstance(logits, torch.Tensor) or logits.shape != (len(rows), n_classes):
+        shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise ValueError(
+            f"module built a network that maps {tuple(rows.shape)} to {shape}; it must return "
+            f"logits of shape {(len(rows), n_classes)}, one per class."
+        )
+    _check_gradient(logits, factuals)
+    with torch.no_grad():
+        _check_determinism(module, rows, logits.detach())
+
+
+def _check_gradient(logits, factuals):
+    gradients = None
+    if logits.requires_grad:
+        (gradients,) = torch.autograd.grad(logits.sum(), factuals, allow_unused=True)
+    if gradients is None:
+        raise ValueError(
+            "No gradient flows through the network that module built to its rows, so no "
+            "counterfactual can be searched. Its forward may detach the rows, convert them to "
+            "integers, run under torch.no_grad, or ignore them."
+        )
+
+
+def _check_determinism(module, rows, logits):
+    """Raise a ValueError if logits are random or depend on the other rows of a batch."""
+    tolerance = _TOLERANCE if rows.dtype == torch.float64 else 1e-3
+    scale = logits.nan_to_num(0, 0, 0).abs().max().clamp(min=1)
+
+    def differ(others):
+        # Infinite logits, of huge rows, are no reason to reject a module.
+        return not torch.allclose(others, logits, 0, float(tolerance * scale), equal_nan=True)
+
+    if differ(_logits(module, rows)):
+        raise ValueError(
+            "The network that module built returns different logits for the same rows in eval "
+            "mode, so its predictions are random. Functional dropout that is left on is a likely "
+            "cause: use nn.Dropout, or F.dropout(x, p, training=self.training). Noise must depend "
+            "on self.training, too."
+        )
+    message = (
+        "The logits that the network of module returns for a row depend on the other rows of the "
+        "batch in eval mode. Normalization by statistics of the batch is a likely cause: use "
+        "BatchNorm with track_running_stats=True, or nn.LayerNorm, and no mean or softmax over "
+        "dimension 0."
+    )
+    # One row alone, another one alone, and the rest.
+    parts = [part for part in (rows[:1], rows[1:2], rows[2:]) if len(part)]
+    try:
+        split = torch.cat([module(part) for part in parts])
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"{message} (A single row fails: {error})") from error
+    if differ(split):
+        raise ValueError(message)
+
+
+def _logits(module, rows):
+    """Return the output of a module; a ValueError if it fails."""
+    try:
+        return module(rows)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"The network that module built fails for rows of shape {tuple(rows.shape)} and dtype "
+            f"{rows.dtype} ({error}). It must accept any number of rows, of {rows.shape[1]} "
+            "columns, in float32 (training) and in float64 (predictions)."
+        ) from error

@@ -1,0 +1,249 @@
+"""Tables: from the text of a file and the description of its columns to a Bunch."""
+
+import io
+import os
+from copy import copy
+from dataclasses import dataclass, field
+from types import EllipsisType
+
+import numpy as np
+from sklearn.utils import Bunch, check_random_state
+from sklearn.utils._param_validation import validate_params
+
+from ctsk.datasets.files import CSV, StoredFile, load
+
+# Decorates all functions that fetch a table: they have the same parameters.
+check_options = validate_params(
+    {
+        "data_home": [str, os.PathLike, None],
+        "download_if_missing": ["boolean"],
+        "return_X_y": ["boolean"],
+        "as_frame": ["boolean"],
+        "drop_missing": ["boolean"],
+        "balance": ["boolean"],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """Description of a column.
+
+    Parameters
+    ----------
+    mutability : {"both", "increase", "decrease", "none"}, default="both"
+        Direction in which people can change the feature.
+    domain : pair of numbers, list of categories or None, default=None
+        Values that a counterfactual may take. If None, the classifier infers them.
+    categories : tuple, dict, ... or None, default=None
+        Categories in their order, or a dict from the values of the file to the names of the
+        categories. ``...`` takes the values of the file in alphabetical order. None describes a
+        numeric feature.
+    ordered : bool, default=False
+        Whether the order of the categories is meaningful.
+    """
+
+    mutability: str = "both"
+    domain: tuple | list | None = None
+    categories: tuple | dict | EllipsisType | None = None
+    ordered: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Description of a data set.
+
+    Parameters
+    ----------
+    file : StoredFile
+        The last column of the file, "target", is the label.
+    features : dict of str to Feature
+        The other columns of the file, in their order.
+    target_names : list of str
+        Names of class 0 and class 1.
+    favorable : int
+        The class that people want to be in.
+    descr : str
+        Text of the attribute `DESCR`.
+    codes : dict of int to str, default={}
+        Numbers of the file that encode why a value is missing, and their meanings.
+    continuous_target : str, default=None
+        Name of the label if it is continuous in the file; the target then is whether it exceeds
+        its median. If None, the label is 0 or 1 in the file.
+    """
+
+    file: StoredFile
+    features: dict
+    target_names: list
+    favorable: int
+    descr: str
+    codes: dict = field(default_factory=dict)
+    continuous_target: str | None = None
+
+
+def csv_file(name, sha256, obtain, origin):
+    """Return the file of a table."""
+    return StoredFile(f"{name}.csv.gz", sha256, CSV, obtain, origin)
+
+
+def fetch(
+    table,
+    data_home=None,
+    download_if_missing=True,
+    return_X_y=False,
+    as_frame=True,
+    drop_missing=False,
+    balance=False,
+    random_state=None,
+):
+    """Load a table.
+
+    Parameters
+    ----------
+    table : Table
+    data_home, download_if_missing, return_X_y, as_frame, drop_missing, balance, random_state
+        See :mod:`ctsk.datasets`.
+
+    Returns
+    -------
+    data : Bunch or tuple
+        See :mod:`ctsk.datasets`.
+    """
+    text = load(table.file, data_home, download_if_missing)
+    X, codes, label = _read(table, text)
+    # The median is that of all rows, so that a target never depends on the options.
+    y = label if table.continuous_target is None else label > label.median()
+    y = y.astype("int64").rename("target")
+
+    idx = np.arange(len(X))
+    if drop_missing:
+        idx = idx[X.notna().all(axis=1).to_numpy()]
+    if balance:
+        idx = _balanced(idx, y.to_numpy(), check_random_state(random_state))
+
+    X, y = _with_integers(X.iloc[idx], X), y.iloc[idx]
+    data = _bunch(table, X, y) if as_frame else _array_bunch(table, X, y)
+    if return_X_y:
+        return data.data, data.target
+
+    if table.codes:
+        data.codes = codes.iloc[idx]
+    if table.continuous_target:
+        value = label.iloc[idx].rename(table.continuous_target)
+        data[table.continuous_target] = value if as_frame else value.to_numpy()
+    return data
+
+
+def _read(table, text):
+    """Return X, the reasons why numbers are missing, and the label as it is in the file."""
+    import pandas as pd
+
+    # Values are read as strings first, because the default parser of some pandas versions does
+    # not round numbers correctly to the last digit.
+    raw = pd.read_csv(io.BytesIO(text), dtype=object, keep_default_na=False, na_values=[""])
+    X, codes = {}, {}
+    for name, feature in table.features.items():
+        if feature.categories is not None:
+            X[name] = _categories(raw[name], feature)
+            continue
+        numbers = raw[name].astype("float64")
+        if table.codes:
+            codes[name] = numbers.map(table.codes)
+            numbers = numbers.where(codes[name].isna())
+        X[name] = numbers
+    if codes:
+        dtype = pd.CategoricalDtype(list(table.codes.values()))
+        # Categorical features have no codes; `columns` adds them as empty columns.
+        codes = pd.DataFrame(codes, columns=list(X)).astype(dtype)
+    return pd.DataFrame(X), codes, raw["target"].astype("float64")
+
+
+def _categories(column, feature):
+    """Return a column of strings as a pandas categorical."""
+    import pandas as pd
+
+    names = feature.categories
+    if names is ...:
+        names = sorted(set(column.dropna()))
+    if isinstance(names, dict):
+        column = column.map(names)
+        # Several values may share a name; fromkeys keeps each name once, in order.
+        names = dict.fromkeys(names.values())
+    return column.astype(pd.CategoricalDtype(list(names), feature.ordered))
+
+
+def _with_integers(X, whole):
+    """Return X with an integer dtype for columns without gaps that hold whole numbers."""
+    integers = []
+    for name in X.select_dtypes("float64"):
+        # All rows of the file are checked, so that the dtype of a column of fractions does not
+        # depend on which rows were kept.
+        is_whole = (whole[name].dropna() % 1 == 0).all()
+        if is_whole and X[name].notna().all():
+            integers.append(name)
+    return X.astype(dict.fromkeys(integers, "int64"))
+
+
+def _balanced(idx, y, rng):
+    """Return the positions of equally many rows of both classes, in ascending order."""
+    members = [idx[y[idx] == label] for label in (0, 1)]
+    size = min(map(len, members))
+    kept = [rng.choice(of_class, size, replace=False) for of_class in members]
+    return np.sort(np.concatenate(kept))
+
+
+def _bunch(table, X, y):
+    features = table.features
+    return Bunch(
+        data=X,
+        target=y,
+        frame=X.assign(target=y),
+        # Everything mutable is copied: a user who edits a Bunch must not edit the table.
+        feature_names=list(features),
+        target_names=list(table.target_names),
+        favorable=table.favorable,
+        categorical_features=[n for n, f in features.items() if f.categories is not None],
+        mutability={n: f.mutability for n, f in features.items() if f.mutability != "both"},
+        domain={n: copy(f.domain) for n, f in features.items() if f.domain is not None},
+        DESCR=table.descr,
+    )
+
+
+def _array_bunch(table, X, y):
+    """Return the Bunch with a float array: categories are positions, features are indices."""
+    data = _bunch(table, X, y)
+    index = {name: position for position, name in enumerate(data.feature_names)}
+    categories = {name: X[name].cat.categories.tolist() for name in data.categorical_features}
+
+    columns = []
+    for name in X:
+        if name in categories:
+            positions = X[name].cat.codes.to_numpy()
+            # pandas codes a missing category as -1.
+            columns.append(np.where(positions < 0, np.nan, positions))
+        else:
+            columns.append(X[name].to_numpy(dtype=np.float64))
+
+    # An array does not hold the order of categories, which one-way changes need.
+    mutability = {
+        index[name]: "none" if name in categories else direction
+        for name, direction in data.mutability.items()
+    }
+    domain = {}
+    for name, values in data.domain.items():
+        if name in categories:
+            values = [float(categories[name].index(label)) for label in values]
+        domain[index[name]] = values
+
+    data.update(
+        data=np.column_stack(columns),
+        target=y.to_numpy(),
+        frame=None,
+        categories={index[name]: labels for name, labels in categories.items()},
+        categorical_features=[index[name] for name in categories],
+        mutability=mutability,
+        domain=domain,
+    )
+    return data

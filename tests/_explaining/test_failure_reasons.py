@@ -1,0 +1,119 @@
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from ctsk import (
+    CounterfactualTrainedClassifier,
+    ECCCoGenerator,
+    GenericGenerator,
+    REVISEGenerator,
+)
+from ctsk._explaining.failure_reasons import FLIPPED_BACK, LOST, TOO_NEAR, Reason, ReasonKind
+
+CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
+
+
+@pytest.fixture(scope="module")
+def clf():
+    """A linear model of two numbers, both of which speak for class 1."""
+    X = np.random.default_rng(0).normal(size=(400, 2))
+    return CounterfactualTrainedClassifier(
+        (), **CONVENTIONAL, max_epochs=60, lr=0.05, random_state=0
+    ).fit(X, X.sum(axis=1) > 0)
+
+
+ROW = np.array([[-1.0, -0.8]])
+
+
+def kind_of(clf, **settings):
+    (reason,) = clf.explain(ROW, True, tau=0.9, **settings).reason
+    return reason.kind
+
+
+@pytest.mark.parametrize("T", [1, 2, 29, 30, 31, 300])
+@pytest.mark.parametrize("step_size", [0.005, 0.02])
+def test_distance_that_costs_too_much_is_named_at_any_number_of_steps(clf, T, step_size):
+    generator = GenericGenerator(lambda_cost=20, step_size=step_size)
+    (reason,) = clf.explain(ROW, True, tau=0.9, T=T, generator=generator).reason
+    assert reason.kind is ReasonKind.PENALTY
+    assert "lower lambda_cost (now 20)" in reason
+    assert "GenericGenerator" in reason
+
+
+def test_gravity_that_holds_a_search_back_is_named(iris):
+    X, y = iris
+    clf = CounterfactualTrainedClassifier(
+        (), **CONVENTIONAL, max_epochs=60, lr=0.05, random_state=0
+    ).fit(X, y)
+    generator = GenericGenerator(lambda_gravity=30, step_size=0.01)
+    explanation = clf.explain(X[:5], 2, tau=0.9999, T=300, generator=generator, X_reference=X)
+    assert {reason.kind for reason in explanation.reason} == {ReasonKind.PENALTY}
+    assert "lambda_cost (now 0.001) or lambda_gravity (now 30)" in explanation.reason[0]
+
+
+@pytest.mark.parametrize(
+    "generator", [GenericGenerator(step_size=1e-3), ECCCoGenerator(step_size=1e-3)], ids=repr
+)
+def test_slow_search_that_makes_progress_needs_more_steps(clf, generator):
+    assert kind_of(clf, generator=generator, T=5) is ReasonKind.TOO_FEW_STEPS
+    assert clf.explain(ROW, True, tau=0.9, generator=generator, T=100_000).valid.all()
+
+
+@pytest.mark.parametrize("lambda_cost", [0.001, 20])
+def test_constraints_are_named_whatever_the_penalty(clf, lambda_cost):
+    generator = GenericGenerator(lambda_cost=lambda_cost)
+    settings = {"generator": generator, "mutability": ["none", "none"]}
+    assert kind_of(clf, **settings) is ReasonKind.BOXED_IN
+
+
+def test_box_that_leaves_too_little_room_is_named(clf):
+    (reason,) = clf.explain(ROW, True, tau=0.9, T=300, domain=[(-1, -0.9), (-1, -0.7)]).reason
+    assert reason.kind is ReasonKind.BOXED_IN
+    assert reason.startswith("boxed in by the constraints on 'x")
+
+
+@pytest.fixture(scope="module")
+def latent():
+    """A model that searches in a latent space."""
+    X = np.random.default_rng(0).normal(size=(400, 2))
+    generator = REVISEGenerator(n_latent=2, hidden_layer_sizes=(16,), max_iter=500)
+    return CounterfactualTrainedClassifier(
+        (), **CONVENTIONAL, max_epochs=60, lr=0.05, generator=generator, random_state=0
+    ).fit(X, X.sum(axis=1) > 0)
+
+
+def search(latent, **parameters):
+    """Return the estimator with other parameters of its search, and what it learned."""
+    clf = copy.deepcopy(latent)
+    clf.generator_.set_params(**parameters)
+    return clf
+
+
+def test_latent_search_is_judged_by_its_steps_among_codes(latent):
+    assert kind_of(search(latent, step_size=0.01), T=5) is ReasonKind.TOO_FEW_STEPS
+    assert kind_of(search(latent, lambda_cost=30, step_size=0.005), T=100) is ReasonKind.PENALTY
+    assert kind_of(latent, mutability=["none", "none"]) is ReasonKind.BOXED_IN
+
+
+def test_decoder_that_ignores_the_code_is_flat(latent):
+    clf = copy.deepcopy(latent)
+    with torch.no_grad():
+        clf.generator_.vae_.decoder[-1].weight.zero_()
+    assert kind_of(clf, T=5) is ReasonKind.FLAT
+
+
+def test_reason_is_a_sentence_with_a_kind_that_survives_copies():
+    for reason in (FLIPPED_BACK, LOST, TOO_NEAR, Reason(ReasonKind.FLAT, "flat")):
+        for again in (copy.copy(reason), copy.deepcopy(reason), pickle.loads(pickle.dumps(reason))):
+            assert again == reason
+            assert isinstance(again, str)
+            assert again.kind is reason.kind
+
+
+def test_kinds_do_not_share_a_phrase():
+    assert len({kind.value for kind in ReasonKind}) == len(ReasonKind)
+    for reason in (FLIPPED_BACK, LOST, TOO_NEAR):
+        assert reason.startswith(reason.kind.value)

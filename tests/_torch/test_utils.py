@@ -1,0 +1,139 @@
+import contextlib
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ctsk import CounterfactualTrainedClassifier, REVISEGenerator, explain
+from ctsk._torch.utils import check_device, default_torch_modes
+from ctsk.generators import GenericGenerator, check_generator
+from ctsk.metrics import energy_gap, feature_sensitivity, integrated_gradients, robust_accuracy
+
+X = np.random.default_rng(0).normal(size=(120, 3))
+Y = (X[:, 0] > 0).astype(int)
+CLASSES = [0, 1]
+
+
+@contextlib.contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextlib.contextmanager
+def default_device(device):
+    torch.set_default_device(device)
+    try:
+        yield
+    finally:
+        torch.set_default_device(None)
+
+
+MODES = {
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+    "float64": lambda: default_dtype(torch.float64),
+    "float16": lambda: default_dtype(torch.float16),
+    "bfloat16": lambda: default_dtype(torch.bfloat16),
+    "device meta": lambda: default_device("meta"),
+    "device context": lambda: torch.device("meta"),
+}
+SETTINGS = {
+    "default": {},
+    "revise": {"generator": REVISEGenerator(n_latent=3, hidden_layer_sizes=(8,), max_iter=60)},
+    "gravity": {"generator": GenericGenerator(distance="mad", lambda_gravity=0.1)},
+    "module": {
+        "module": lambda d, k: nn.Sequential(
+            nn.Linear(d, 8), nn.BatchNorm1d(8), nn.Dropout(0.1), nn.ReLU(), nn.Linear(8, k)
+        )
+    },
+    "class weights, sgd": {"class_weight": "balanced", "optimizer": "sgd"},
+}
+pytestmark = pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")
+
+
+def results(settings):
+    """Everything that trains, predicts, searches or takes gradients."""
+    clf = CounterfactualTrainedClassifier(max_epochs=2, random_state=0, **settings).fit(X, Y)
+    if "class_weight" not in settings:
+        clf.partial_fit(X, Y, classes=CLASSES)
+    explanation = clf.explain(X[:9], n_alternatives=2, sparse=True)
+    return [
+        clf.predict_proba(X),
+        clf.decision_function(X),
+        explanation.counterfactual,
+        explanation.reason == None,  # noqa: E711
+        robust_accuracy(clf, X, Y, attack="pgd", epsilon=0.1),
+        integrated_gradients(clf, X[:9]),
+        feature_sensitivity(clf, X[:9], n_rounds=2),
+        energy_gap(clf, explanation, X, Y),
+    ]
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return {name: results(settings) for name, settings in SETTINGS.items()}
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("mode", MODES)
+def test_modes_of_the_caller_change_no_result(expected, mode, settings):
+    with MODES[mode]():
+        found = results(SETTINGS[settings])
+    for ours, theirs in zip(found, expected[settings], strict=True):
+        assert np.shape(ours) == np.shape(theirs)
+        assert np.isfinite(ours).all()
+        # A user's module draws its weights in the default dtype, so other ones.
+        if settings != "module":
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_generators_are_checked_and_foreign_modules_explained_in_any_mode(mode):
+    module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    with MODES[mode]():
+        check_generator(GenericGenerator())
+        assert len(explain(module, X[:5], X_reference=X)) == 5
+
+
+def test_module_that_was_created_in_inference_mode_is_explained():
+    with torch.inference_mode():
+        module = nn.Linear(3, 2)
+    assert len(explain(module, X[:5], X_reference=X)) == 5
+
+
+def test_modes_are_suspended_inside_and_restored_afterwards():
+    with torch.inference_mode(), torch.device("meta"), torch.autocast("cpu"):
+        with default_torch_modes():
+            assert torch.is_grad_enabled()
+            assert not torch.is_inference_mode_enabled()
+            assert not torch.is_autocast_enabled("cpu")
+            assert torch.ones(1).device.type == "cpu"
+        assert not torch.is_grad_enabled()
+        assert torch.is_inference_mode_enabled()
+        assert torch.is_autocast_enabled("cpu")
+        assert torch.ones(1).device.type == "meta"
+
+
+@pytest.mark.parametrize("device", ["meta", "hpu", "mps", "xla", "cuda:99", "nonsense", 3.5])
+def test_device_that_cannot_compute_is_a_value_error_that_names_it(device):
+    with pytest.raises(ValueError, match=f"device='{device}' cannot be used .*Use 'cpu'"):
+        check_device(device)
+
+
+def test_device_that_computes_is_returned():
+    assert check_device("cpu") == check_device(torch.device("cpu")) == torch.device("cpu")
+
+
+@pytest.mark.parametrize("device", ["meta", "nonsense"])
+def test_fit_on_a_device_that_cannot_compute_leaves_nothing_behind(device):
+    clf = CounterfactualTrainedClassifier(device=device)
+    with pytest.raises(ValueError, match=f"device='{device}'"):
+        clf.fit(X, Y)
+    assert not hasattr(clf, "encoder_")

@@ -1,0 +1,22 @@
+import contextlib
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def largest_batch():
+    """Context that records the largest number of rows that any linear layer receives at once."""
+
+    @contextlib.contextmanager
+    def recording():
+        sizes = [0]
+        hook = torch.nn.modules.module.register_module_forward_pre_hook(
+            lambda module, args: sizes.append(len(args[0]))
+        )
+        try:
+            yield lambda: max(sizes)
+        finally:
+            hook.remove()
+
+    return recording
