@@ -85,7 +85,7 @@ class Curve:
         return None
 
     def _without_flat_ends(self):
-        """Return a table that ends where the slope does, so that an end maps to its nearest point."""
+        """Return the table without flat ends, so that its last height maps to the nearest point."""
         first = np.flatnonzero(self.heights != self.heights[0])[0] - 1
         last = np.flatnonzero(self.heights != self.heights[-1])[-1] + 2
         return replace(self, points=self.points[first:last], heights=self.heights[first:last])
@@ -151,7 +151,9 @@ def refine(measure, heights):
     tables : dict of tuple of two ndarrays
         Points and heights.
     """
-    tables = {key: (GRID, np.where(np.isfinite(found), found, np.nan)) for key, found in heights.items()}
+    tables = {
+        key: (GRID, np.where(np.isfinite(found), found, np.nan)) for key, found in heights.items()
+    }
     is_open = {key: np.ones(len(GRID) - 1, dtype=bool) for key in tables}
     for _ in range(_MAX_ROUNDS):
         divided = {}

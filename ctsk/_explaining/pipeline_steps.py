@@ -143,7 +143,9 @@ def follow(pipeline, names, schema, known):
             first = codings.setdefault(feature, arrival.coding)
             agrees = first.values == arrival.coding.values
         else:
-            agrees = split(stages.setdefault(feature, arrival.stages))[0] == split(arrival.stages)[0]
+            agrees = (
+                split(stages.setdefault(feature, arrival.stages))[0] == split(arrival.stages)[0]
+            )
         if not agrees or (feature in codings and feature in stages):
             raise ValueError(
                 f"{names[feature]!r} reaches the classifier in two ways that no search can join: "

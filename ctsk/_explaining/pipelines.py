@@ -1,33 +1,20 @@
 """A fitted pipeline as a model that is explained in the units of the rows that enter it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
 import torch
 
 from ctsk._columns.constraints import Constraints
-from ctsk._columns.containers import check_columns, densified, dtypes_of, is_frame, is_missing, listed
+from ctsk._columns.containers import check_columns, dtypes_of, is_frame, listed
 from ctsk._columns.encoder import Encoder, inferred_domain, reachable_columns
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Categories, Schema
 from ctsk._columns.validation import check_table, refuse_values
-from ctsk._explaining.curves import Curve, Line
+from ctsk._explaining.curves import Line
+from ctsk._explaining.pipeline_map import MadeUpRows, linear_map
 from ctsk._explaining.pipeline_steps import follow, split, transformed
-from ctsk._torch.utils import device_of
-
-# Places of each number, in module units, at which made-up rows are transformed. The first two
-# give the unit of the number's effect.
-_PLACES = np.array([0.0, 1.0, -1.0, 2.0])
-# Rows in which all features change at once, to see whether their effects add up, and the
-# error up to which they do: several curves in a row are exact to a few thousandths.
-_N_COMBINATIONS = 20
-_ADDITIVITY = 1e-2
-_NOT_ADDITIVE = (
-    "The pipeline treats a feature by the values of others (a FunctionTransformer that multiplies "
-    "columns, say), so that no counterfactual can be mapped back through it. Derive such features "
-    "before the pipeline, or leave the step to CounterfactualTrainedClassifier."
-)
 
 
 def model_of(pipeline, inner, X, X_reference=None):
@@ -56,12 +43,12 @@ def model_of(pipeline, inner, X, X_reference=None):
         If a step cannot be inverted, or X is not what the pipeline was fitted with.
     """
     names = check_names(pipeline, X)
-    made_up = _MadeUpRows(names, dtypes_of(X), is_frame(X))
+    made_up = MadeUpRows(names, dtypes_of(X), is_frame(X))
     known = made_up.known_categories(X_reference)
     paths = follow(pipeline, names, inner.encoder.schema, known)
     schema = _schema(paths, names, made_up.dtypes, inner.encoder.schema)
     encoder = _encoder(paths, schema, inner.encoder)
-    to_module = _linear_map(paths, encoder, inner, pipeline, made_up)
+    to_module = linear_map(pipeline, inner, paths, encoder, made_up)
 
     def read(X):
         X = check_table(X, schema.names)
@@ -197,80 +184,6 @@ def check_names(pipeline, X):
     return [f"x{i}" for i in range(n_fitted)]
 
 
-@dataclass(frozen=True)
-class _MadeUpRows:
-    """Rows with the container, the names and the dtypes of X, but none of its values."""
-
-    names: list
-    dtypes: list
-    is_frame: bool
-
-    def known_categories(self, X_reference):
-        """Return the categories of each text column, as dtype or reference list them."""
-        known = {}
-        for feature, dtype in enumerate(self.dtypes):
-            declared = getattr(dtype, "categories", None)
-            cells = [] if declared is None else declared.tolist()
-            if dtype.kind in "OUST" and not cells and is_frame(X_reference):
-                observed = X_reference.iloc[:, feature].dropna().unique()
-                cells = sorted(observed, key=str)
-            if dtype.kind in "OUST":
-                # A column of objects may hold numbers.
-                known[feature] = cells or (None if dtype == object else [])
-        return known
-
-    def write(self, values, codings, schema):
-        """Return rows of given values; see `Schema.read`."""
-        columns = []
-        for feature, numbers in enumerate(values.T):
-            if feature in codings:
-                cells = dict(zip(codings[feature].values, codings[feature].cells, strict=True))
-                known = [cells[value] for value in schema.categories[feature].values]
-                columns.append([known[int(code)] for code in numbers])
-            elif feature in schema.unread:
-                columns.append([self._filler(feature)] * len(numbers))
-            else:
-                columns.append(numbers)
-        if not self.is_frame:
-            return np.column_stack(columns).astype(np.float64)
-        import pandas as pd
-
-        series = map(_series, columns, self.dtypes)
-        return pd.DataFrame(dict(zip(self.names, series, strict=True)))
-
-    def _filler(self, feature):
-        """Return a cell for a column that the classifier does not see."""
-        dtype = self.dtypes[feature]
-        declared = getattr(dtype, "categories", None)
-        if declared is not None:
-            return declared[0] if len(declared) else np.nan
-        return "" if dtype.kind in "UST" else 1
-
-    def fitting(self, feature, numbers):
-        """Return distinct numbers as the column's dtype holds them."""
-        dtype = getattr(self.dtypes[feature], "numpy_dtype", self.dtypes[feature])
-        if dtype.kind not in "biu":
-            return numbers
-        least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-        whole = np.clip(np.rint(numbers), least, most)
-        if whole[0] == whole[1]:
-            whole[1] += 1 if whole[0] < most else -1
-        return whole
-
-
-def _series(cells, dtype):
-    """Return a Series of a dtype; of float64 for floats, whose rounding must not show."""
-    import pandas as pd
-
-    if dtype.kind == "f":
-        return pd.Series(cells, dtype=np.float64)
-    declared = getattr(dtype, "categories", None)
-    if declared is None:
-        return pd.Series(list(cells)).astype(dtype)
-    known = dict.fromkeys([*declared, *(cell for cell in cells if not is_missing(cell))])
-    return pd.Series(list(cells), dtype=pd.CategoricalDtype(list(known), ordered=dtype.ordered))
-
-
 def _schema(paths, names, dtypes, inner):
     """Return names and kinds of the pipeline's columns."""
     categories = {}
@@ -335,109 +248,6 @@ def _in_x_units(paths, encoder, inner, low, high, *, exactly=False):
     return list(bounds[:, : len(encoder.numeric)])
 
 
-class _Affine(torch.nn.Module):
-    """An affine map that is not trained."""
-
-    def __init__(self, weight, bias):
-        super().__init__()
-        self.register_buffer("weight", torch.as_tensor(weight))
-        self.register_buffer("bias", torch.as_tensor(bias))
-
-    def is_identity(self, groups):
-        """Whether rows, of which `groups` are categories, are mapped to themselves."""
-        n_in, n_out = self.weight.shape
-        if n_in != n_out:
-            return False
-        rows = np.tile(np.zeros(n_in), (n_in + 1, 1))
-        rows[1:] += np.eye(n_in)
-        for columns in groups.slices:
-            rows[rows[:, columns].sum(axis=1) == 0, columns.start] = 1
-        return np.allclose(
-            rows @ self.weight.cpu().numpy() + self.bias.cpu().numpy(), rows, atol=1e-6
-        )
-
-    def forward(self, rows):
-        return torch.addmm(self.bias, rows, self.weight)
-
-
-def _linear_map(paths, encoder, inner, pipeline, made_up):
-    """Return the map from encoded rows to the classifier's module rows.
-
-    It is learned by transforming made-up rows. In the first row all numbers are at one place
-    and all categories at their first; each other row differs from it in one encoded column.
-    """
-
-    def module_rows(values):
-        try:
-            with np.errstate(all="ignore"):
-                leaving = transformed(pipeline, made_up.write(values, paths.codings, encoder.schema))
-                return inner.encoder.encode(densified(leaving))
-        except ValueError as error:
-            raise ValueError(
-                f"The pipeline rejects rows that were made up to learn what it does ({error}). "
-                f"{_NOT_ADDITIVE}"
-            ) from error
-
-    n_numeric, numeric = len(encoder.numeric), encoder.numeric
-    places = _places(encoder, made_up)
-    values = np.tile(places[0], (encoder.groups.n_columns + 1, 1))
-    for feature, columns in enumerate(encoder.feature_slices):
-        is_category = feature in paths.codings
-        n_cells = columns.stop - columns.start
-        values[1:][columns, feature] = np.arange(n_cells) if is_category else places[1, feature]
-    rows, encoded = module_rows(values), encoder.encode_values(values)
-    weight = rows[1:] - rows[0]
-    lengths = np.diagonal(encoded[1:] - encoded[0])[:n_numeric]
-    weight[:n_numeric] /= np.where(lengths == 0, 1, lengths)[:, None]
-    for feature in set(paths.alone) & set(paths.stages):
-        column = encoder.feature_slices[feature].start
-        weight[column] = 0
-        weight[column, inner.encoder.feature_slices[paths.alone[feature]].start] = 1
-    bias = rows[0] - encoded[0, :n_numeric] @ weight[:n_numeric]
-
-    rng = np.random.default_rng(0)
-    choices = rng.integers(len(places), size=(_N_COMBINATIONS, len(encoder.names)))
-    values = np.take_along_axis(places, choices, axis=0)
-    for feature, coding in paths.codings.items():
-        values[:, feature] = rng.integers(len(coding.cells), size=_N_COMBINATIONS)
-    error = np.abs(encoder.encode_values(values) @ weight + bias - module_rows(values))
-    size = np.abs(encoder.encode_values(values)) @ np.abs(weight) + np.abs(bias)
-    if not (error <= _ADDITIVITY * (1 + size)).all():
-        raise ValueError(_NOT_ADDITIVE)
-    return _Affine(weight, bias).to(device_of(inner.module))
-
-
-def _places(encoder, made_up):
-    """Return places of each number at which made-up rows are transformed.
-
-    They lie about the middle of what the classifier was trained with. On a curve they are
-    points of its table, where interpolation is exact.
-
-    Returns
-    -------
-    places : ndarray of shape (n_places, n_features)
-        In X's units; 0 for categories, which is the first one.
-    """
-    places = np.zeros((len(_PLACES), len(encoder.names)))
-    heights = Encoder.to_x_units(encoder, np.repeat(_PLACES[:, None], encoder.groups.n_columns, 1))
-    for column, feature in enumerate(encoder.numeric):
-        numbers = heights[:, column]
-        stages = encoder.curves.get(column, ())
-        first = next((i for i, stage in enumerate(stages) if isinstance(stage, Curve)), 0)
-        for stage in reversed(stages[first + 1 :]):
-            numbers = stage.inverse(numbers)
-        if stages:
-            points, reached = stages[first].points, stages[first].heights
-            nearest = np.abs(reached - numbers[:, None]).argmin(axis=1)
-            if nearest[0] == nearest[1]:
-                nearest = np.arange(1, len(_PLACES) + 1) * len(points) // (len(_PLACES) + 1)
-            numbers = points[nearest]
-        for stage in reversed(stages[:first]):
-            numbers = stage.inverse(numbers)
-        places[:, feature] = made_up.fitting(feature, numbers)
-    return places
-
-
 def _trained_constraints(paths, encoder, model, to_module):
     """Return the constraints of the training, in the pipeline's units."""
     inner, trained = model.encoder, model.constraints
@@ -457,11 +267,16 @@ def _trained_constraints(paths, encoder, model, to_module):
         if feature in paths.codings:
             own = _same_categories(own, inner, encoder, paths.alone[feature], feature)
             low[columns], high[columns] = 0.0, (own >= 0) * trained.high[own]
-            may_rise[columns], may_fall[columns] = trained.may_rise[own[0]], trained.may_fall[own[0]]
+            may_rise[columns], may_fall[columns] = (
+                trained.may_rise[own[0]],
+                trained.may_fall[own[0]],
+            )
             is_inferred[columns] = trained.is_inferred[own[0]]
             continue
         step = -1 if encoder.falls[columns.start] else 1
-        may_rise[columns], may_fall[columns] = (trained.may_rise[own], trained.may_fall[own])[::step]
+        may_rise[columns], may_fall[columns] = (trained.may_rise[own], trained.may_fall[own])[
+            ::step
+        ]
         is_inferred[columns] = trained.is_inferred[own]
         # An inferred domain is inferred again, from the same rows, in X's units.
         if not trained.is_inferred[own]:

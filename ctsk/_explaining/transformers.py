@@ -235,7 +235,9 @@ class _Probe:
         bent = {k: i for k, i in parents.items() if k not in lines}
         if len(set(bent.values())) < len(bent):
             raise Uninvertible("it turns one number into several columns, not all by a line")
-        tables = refine(partial(self._measure, bent), {k: self.grid[:, k].astype(np.float64) for k in bent})
+        tables = refine(
+            partial(self._measure, bent), {k: self.grid[:, k].astype(np.float64) for k in bent}
+        )
         curves = {
             k: Curve.from_table(*table, partial(self._heights, k, bent[k]))
             for k, table in tables.items()
