@@ -337,9 +337,7 @@ def test_other_models_are_refused(data, model):
     ],
     ids=["bins", "coded number", "product", "curved category"],
 )  # fmt: skip
-def test_step_that_cannot_be_inverted_is_named_with_a_remedy(
-    data, numbers, words, message
-):
+def test_step_that_cannot_be_inverted_is_named_with_a_remedy(data, numbers, words, message):
     fitted = prepared(numbers, words, max_epochs=1).fit(*data)
     with pytest.raises(ValueError, match=message) as error:
         ctsk.explain(fitted, data[0].head(3))

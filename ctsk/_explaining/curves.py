@@ -158,7 +158,9 @@ def refine(measure, heights):
     for _ in range(_MAX_ROUNDS):
         divided = {}
         for key, (points, found) in tables.items():
-            is_open[key] &= _may_be_divided(points, found)
+            # A wave would be divided without end; it is no curve whatever lies between.
+            is_monotone = Curve.from_table(points, found, measure) is not None
+            is_open[key] &= _may_be_divided(points, found) & is_monotone
             left = points[:-1][is_open[key], None]
             divided[key] = left + np.diff(points)[is_open[key], None] * _FRACTIONS
         measured = measure({key: inner.ravel() for key, inner in divided.items() if inner.size})

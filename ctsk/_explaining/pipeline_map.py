@@ -68,10 +68,10 @@ class MadeUpRows:
     def _filler(self, feature):
         """Return a cell for a column that the classifier does not see."""
         dtype = self.dtypes[feature]
-        declared = getattr(dtype, "categories", None)
-        if declared is not None:
-            return declared[0] if len(declared) else np.nan
-        return "" if dtype.kind in "UST" else 1
+        if dtype.kind in "biuf":
+            return 1
+        # A missing value fits every other dtype, but a step may stumble over it in text.
+        return "" if dtype.name in ("object", "str", "string") else None
 
     def fitting(self, feature, numbers):
         """Return distinct numbers as the column's dtype holds them."""

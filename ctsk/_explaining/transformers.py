@@ -66,8 +66,12 @@ def effects_of(transformer, names, texts, codes):
         linear mixture, nor a code of a text.
     """
     cells = {i: list(known) or _MARKS for i, known in texts.items() if known is not None}
-    probe = _Probe(transformer, names, cells)
-    responses = probe.respond()
+    try:
+        probe = _Probe(transformer, names, cells)
+        responses = probe.respond()
+    except Uninvertible as error:
+        unknown = [i for i, known in texts.items() if not known]
+        raise _unlisted(names[unknown[0]]) if unknown else error from error
     raw = {k: probe.raw_text(responses, k) for k in range(len(responses.home))}
     read, mixed, monotone = set(), set(), {}
     for k, text in raw.items():
@@ -87,15 +91,19 @@ def effects_of(transformer, names, texts, codes):
     unclear = coded if is_selection else coded | (set(texts) - read)
     for i in unclear:
         if not texts[i]:
-            raise Uninvertible(
-                f"it reads the text of {names[i]!r}, whose categories are listed neither by an "
-                "attribute categories_ of the step nor by the dtype of the column (convert it by "
-                f"X.astype({{{names[i]!r}: 'category'}}), or pass X_reference)"
-            )
+            raise _unlisted(names[i])
     outputs = [(text, ()) for text in raw.values()]
     for k, stage in stages.items():
         outputs[k] = monotone[k], () if stage == Line() else (stage,)
     return TransformerEffects(outputs, sorted(coded), sorted(mixed))
+
+
+def _unlisted(name):
+    return Uninvertible(
+        f"it reads the text of {name!r}, whose categories are listed neither by an attribute "
+        "categories_ of the step nor by the dtype of the column (convert it by "
+        f"X.astype({{{name!r}: 'category'}}), or pass X_reference)"
+    )
 
 
 @dataclass(frozen=True, eq=False)

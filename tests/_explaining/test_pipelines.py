@@ -146,7 +146,7 @@ def test_samplers_act_in_fit_only(data, place):
     [
         make_pipeline(LOG, SelectKBest(k=1)),
         make_pipeline(StandardScaler(), PowerTransformer(), SelectKBest(k=1)),
-        make_pipeline(LOG, VarianceThreshold(0.1)),
+        make_pipeline(LOG, VarianceThreshold(0.3)),
         ColumnTransformer([("income", LOG, ["income"])]),
     ],
     ids=["logarithm", "power", "variance", "column transformer"],
@@ -186,9 +186,7 @@ def test_what_the_pipeline_drops_may_have_any_dtype(data):
 def test_weights_of_parts_scale_their_columns(data):
     X, y = data
     parts = [("numbers", StandardScaler(), NUMBERS), ("words", OneHotEncoder(), ["job"])]
-    weighted = ColumnTransformer(
-        parts, transformer_weights={"numbers": -3.0}, sparse_threshold=0
-    )
+    weighted = ColumnTransformer(parts, transformer_weights={"numbers": -3.0}, sparse_threshold=0)
     union = FeatureUnion(
         [("same", StandardScaler()), ("half", StandardScaler()), ("none", "drop")],
         transformer_weights={"half": 0.5},
@@ -231,7 +229,10 @@ def test_a_domain_that_equals_the_inferred_one_is_still_the_users(data):
     inferred = make_pipeline(StandardScaler(), classifier()).fit(X, y)
     low, high = (bound.item() for bound in inferred[-1].encoder_.domain)
     given = make_pipeline(StandardScaler(), classifier(domain={0: (low, high)})).fit(X, y)
-    for fitted, end in ((inferred, 0.0), (given, X["income"].mean() + low * X["income"].std(ddof=0))):
+    for fitted, end in (
+        (inferred, 0.0),
+        (given, X["income"].mean() + low * X["income"].std(ddof=0)),
+    ):
         model = pipelines.model_of(fitted, fitted[-1]._explainable(), X)
         assert_allclose(model.constraints.low, end, atol=1e-9)
     assert end < 0
@@ -269,10 +270,11 @@ class Mix(TransformerMixin, BaseEstimator):
     """A linear projection."""
 
     def fit(self, X, y=None):
+        self.weight_ = np.array([[1.0, 0.5, -1.0], [0.2, -1.0, 0.3]])
         return self
 
     def transform(self, X):
-        return np.asarray(X) @ np.array([[1.0, 0.5, -1.0], [0.2, -1.0, 0.3]])
+        return np.asarray(X) @ self.weight_
 
 
 @pytest.mark.parametrize(
@@ -309,14 +311,17 @@ def test_text_whose_categories_nothing_lists_is_refused(data):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda X: np.sin(np.asarray(X) / 100), "what it makes of 'age' rises and falls"),
-        (lambda X: np.hstack([X, np.square(X)]), "one number into several columns"),
-        (lambda X: np.asarray(X) * np.asarray(X)[:, ::-1], "several columns.*nonlinearly"),
+        (lambda X: np.sin(np.asarray(X) / 100), "numbers'.*what it makes of 'age' rises and falls"),
+        (lambda X: np.hstack([X, np.square(X)]), "'age' reaches the classifier in two ways"),
+        (
+            lambda X: np.asarray(X) * np.asarray(X)[:, ::-1],
+            "numbers'.*several columns.*nonlinearly",
+        ),
     ],
     ids=["wave", "square beside", "product"],
 )
 def test_transformers_that_cannot_be_inverted_are_named(data, function, message):
     X, y = data
     fitted = prepared(FunctionTransformer(function), max_epochs=1).fit(X, y)
-    with pytest.raises(ValueError, match=f"columntransformer__numbers.*{message}"):
+    with pytest.raises(ValueError, match=message):
         ctsk.explain(fitted, X.head(3))
