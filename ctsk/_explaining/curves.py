@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-# Powers of two, of both signs, among which a function is looked for: up to 2e19, since
+# Powers of two, of both signs, between which a function is looked for: up to 2e19, since
 # timestamps in nanoseconds are 2e18.
-POWERS = 2.0 ** np.arange(-64, 65, 2)
+POWERS = 2.0 ** np.arange(-64, 65)
 GRID = np.concatenate([-POWERS[::-1], [0.0], POWERS])
 # Each interval is divided by seven new points, so that a round gains three bits.
 _FRACTIONS = np.arange(1, 8) / 8
