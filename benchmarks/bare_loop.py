@@ -1,8 +1,8 @@
-"""Counterfactual training as a bare torch loop: no framework, the same mathematics.
+"""Counterfactual training as a bare torch loop: the same mathematics without a framework.
 
-What ``fit`` is timed against (``fit_speed.py``) and checked against: fed the same
-draws, it must end at the same weights. Numeric features, an MLP with one hidden
-layer of ReLU, ECCCo, Adam.
+``fit`` is timed against this loop by ``fit_speed.py``, and the tests compare both: with the same
+random draws, they must end at the same weights. The loop supports numeric features, an MLP with
+one hidden layer of ReLU units, ECCCo, and Adam.
 """
 
 import math
@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 
 def initial_module(n_features, n_hidden, n_classes, g):
+    """Return an MLP, initialized as torch initializes linear layers but from `g`."""
     layers = []
     for n_in, n_out in ((n_features, n_hidden), (n_hidden, n_classes)):
         layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
@@ -23,19 +24,23 @@ def initial_module(n_features, n_hidden, n_classes, g):
 
 
 def search(model, x, target, low, high, tau, T, epsilon, step=0.25, cost=1e-3, weight=5.0):
-    """ECCCo for a batch; finished rows leave it."""
-    found, nascent = x.clone(), x.clone()
+    """Search a batch of counterfactuals by ECCCo; rows leave the batch when they are mature."""
+    found = x.clone()
+    nascent = x.clone()
     mature = torch.zeros(len(x), dtype=torch.bool)
-    rows, state = torch.arange(len(x)), x.clone()
+    idx = torch.arange(len(x))
+    state = x.clone()
     b = max(1, round(T / 25))
+    # One iteration more than steps: the last one evaluates the final states.
     for t in range(1, T + 2):
         state.requires_grad_()
         logits = model(state)
         ce = cross_entropy(logits, target, reduction="none")
+        # The cross-entropy is minus the logarithm of the target's probability.
         done = ce.detach() <= -math.log(tau)
         any_done = bool(done.any())
         if any_done:
-            mature[rows[done]] = True
+            mature[idx[done]] = True
         if t == T + 1 or done.all():
             break
         e = -logits.gather(1, target[:, None])[:, 0]
@@ -44,13 +49,13 @@ def search(model, x, target, low, high, tau, T, epsilon, step=0.25, cost=1e-3, w
         (gradient,) = torch.autograd.grad(loss.sum(), state)
         state = torch.clamp(state.detach() - step * gradient, low, high)
         if any_done:
-            left = (~done).nonzero()[:, 0]
-            rows, state, x, target, low, high = (
-                v.index_select(0, left) for v in (rows, state, x, target, low, high)
+            searching = (~done).nonzero()[:, 0]
+            idx, state, x, target, low, high = (
+                v.index_select(0, searching) for v in (idx, state, x, target, low, high)
             )
-        found[rows] = state
+        found[idx] = state
         near = (state - x).abs().amax(1) < epsilon
-        nascent[rows[near]] = state[near]
+        nascent[idx[near]] = state[near]
     return found, mature, nascent
 
 
@@ -58,7 +63,8 @@ def train(
     X, y, *, low, high, epochs, batch_size, n_counterfactuals, seed,
     n_hidden=32, lambdas=(0.5, 0.25, 0.1), tau=0.75, T=30, epsilon=0.3, lr=1e-3,
 ):  # fmt: skip
-    """Train on rows in module units; every feature is mutable."""
+    """Train on rows in module units, all features of which are mutable."""
+    # The order of all draws from `g` is that of `fit`.
     g = torch.Generator().manual_seed(seed)
     n, n_classes = len(X), int(y.max()) + 1
     model = initial_module(X.shape[1], n_hidden, n_classes, g)
@@ -70,6 +76,7 @@ def train(
     n_batches = math.ceil(n / batch_size)
     history = []
     for _ in range(epochs):
+        # Draw factuals, and a target other than the predicted class for each.
         chosen = torch.randperm(n, generator=g)[:n_counterfactuals]
         factual, label = X[chosen], y[chosen]
         with torch.no_grad():
@@ -77,10 +84,13 @@ def train(
         others = torch.ones(len(factual), n_classes)
         others[torch.arange(len(factual)), prediction] = 0.0
         target = torch.multinomial(others, 1, generator=g)[:, 0]
+        # A factual outside of the domain widens its own box.
         box = torch.minimum(low, factual), torch.maximum(high, factual)
         found, mature, nascent = search(model, factual, target, *box, tau, T, epsilon)
+        # Draw exemplars: training rows sorted by class are one block per class.
         drawn = torch.rand(len(factual), generator=g, dtype=torch.float64) * counts[target]
         exemplar = X[by_class[starts[target] + drawn.long()]]
+        # An immature counterfactual is replaced by its exemplar, as in the authors' code.
         found = torch.where(mature[:, None], found, exemplar)
         tuples = [
             torch.tensor_split(v, n_batches) for v in (exemplar, found, nascent, target, label)

@@ -1,13 +1,15 @@
-"""Does the search flip categories, and how long does Adult take from its raw columns?
+"""Does the search change categories, and how long does it take on the raw columns of Adult?
 
-Trains on all 32,561 rows of Adult (age, race, sex and native country immutable), explains
-all of them, and prints the time of both. Then, for 5,000 rows and the same model, the share
-of the valid counterfactuals that change a category: as searched here, on the simplex over the
-categories, and when every step is hardened to one category::
+The script trains on all 32,561 rows of Adult with immutable age, race, sex and native country,
+explains all of them, and prints the time of both. Then it explains a sample of the rows by the same
+model and prints the share of the valid counterfactuals that change a category, once with the search
+of the package, on the simplex over the categories, and once with a search that hardens every step
+to one category::
 
-    python benchmarks/categories.py
+    python benchmarks/categories.py [--rows 5000] [--epochs 100]
 """
 
+import argparse
 import time
 from unittest import mock
 
@@ -19,31 +21,36 @@ IMMUTABLE = ["age", "race", "sex", "native_country"]
 project = OneHotGroups.project
 
 
-def hardened_project(self, rows, allowed):
-    """Leave the simplex for its nearest corner at once."""
-    return self.harden(project(self, rows, allowed))
+def hardened_project(self, encoded, allowed):
+    """Project on the nearest corner of the simplex."""
+    return self.harden(project(self, encoded, allowed))
 
 
-def report(way, clf, X):
+def report(search, clf, X):
+    """Print the shares of valid and mature rows, and of those that change a category."""
     explanation = clf.explain(X)
     valid = explanation.valid
     changes = explanation.changes()
-    words = X.select_dtypes(exclude="number").columns
-    flipped = changes.loc[changes["feature"].isin(words), "row"].unique()
-    share = X.index[valid].isin(flipped).mean()
+    categorical = X.select_dtypes(exclude="number").columns
+    changed = changes.loc[changes["feature"].isin(categorical), "row"].unique()
+    share = X.index[valid].isin(changed).mean()
     print(
-        f"{way:26} {valid.mean():.1%} valid, {explanation.mature.mean():.1%} mature; "
-        f"{share:.1%} of the valid change a category"
+        f"{search:26} {valid.mean():.1%} valid, {explanation.mature.mean():.1%} mature; "
+        f"{share:.1%} of the valid rows change a category"
     )
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, default=5_000)
+    parser.add_argument("--epochs", type=int, default=100)
+    args = parser.parse_args()
     X, y = fetch_adult(return_X_y=True)
     clf = CounterfactualTrainedClassifier(
         mutability=dict.fromkeys(IMMUTABLE, "none"),
         n_counterfactuals=5_000,
         batch_size=1_000,
-        max_epochs=100,
+        max_epochs=args.epochs,
         random_state=0,
     )
     start = time.perf_counter()
@@ -55,10 +62,10 @@ def main():
         f"Adult, {len(X)} rows: fit {fitted - start:.0f} s, explain {explained - fitted:.1f} s, "
         f"both {explained - start:.0f} s; accuracy on the training rows {clf.score(X, y):.3f}"
     )
-    some = X.sample(5_000, random_state=0)
-    report("on the simplex:", clf, some)
+    sample = X.sample(args.rows, random_state=0)
+    report("on the simplex:", clf, sample)
     with mock.patch.object(OneHotGroups, "project", hardened_project):
-        report("hardened at every step:", clf, some)
+        report("hardened at every step:", clf, sample)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Do time and memory of explain stay in hand as rows grow?
+"""How do the time and memory of ``explain`` grow with the number of rows?
 
-Explains 10,000 and then 100,000 rows of 20 features, each in a process of its own,
-and prints the ratios of time and of peak memory (resident set of the process, most of
-which is the libraries: the figure before the call is printed, too)::
+The script explains 10,000 and then 100,000 rows of 20 features, each in a process of its own, and
+prints the ratios of the times and of the peak memory. Memory is the resident set of the process,
+most of which are libraries; therefore, the memory before the call is printed as well::
 
-    python benchmarks/explain_scaling.py
+    python benchmarks/explain_scaling.py [--pairs 5]
 """
 
 import argparse
@@ -23,7 +23,7 @@ N_FEATURES = 20
 
 
 def explain(n_rows):
-    """Print seconds of the call, peak MB of the process after and before it, valid share."""
+    """Print the seconds of the call, the peak MB after and before it, and the valid share."""
     X, y = make_classification(5_000, N_FEATURES, n_informative=10, random_state=0)
     clf = CounterfactualTrainedClassifier(max_epochs=5, random_state=0).fit(X, y)
     rows = np.random.default_rng(0).choice(X, n_rows)
@@ -36,19 +36,20 @@ def explain(n_rows):
 
 
 def peak_megabytes():
+    """Return the peak of the resident set; Linux reports it in kilobytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(n_rows):
     command = [sys.executable, __file__, "--rows", str(n_rows)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return [float(word) for word in said.split()]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [float(figure) for figure in output.split()]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--rows", type=int, help="explain so many rows in this process")
+    parser.add_argument("--rows", type=int, help="explain this many rows in this process")
     args = parser.parse_args()
     if args.rows:
         explain(args.rows)

@@ -1,10 +1,10 @@
 """Is ``fit`` as fast as a bare torch loop, and does it compute the same?
 
-Runs ``fit`` and ``bare_loop.train`` in turn on the same rows with the same draws,
-on one thread, and prints the median ratio of the paired times and the largest
-difference of the weights after three epochs::
+The script runs ``fit`` and ``bare_loop.train`` alternately on the same rows with the same random
+draws, on one thread. It prints the median ratio of the paired times, and the largest difference
+between the weights after three epochs::
 
-    python benchmarks/fit_speed.py [--pairs 15]
+    python benchmarks/fit_speed.py [--pairs 15] [--epochs 20]
 """
 
 import argparse
@@ -41,7 +41,7 @@ def fit(X, y, epochs, batch_size, n_counterfactuals):
 
 
 def bare(clf, X, y, epochs, batch_size, n_counterfactuals):
-    """Do the same by hand; `clf` lends its scaling and its seed."""
+    """Run the bare loop with the scaling and the seed of `clf`."""
     encoder = clf.encoder_
     low, high = (
         torch.as_tensor(encoder.to_module_units(bound), dtype=torch.float32)
@@ -82,15 +82,15 @@ def main():
     torch.set_num_threads(1)
     for batch_size, (n_rows, n_counterfactuals, allowed) in SIZES.items():
         print(f"batch {batch_size}: {n_rows} rows, {n_counterfactuals} counterfactuals per epoch")
-        print(
-            f"  largest difference of weights after 3 epochs: {largest_difference(batch_size):.1e}"
-        )
+        difference = largest_difference(batch_size)
+        print(f"  largest difference between the weights after 3 epochs: {difference:.1e}")
         X, y = data(n_rows)
         sizes = args.epochs, batch_size, n_counterfactuals
         clf = fit(X, y, *sizes)
         bare(clf, X, y, *sizes)
         ratios, ours, theirs = [], [], []
         for i in range(args.pairs):
+            # The order alternates, so that neither always runs in a warmer cache.
             runs = [(ours, fit, (X, y)), (theirs, bare, (clf, X, y))]
             for times, function, rows in runs if i % 2 else reversed(runs):
                 times.append(seconds(function, *rows, *sizes))

@@ -1,14 +1,15 @@
-"""Do constraints hold on the rows handed back, whatever the columns and the constraints?
+"""Do the returned rows keep the constraints, whatever the columns and the constraints?
 
-Fits models on random columns of every kind (numbers of six dtypes, booleans, strings,
-ordered and unordered categoricals, missing categories; arrays and DataFrames; float32 and
-float64; two and three classes; all generators; a quarter of them behind the scalers and
-encoders of a pipeline), asks each for explanations under random
-constraints in every form that `explain` takes, one or several per row, sparse or not, and
-checks every cell handed back against what was asked, with equality. An example is one
-call: some rows and their constraints.
-Then, so that the promise is not bought by doing nothing, conventional models on numeric
-columns without constraints (tau 0.5, T 100): the share of valid rows::
+The script fits models on random columns of every kind: numbers of six dtypes, booleans, strings,
+ordered and unordered categories, missing categories; arrays and DataFrames; float32 and float64;
+two and three classes; all generators. A quarter of the models stand behind the scalers and encoders
+of a pipeline. Each model explains random rows under random constraints in every form that
+``explain`` accepts, with one or several counterfactuals per row, sparse or not. Every returned cell
+is compared with the constraints, without a tolerance. One call of ``explain`` is an example.
+
+Returning the rows as they are would break no constraint. Therefore, the script also explains
+conventional models on numeric columns without constraints (tau 0.5, T 100), and prints the share of
+valid rows::
 
     python benchmarks/promise.py [--models 320] [--examples 20000]
 """
@@ -44,26 +45,30 @@ from ctsk.exceptions import (
 
 
 def constrained(n_models, n_examples):
-    """Print how many examples broke their constraints, and how many rows are valid."""
-    n_broken, n_rows, n_moved, n_valid, start = 0, 0, 0, 0, time.perf_counter()
+    """Print how many examples violate their constraints, and how many rows are valid."""
+    start = time.perf_counter()
+    n_broken = n_rows = n_moved = n_valid = 0
     kinds = Counter()
     for seed in range(n_models):
-        chance = random.Random(seed)
+        rng = random.Random(seed)
+        # A quarter of the models are conventional, a quarter stand in a pipeline.
         lambdas = CONVENTIONAL if seed % 4 == 0 else {}
-        kind = random_pipeline if seed % 4 == 1 else random_model
-        model = kind(chance, max_epochs=5, lr=0.02, n_counterfactuals=30, **lambdas)
-        kinds[type(_last(model.clf).generator_).__name__] += 1
+        make_model = random_pipeline if seed % 4 == 1 else random_model
+        model = make_model(rng, max_epochs=5, lr=0.02, n_counterfactuals=30, **lambdas)
+        kinds[type(_classifier_of(model.clf).generator_).__name__] += 1
+        # The examples are dealt out evenly, one to each model in turn.
         for _ in range(len(range(seed, n_examples, n_models))):
-            rows, given, words, domains = random_request(chance, model)
-            tau, T = chance.choice([0.5, 0.6, 0.9]), chance.choice([10, 60])
-            explanation = ctsk.explain(model.clf, rows, tau=tau, T=T, **given)
-            broken = violations(model, rows, explanation, words, domains)
+            rows, settings, mutability, domains = random_request(rng, model)
+            tau = rng.choice([0.5, 0.6, 0.9])
+            T = rng.choice([10, 60])
+            explanation = ctsk.explain(model.clf, rows, tau=tau, T=T, **settings)
+            broken = violations(model, rows, explanation, mutability, domains)
             for line in broken:
                 print(f"model {seed}: {line}")
             n_broken += bool(broken)
             n_rows += len(explanation)
             kinds["several alternatives"] += explanation.n_alternatives > 1
-            kinds["sparse"] += given["sparse"]
+            kinds["sparse"] += settings["sparse"]
             moved = explanation.counterfactual_encoded != explanation.factual_encoded
             n_moved += moved.any(axis=1).sum()
             n_valid += explanation.valid.sum()
@@ -77,7 +82,7 @@ def constrained(n_models, n_examples):
     print("models and examples by kind: " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()))
 
 
-def _last(model):
+def _classifier_of(model):
     return model[-1] if isinstance(model, Pipeline) else model
 
 
@@ -88,13 +93,15 @@ def free(n_models):
         model = unconstrained_model(random.Random(seed))
         explanation = model.clf.explain(model.X, tau=0.5, T=100)
         valid.append(explanation.valid.mean())
-        reasons.extend(reason for reason in explanation.reason[~explanation.valid])
+        reasons.extend(explanation.reason[~explanation.valid])
     print(
         f"no constraints, {n_models} conventional models: {np.mean(valid):.1%} of the rows valid "
-        f"(the least of a model {min(valid):.0%}); the {len(reasons)} others:"
+        f"(lowest share of a model {min(valid):.0%}); reasons of the {len(reasons)} others:"
     )
-    for reason, n in Counter(str(reason).split(" on ")[0] for reason in reasons).most_common():
-        print(f"  {n} {reason}")
+    # Details, such as the features that hold a search back, follow " on ".
+    kinds = Counter(str(reason).split(" on ")[0] for reason in reasons)
+    for kind, n in kinds.most_common():
+        print(f"  {n} {kind}")
 
 
 def main():

@@ -1,18 +1,18 @@
-"""Several ways out, and short ones: what do alternatives and the sparse pass bring?
+"""What do alternatives and sparse counterfactuals bring?
 
-On California housing and Adult, for a conventional and a counterfactually trained
-model and each generator, explains held-out rows and prints
+The script explains held-out rows of California housing and Adult, for a conventional and a
+counterfactually trained model and each generator, and prints
 
-- one counterfactual per row, dense and sparse: the share of valid and mature rows, the
-  median number of features that the valid ones change, and their median cost;
-- how long REVISE's autoencoder takes to learn, and its reconstruction error;
-- five per row, searched as alternatives, with and without the sparse pass, and by five
-  seeded restarts (the same search from the row displaced by normal noise of 0.3 and of 1
-  deviation): the share of rows with five valid ways of a pairwise l1 distance of at
-  least 0.1 in module units, and over these rows the mean pairwise distance, the mean share
-  of changed features that two ways have in common (Jaccard), and the cost of a way::
+- for one counterfactual per row, dense and sparse: the shares of valid and mature rows, and the
+  median number of changed features and the median cost of the valid rows;
+- the time in which the autoencoder of REVISE is trained, and its reconstruction error;
+- for five counterfactuals per row, searched as alternatives, as sparse alternatives, and by five
+  seeded restarts (the same search, started at the row plus normal noise of 0.3 or 1 standard
+  deviations): the share of rows with five valid counterfactuals at pairwise l1 distances of at
+  least 0.1 in module units; and, over these rows, the mean pairwise distance, the mean share of
+  changed features that two counterfactuals have in common (Jaccard), and the mean cost::
 
-    python benchmarks/recourse.py [--rows 500]
+    python benchmarks/recourse.py [--rows 500] [--epochs 100]
 """
 
 import argparse
@@ -40,11 +40,14 @@ DATA = {
 }
 MODELS = {"BL": {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}, "CT": {}}
 GENERATORS = {"Generic": GenericGenerator, "ECCCo": ECCCoGenerator, "REVISE": REVISEGenerator}
-K, APART, T = 5, 0.1, 100
+# Counterfactuals per row, the distance that makes two of them different, and steps of a search.
+K = 5
+MIN_DISTANCE = 0.1
+T = 100
 
 
 class Restarted(GenericGenerator):
-    """The generic search from a displaced row: what it moves is a row of its own."""
+    """Generic search that starts at a displaced row: the row is its own code."""
 
     def __init__(self, *, noise=1.0, seed=0, step_size=0.25, lambda_cost=0.001):
         super().__init__(step_size=step_size, lambda_cost=lambda_cost)
@@ -52,12 +55,12 @@ class Restarted(GenericGenerator):
         self.seed = seed
 
     def encode(self, rows):
-        """Displace each row."""
+        """Return the rows with noise, which is the same in every call."""
         random = torch.Generator().manual_seed(self.seed)
         return rows + self.noise * torch.randn(rows.shape, generator=random).to(rows)
 
     def decode(self, codes):
-        """Return the codes, which are rows."""
+        """Return the codes, which are rows already."""
         return codes
 
 
@@ -67,9 +70,10 @@ def load(name, n_rows):
 
 
 def autoencoder(X, y):
-    """Print how long REVISE takes to learn from all training rows, and how well it does."""
+    """Print how long the autoencoder of REVISE is trained, and how well it reconstructs rows."""
     clf = CounterfactualTrainedClassifier(generator=REVISEGenerator(), max_epochs=1, **MODELS["BL"])
     seconds = []
+    # The time of the autoencoder is the difference between two fits, with and without it.
     for model in (clf, clone(clf).set_params(generator="generic")):
         start = time.perf_counter()
         model.fit(X, y)
@@ -80,7 +84,8 @@ def autoencoder(X, y):
     )
 
 
-def one(clf, X, **settings):
+def report_single(clf, X, **settings):
+    """Print validity, sparsity, cost and time of one counterfactual per row."""
     start = time.perf_counter()
     explanation = clf.explain(X, T=T, **settings)
     seconds = time.perf_counter() - start
@@ -93,62 +98,69 @@ def one(clf, X, **settings):
     )
 
 
-def several(way, explanations):
-    """Judge five ways out per row: an explanation with alternatives, or five explanations."""
+def report_several(search, explanations):
+    """Print how different five counterfactuals per row are.
+
+    They come from one explanation with alternatives, or from five explanations.
+    """
     encoder = explanations[0].encoder
-    shape = (-1, K) if len(explanations) == 1 else (K, -1)
 
     def by_row(parts):
-        parts = np.concatenate(parts).reshape(*shape, *np.shape(parts[0])[1:])
-        return parts if len(explanations) == 1 else np.swapaxes(parts, 0, 1)
+        """Return an array of shape (n_rows, K, ...)."""
+        values = np.concatenate(parts)
+        if len(explanations) == 1:
+            return values.reshape(-1, K, *values.shape[1:])
+        return values.reshape(K, -1, *values.shape[1:]).swapaxes(0, 1)
 
-    rows = by_row([e.counterfactual_encoded for e in explanations])
+    encoded = by_row([e.counterfactual_encoded for e in explanations])
+    moves = np.abs(encoded - by_row([e.factual_encoded for e in explanations]))
     valid = by_row([e.valid for e in explanations]).all(axis=1)
-    moved = np.abs(rows - by_row([e.factual_encoded for e in explanations]))
-    moved = np.stack(
-        [moved[..., columns].max(axis=-1) > 1e-6 for columns in encoder.feature_slices],
-        -1,
-    )
-    pairs = list(itertools.combinations(range(K), 2))
-    apart = np.stack(
-        [np.abs(rows[:, i] - rows[:, j]) @ encoder.column_weights for i, j in pairs], axis=1
-    )
-    common = np.stack(
-        [
-            (moved[:, i] & moved[:, j]).sum(1) / np.maximum((moved[:, i] | moved[:, j]).sum(1), 1)
-            for i, j in pairs
-        ],
-        axis=1,
-    )
-    full = valid & (apart.min(axis=1) >= APART)
     costs = by_row([e.cost for e in explanations])
+    # Shape (n_rows, K, n_features): whether any column of the feature moved.
+    changed = np.stack(
+        [moves[..., columns].max(axis=-1) > 1e-6 for columns in encoder.feature_slices], axis=-1
+    )
+    distances, overlaps = [], []
+    for i, j in itertools.combinations(range(K), 2):
+        distances.append(np.abs(encoded[:, i] - encoded[:, j]) @ encoder.column_weights)
+        n_both = (changed[:, i] & changed[:, j]).sum(axis=1)
+        n_either = (changed[:, i] | changed[:, j]).sum(axis=1)
+        overlaps.append(n_both / np.maximum(n_either, 1))
+    distances = np.stack(distances, axis=1)
+    overlaps = np.stack(overlaps, axis=1)
+    complete = valid & (distances.min(axis=1) >= MIN_DISTANCE)
     print(
-        f"    {way:22}five ways {full.mean():6.1%}  mean distance {apart[full].mean():6.2f}  "
-        f"features in common {common[full].mean():4.0%}  mean cost {costs[full].mean():.2f}"
+        f"    {search:22}five found {complete.mean():6.1%}  "
+        f"mean distance {distances[complete].mean():6.2f}  "
+        f"features in common {overlaps[complete].mean():4.0%}  "
+        f"mean cost {costs[complete].mean():.2f}"
     )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, default=500)
+    parser.add_argument("--epochs", type=int, default=100)
     args = parser.parse_args()
     for (name, constraints), (model, lambdas) in itertools.product(DATA.items(), MODELS.items()):
         X, X_test, y, _ = load(name, args.rows)
-        clf = CounterfactualTrainedClassifier(**constraints, **lambdas, random_state=0).fit(X, y)
+        clf = CounterfactualTrainedClassifier(
+            **constraints, **lambdas, max_epochs=args.epochs, random_state=0
+        ).fit(X, y)
         for generator, kind in GENERATORS.items():
             print(f"{name}, {model}, explained by {generator}")
-            given = {"generator": kind(), "X_reference": X}
+            settings = {"generator": kind(), "X_reference": X}
             if kind is REVISEGenerator:
                 autoencoder(X, y)
             for sparse in (False, True):
-                one(clf, X_test, sparse=sparse, **given)
+                report_single(clf, X_test, sparse=sparse, **settings)
             for sparse in (False, True):
-                explanation = clf.explain(X_test, T=T, n_alternatives=K, sparse=sparse, **given)
-                several("sparse alternatives" if sparse else "alternatives", [explanation])
+                explanation = clf.explain(X_test, T=T, n_alternatives=K, sparse=sparse, **settings)
+                report_several("sparse alternatives" if sparse else "alternatives", [explanation])
         print(f"{name}, {model}, explained by Generic, restarted")
         for noise in (0.3, 1.0):
             restarts = [Restarted(noise=noise, seed=seed) for seed in range(K)]
-            several(
+            report_several(
                 f"noise {noise}",
                 [clf.explain(X_test, T=T, generator=g) for g in restarts],
             )

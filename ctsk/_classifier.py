@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from ctsk._columns import validation
@@ -17,6 +16,7 @@ from ctsk._columns.constraints import Constraints
 from ctsk._columns.containers import chunks_of
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.user_constraints import check_constraints, check_costs
+from ctsk._columns.validation import Interval, StrOptions, check_partial_fit_first_call
 from ctsk._explaining.models import ExplainableModel, Judge
 from ctsk._explaining.request import SHARED_SETTINGS, Settings, make_request
 from ctsk._explaining.search import search
@@ -433,7 +433,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
                     "chunk of the rows. Pass the weights as a dict, for example from "
                     "sklearn.utils.compute_class_weight."
                 )
-            _check_partial_fit_first_call(self, classes)
+            check_partial_fit_first_call(self, classes)
             return self._train(rows, y, fresh, epochs=1)
 
     def predict(self, X):

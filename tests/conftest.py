@@ -1,8 +1,9 @@
 import os
 
-# Before SciPy is imported: without it scikit-learn skips one of its checks.
+# This must precede the import of SciPy; otherwise, scikit-learn skips its check of the array API.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
-# Before torch is imported: nets are small, and pytest has processes of its own.
+# This must precede the import of torch. One thread is enough for small nets, and pytest-xdist uses
+# the other cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
@@ -14,14 +15,14 @@ from sklearn.datasets import load_diabetes, load_iris  # noqa: E402
 
 from ctsk import CounterfactualTrainedClassifier  # noqa: E402
 
-# The same examples in every run.
+# Every run draws the same examples.
 settings.register_profile("deterministic", derandomize=True, deadline=None)
 settings.load_profile("deterministic")
 
 
 @pytest.fixture(scope="session")
 def diabetes():
-    """Raw DataFrame in natural units, and whether the disease progresses fast."""
+    """Raw DataFrame in natural units, and labels: "fast" if the disease progresses fast."""
     X, progression = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
     return X, (progression > progression.median()).map({True: "fast", False: "slow"})
 
@@ -33,7 +34,7 @@ def iris():
 
 @pytest.fixture(scope="session")
 def fitted(diabetes):
-    """Do not refit: shared by all tests."""
+    """Classifier of diabetes, with constraints. All tests share it, so do not refit it."""
     return CounterfactualTrainedClassifier(
         max_epochs=20, mutability={"age": "none", "sex": "none", "s3": "increase"}, random_state=0
     ).fit(*diabetes)
@@ -41,15 +42,16 @@ def fitted(diabetes):
 
 @pytest.fixture(scope="session")
 def fitted_iris(iris):
-    """Do not refit: shared by all tests."""
+    """Classifier of iris. All tests share it, so do not refit it."""
     return CounterfactualTrainedClassifier(max_epochs=30, random_state=0).fit(*iris)
 
 
 @pytest.fixture(scope="session")
 def loans():
-    """Columns of every kind, and whether the loan was granted."""
+    """Columns of every kind with a shuffled index, and labels: "granted" or "refused"."""
     rng = np.random.default_rng(0)
     n_rows = 300
+    # No row has the category "doctor", and a tenth of the jobs are missing.
     grades = pd.CategoricalDtype(["none", "school", "college", "doctor"], ordered=True)
     X = pd.DataFrame(
         {
@@ -70,7 +72,7 @@ def loans():
 
 @pytest.fixture(scope="session")
 def fitted_loans(loans):
-    """Do not refit: shared by all tests."""
+    """Classifier of loans. All tests share it, so do not refit it."""
     return CounterfactualTrainedClassifier(max_epochs=30, lr=0.01, random_state=0).fit(*loans)
 
 

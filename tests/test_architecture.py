@@ -23,6 +23,8 @@ def imported(path):
 
 def may_import(path, name):
     room, (library, *parts) = path.parts[0].removesuffix(".py"), name.split(".")
+    if library == "sklearn" and any(part.startswith("_") for part in parts):
+        return room == "datasets" or str(path) == "_columns/validation.py"
     if library != "ctsk":
         return library != "skorch" or str(path) in SKORCH
     if room == "datasets" or parts[0] == room:

@@ -228,7 +228,7 @@ def test_users_module_keeps_its_own_weights(iris):
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (lambda n_features, n_classes: torch.nn.Linear(n_features, 1), r"\(2, 1\).*\(2, 3\)"),
+        (lambda n_features, n_classes: torch.nn.Linear(n_features, 1), r"\(150, 1\).*\(150, 3\)"),
         (lambda n_features, n_classes: 7, "torch.nn.Module.*int"),
         (torch.nn.Linear(4, 3), "a callable that builds one"),
     ],
@@ -525,3 +525,26 @@ def test_asking_before_fit_is_refused(iris, method):
     with pytest.raises(NotFittedError):
         getattr(CounterfactualTrainedClassifier(), method)(iris[0])
     assert not hasattr(CounterfactualTrainedClassifier(), "history_")
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("optimizer__weight_decay", r"functools.partial\(torch.optim.AdamW, weight_decay=0.1\)"),
+        ("module__dropout", "module=lambda n_features, n_classes"),
+        ("callbacks__patience", r"callbacks=\[EarlyStopping\("),
+        ("hidden_layer_sizes__x", "Set hidden_layer_sizes itself"),
+        ("lr__x", "Set lr itself"),
+        ("generator__lambda_energy", r"generator=ECCCoGenerator\(\)"),
+    ],
+)
+def test_nested_parameter_of_a_value_without_parameters_is_named_with_its_remedy(name, remedy):
+    clf = CounterfactualTrainedClassifier()
+    with pytest.raises(ValueError, match=f"'{name}' cannot be set.*{remedy}"):
+        clf.set_params(tau=0.6, **{name: 0.1})
+    assert clf.tau == 0.75
+
+
+def test_unknown_nested_parameter_is_refused_as_by_scikit_learn():
+    with pytest.raises(ValueError, match="Invalid parameter 'foo'"):
+        CounterfactualTrainedClassifier().set_params(foo__bar=1)

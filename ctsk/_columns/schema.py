@@ -226,8 +226,9 @@ class Schema:
         elif position in self.categories:
             if hasattr(column.dtype, "categories"):
                 column = _with_categories(column, self.categories[position], cells)
-        elif column.dtype != object or any(isinstance(cell, str) for cell in column):
-            # Numbers that came as text or as categories cannot be written as such.
+        elif column.dtype != object or column.map(_is_text).any():
+            # The numbers came as categories or text. New numbers between old text would make a
+            # mixed column, so the whole column becomes numeric.
             column = column.astype(np.float64)
         elif self.integral[position]:
             cells = cells.astype(np.int64).astype(object)
@@ -262,6 +263,10 @@ def _numpy_dtype(dtype):
     """Return NumPy's dtype of a column of a DataFrame; object where it has none."""
     dtype = getattr(dtype, "numpy_dtype", dtype)
     return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
+
+
+def _is_text(cell):
+    return isinstance(cell, (str, bytes))
 
 
 def _smallest_dtype(cells, dtype):

@@ -4,6 +4,16 @@ import contextlib
 
 import numpy as np
 from scipy import sparse
+
+# Private names of scikit-learn enter here, and nowhere else but in ctsk.datasets.
+from sklearn.utils._param_validation import (  # noqa: F401
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+    validate_params,
+)
+from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call  # noqa: F401
 from sklearn.utils.validation import check_array, check_X_y, validate_data
 
 from ctsk._columns.containers import (

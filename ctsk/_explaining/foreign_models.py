@@ -1,4 +1,4 @@
-"""Any torch module or fitted skorch classifier as something to explain."""
+"""Torch modules and fitted skorch classifiers as explainable models."""
 
 import copy
 
@@ -9,7 +9,7 @@ from sklearn.utils import gen_batches
 from torch import nn
 
 from ctsk._columns.constraints import Constraints
-from ctsk._columns.containers import dtypes_of, is_frame
+from ctsk._columns.containers import dtypes_of, is_frame, listed
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
@@ -18,7 +18,7 @@ from ctsk._columns.validation import check_table, naming_reference, refuse_value
 from ctsk._explaining.models import ExplainableModel
 from ctsk._torch.utils import CHUNK
 
-# What a skorch criterion takes: whether the module returns probabilities.
+# Whether the module of a skorch net returns probabilities, by the net's criterion.
 _CRITERIA = {
     nn.CrossEntropyLoss: False,
     nn.BCEWithLogitsLoss: False,
@@ -38,11 +38,11 @@ def model_of(model, X_reference, **search):
     Parameters
     ----------
     model : torch.nn.Module or fitted skorch classifier
-        From rows of numbers to logits; with skorch, to what its criterion takes.
+        Maps rows of numbers to logits, or, with skorch, to the input of its criterion.
     X_reference : DataFrame or array-like of shape (n_reference, n_features)
-        Observed rows, as the model takes them; they give domain and scales.
+        Observed rows, as they enter the model; they determine domain and scales.
     **search : dict
-        Generator, tau and T, unless told otherwise.
+        Default generator, tau and T.
 
     Returns
     -------
@@ -52,14 +52,14 @@ def model_of(model, X_reference, **search):
     Raises
     ------
     ValueError
-        If the reference rows are missing, not numeric or not what the model takes, or
-        it does not return what it has to.
+        If the reference rows are missing, are not numeric or do not fit the model, or
+        if the model does not return logits.
     """
     if X_reference is None:
         raise ValueError(
-            f"X_reference is missing: a {type(model).__name__} knows nothing of the rows that it "
-            "was trained on. Give some, such as the training rows, for domain and scales: "
-            "explain(model, X, X_reference=X_train)."
+            f"X_reference is missing: a {type(model).__name__} does not know the rows that it was "
+            "trained on. Pass observed rows, such as the training rows, which determine domain "
+            "and scales: explain(model, X, X_reference=X_train)."
         )
     X_reference = check_table(X_reference, name="X_reference")
     schema = _schema(X_reference)
@@ -76,8 +76,8 @@ def model_of(model, X_reference, **search):
         rows = read(X_reference)
     if len(rows) < 2:
         raise ValueError(
-            "X_reference has one row, which tells neither scales nor a domain; give many, such as "
-            "the training rows."
+            "X_reference has one row, which determines neither scales nor a domain. Pass many "
+            "rows, such as the training rows."
         )
     encoder = Encoder.fit(rows, standardize=True)
     return ExplainableModel(
@@ -94,7 +94,7 @@ def model_of(model, X_reference, **search):
 
 
 class _Unscaled(nn.Module):
-    """From module units to the units that a model takes."""
+    """Maps rows from module units to the units of the model's input."""
 
     def __init__(self, encoder):
         super().__init__()
@@ -106,7 +106,7 @@ class _Unscaled(nn.Module):
 
 
 class _Logits(nn.Module):
-    """A module whose output is brought to one logit per class."""
+    """A module whose output is converted to one logit per class."""
 
     def __init__(self, module, are_probabilities):
         super().__init__()
@@ -114,19 +114,21 @@ class _Logits(nn.Module):
         self.are_probabilities = are_probabilities
 
     def tensor(self, values):
-        """Values in the module's own precision, where it is."""
+        """Return values as a tensor in the precision and on the device of the module."""
         weights = next(self.parameters(), torch.empty(0))
         return torch.as_tensor(values, dtype=weights.dtype, device=weights.device)
 
     def forward(self, rows):
-        said = self.module(rows)
-        said = said[0] if isinstance(said, tuple) else said
-        said = said.reshape(len(rows), -1)
-        is_single = said.shape[1] == 1
+        output = self.module(rows)
+        # skorch's modules may return further outputs beside the first.
+        output = output[0] if isinstance(output, tuple) else output
+        output = output.reshape(len(rows), -1)
+        is_single = output.shape[1] == 1
         if self.are_probabilities:
-            said = torch.cat([1 - said, said], dim=1) if is_single else said
-            return said.clamp(min=torch.finfo(said.dtype).tiny).log()
-        return torch.cat([torch.zeros_like(said), said], dim=1) if is_single else said
+            output = torch.cat([1 - output, output], dim=1) if is_single else output
+            return output.clamp(min=torch.finfo(output.dtype).tiny).log()
+        # A single logit is that of class 1 against 0, whose own logit is 0.
+        return torch.cat([torch.zeros_like(output), output], dim=1) if is_single else output
 
 
 def _is_skorch(model):
@@ -134,21 +136,21 @@ def _is_skorch(model):
 
 
 def _logits(model):
-    """Return a copy of a model's module that answers with logits, in its own precision."""
+    """Return a copy of a model's module that returns logits, in its own precision."""
     if not _is_skorch(model):
         return _frozen(_Logits(model, are_probabilities=False))
     kinds = [kind for kind in _CRITERIA if isinstance(model.criterion_, kind)]
     if not kinds:
         raise ValueError(
-            f"The criterion of model is {type(model.criterion_).__name__}, which does not tell "
-            f"what its module returns; known are {', '.join(kind.__name__ for kind in _CRITERIA)}. "
+            f"The criterion of model is {type(model.criterion_).__name__}, which does not imply "
+            f"what its module returns; {', '.join(kind.__name__ for kind in _CRITERIA)} do. "
             "Explain a torch module that returns logits instead."
         )
     threshold = getattr(model, "threshold", 0.5)
     if threshold != 0.5:
         raise ValueError(
             f"model predicts at a threshold of {threshold}; only 0.5 is supported. Set it to 0.5 "
-            "for explanations, and ask for more or less than that by tau."
+            "for explanations, and require a higher or lower probability by tau."
         )
     return _frozen(_Logits(model.module_, _CRITERIA[kinds[0]]))
 
@@ -158,7 +160,7 @@ def _frozen(logits):
 
 
 def _judged(model, logits, values):
-    """Probabilities of rows, as the model itself would have them."""
+    """Return the probabilities of rows, as the model itself computes them."""
     rows = logits.tensor(values)
     if _is_skorch(model):
         return np.asarray(model.predict_proba(rows.cpu().numpy()), dtype=np.float64)
@@ -167,67 +169,72 @@ def _judged(model, logits, values):
 
 
 def _classes(model, logits, values):
-    """Return the classes, as columns of the logits; a ValueError where these are none of rows.
+    """Return the classes 0..K-1; a ValueError unless the model returns one logit per class.
 
-    So does skorch predict them, whatever labels it may know.
+    skorch's predict returns these, whatever labels the net knows.
     """
-    rows = logits.tensor(values[:CHUNK]).requires_grad_()
+    encoded = logits.tensor(values[:CHUNK]).requires_grad_()
     try:
         with torch.enable_grad():
-            said = logits(rows)
-            raw = logits.module(rows)
+            output = logits(encoded)
+            raw = logits.module(encoded)
     except (RuntimeError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"model does not take the rows of X_reference, of shape {values.shape} ({error}). They "
-            "are to be what it was trained on."
+            f"model does not accept the rows of X_reference, of shape {values.shape} ({error}). "
+            "Pass rows like those that it was trained on."
         ) from error
     raw = raw[0] if isinstance(raw, tuple) else raw
     if raw.ndim > 2:
         raise ValueError(
-            f"model returns an array of shape {tuple(raw.shape)} for {len(rows)} rows; it has to "
-            "return one logit per class (or one in all, of class 1 against 0)."
+            f"model returns an array of shape {tuple(raw.shape)} for {len(encoded)} rows; it must "
+            "return one logit per class (or a single one, of class 1 against 0)."
         )
-    if not said.requires_grad:
+    if not output.requires_grad:
         raise ValueError(
-            "No gradient flows through model to its rows, so that nothing can be searched. Its "
+            "No gradient flows through model to its rows, so that no search is possible. Its "
             "forward may detach them, or run under torch.no_grad."
         )
     if _is_skorch(model):
-        if not np.allclose(
-            _judged(model, logits, values[:CHUNK]), said.softmax(1).detach().cpu(), atol=1e-3
-        ):
-            raise ValueError(
-                "model.predict_proba is not what its criterion lets expect of its module; a "
-                "predict_nonlinearity of its own cannot be searched. Leave it at 'auto'."
-            )
+        _check_nonlinearity(model, logits, values[:CHUNK], output)
     if not logits.are_probabilities and _look_like_probabilities(raw, _is_skorch(model)):
         raise ValueError(
             "model returns probabilities; explanations need its logits. Leave out the last "
-            "softmax, sigmoid or its like, such as by model[:-1] of a Sequential. (Logits that "
-            "only look so may be returned in two columns, zeros and they.)"
+            "softmax or sigmoid, for example by model[:-1] of a Sequential. (If these are logits "
+            "that happen to lie in [0, 1], return two columns, zeros and the logits.)"
         )
-    return np.arange(said.shape[1])
+    return np.arange(output.shape[1])
+
+
+def _check_nonlinearity(model, logits, values, output):
+    """Raise a ValueError if skorch's probabilities are not the softmax of the logits."""
+    expected = output.softmax(dim=1).detach().cpu()
+    if not np.allclose(_judged(model, logits, values), expected, atol=1e-3):
+        raise ValueError(
+            "model.predict_proba differs from what its criterion implies for its module; a "
+            "predict_nonlinearity of its own is not supported. Leave it at 'auto'."
+        )
 
 
 def _look_like_probabilities(raw, is_skorch):
-    said = raw.reshape(len(raw), -1)
-    is_share = bool(((said >= 0) & (said <= 1)).all())
-    if said.shape[1] == 1:
-        # By its criterion, skorch tells a logit from a share.
+    """Whether the output of a module looks like probabilities rather than logits."""
+    output = raw.reshape(len(raw), -1)
+    is_share = bool(((output >= 0) & (output <= 1)).all())
+    if output.shape[1] == 1:
+        # The criterion of a skorch net tells a single logit from a probability.
         return is_share and not is_skorch
-    return is_share and bool(((said.sum(dim=1) - 1).abs() < 1e-4).all())
+    return is_share and bool(((output.sum(dim=1) - 1).abs() < 1e-4).all())
 
 
 def _schema(X):
-    """Names and kinds of the columns of reference rows, all numbers."""
+    """Return names and kinds of the columns of reference rows, all numeric."""
     names = list(getattr(X, "columns", [f"x{i}" for i in range(X.shape[1])]))
     dtypes = dtypes_of(X) if is_frame(X) else [X.dtype] * len(names)
     for name, dtype in zip(names, dtypes, strict=True):
         if dtype.kind not in "biuf":
             raise ValueError(
                 f"Column {name!r} of X_reference has dtype {dtype}, but a torch module takes "
-                "numbers. Encode categories by a step before a skorch classifier, and explain the "
-                "pipeline of both."
+                "numbers only. Encode categories in a step before a skorch classifier, and "
+                "explain the pipeline of both."
             )
     return Schema.fit(X, names, np.zeros(len(names), dtype=bool))
 
@@ -236,10 +243,10 @@ def _read(X, schema):
     """Read rows; a ValueError unless they have the columns of the reference rows."""
     names = list(getattr(X, "columns", schema.names))
     if names != schema.names or X.shape[1] != len(names):
+        columns = f"{X.shape[1]} columns" + (f" ({listed(names)})" if is_frame(X) else "")
         raise ValueError(
-            f"X has the columns {names if hasattr(X, 'columns') else X.shape[1]}; X_reference has "
-            f"{schema.names}. Give the same, in the same order, both as DataFrames or both as "
-            "arrays."
+            f"X has {columns}; X_reference has {len(schema.names)} ({listed(schema.names)}). Pass "
+            "the same columns in the same order, both as DataFrames or both as arrays."
         )
     rows = Rows.read(X, schema)
     refuse_values(rows.values, schema.names, "explain")

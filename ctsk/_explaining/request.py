@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import clone
-from sklearn.utils._param_validation import (
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-)
 
 from ctsk._columns.containers import is_frame, is_series
 from ctsk._columns.rows import Rows
 from ctsk._columns.user_constraints import check_constraints, check_costs
-from ctsk._columns.validation import check_target, naming_reference
+from ctsk._columns.validation import (
+    Interval,
+    StrOptions,
+    check_target,
+    naming_reference,
+    validate_parameter_constraints,
+)
 from ctsk._explaining.models import ExplainableModel
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import CHUNK, device_of, inference_copy

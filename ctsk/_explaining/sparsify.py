@@ -1,13 +1,13 @@
-"""Putting features back to the factual's values: recourse that names few things."""
+"""Sparse counterfactuals: as few changed features as a greedy search can find."""
 
 import numpy as np
 
-# Values of rows that are scored at once.
-_BLOCK = 2**22
+# Values of rows that are scored at once, which bounds the memory.
+_MAX_VALUES = 2**22
 
 
 def revert_features(values, factual_values, score):
-    """Put back as many features as a greedy search can.
+    """Revert as many features to the factuals' values as a greedy search can.
 
     Parameters
     ----------
@@ -15,51 +15,55 @@ def revert_features(values, factual_values, score):
         Counterfactuals.
     factual_values : ndarray of shape (n_rows, n_features)
     score : callable
-        From changed values and the positions of their rows to scores of shape
-        (n_changed,), of which -inf refuses a row.
+        Maps changed values, and the positions of their rows, to scores of shape
+        (n_changed,); -inf rejects a row.
 
     Returns
     -------
     sparse : ndarray of shape (n_rows, n_features)
-        Of which no single feature more could be put back.
+        Counterfactuals of which no further single feature can be reverted.
 
     Notes
     -----
-    Each moved feature is put back alone, to see what remains of the score. Then as many
-    are put back for good as can be at once (found by bisection), those that matter least
-    first. Rows that have changed are gone through again.
+    Each changed feature is reverted alone, to see how much of the score remains. Then as
+    many features as possible are reverted for good, those that cost the least score
+    first; bisection finds their number. Rows that were changed go through another round.
     """
     sparse, rows = values.copy(), np.arange(len(values))
     while len(rows):
-        scores = _alone(sparse, factual_values, rows, score)
+        scores = _scores_of_single_reverts(sparse, factual_values, rows, score)
         n_candidates = (scores > -np.inf).sum(axis=1)
-        rows, scores, most = (part[n_candidates > 0] for part in (rows, scores, n_candidates))
-        rank = np.argsort(np.argsort(-scores, axis=1), axis=1)
+        has_candidates = n_candidates > 0
+        rows, scores = rows[has_candidates], scores[has_candidates]
+        # The rank of each feature: an argsort of an argsort inverts the permutation.
+        ranks = np.argsort(np.argsort(-scores, axis=1), axis=1)
 
-        def with_back(n_back, some, rows=rows, rank=rank):
-            is_back = rank[some] < n_back[some, None]
-            return np.where(is_back, factual_values[rows[some]], sparse[rows[some]])
+        def reverted(n_reverted, idx, rows=rows, ranks=ranks):
+            is_reverted = ranks[idx] < n_reverted[idx, None]
+            return np.where(is_reverted, factual_values[rows[idx]], sparse[rows[idx]])
 
-        least = np.ones_like(most)
-        while (some := np.flatnonzero(least < most)).size:
+        # The best candidate alone is known to pass, so the bisection starts at one.
+        least, most = np.ones(len(rows), dtype=int), n_candidates[has_candidates]
+        while (idx := np.flatnonzero(least < most)).size:
+            # Rounded up, the middle exceeds the lower end, so that the interval shrinks.
             middle = (least + most + 1) // 2
-            good = score(with_back(middle, some), rows[some]) > -np.inf
-            least[some] = np.where(good, middle[some], least[some])
-            most[some] = np.where(good, most[some], middle[some] - 1)
-        sparse[rows] = with_back(least, slice(None))
+            passes = score(reverted(middle, idx), rows[idx]) > -np.inf
+            least[idx] = np.where(passes, middle[idx], least[idx])
+            most[idx] = np.where(passes, most[idx], middle[idx] - 1)
+        sparse[rows] = reverted(least, slice(None))
     return sparse
 
 
-def _alone(values, factual_values, rows, score):
-    """Scores of rows with one moved feature put back each; -inf for those that did not move."""
-    moved = values[rows] != factual_values[rows]
-    scores = np.full(moved.shape, -np.inf)
-    positions, features = np.nonzero(moved)
-    size = _BLOCK // moved.shape[1] + 1
-    for start in range(0, len(positions), size):
-        block = slice(start, start + size)
-        some = rows[positions[block]]
-        trial = values[some]
-        trial[np.arange(len(some)), features[block]] = factual_values[some, features[block]]
-        scores[positions[block], features[block]] = score(trial, some)
+def _scores_of_single_reverts(values, factual_values, rows, score):
+    """Return the scores of rows with one feature reverted each; -inf for unchanged features."""
+    changed = values[rows] != factual_values[rows]
+    scores = np.full(changed.shape, -np.inf)
+    positions, features = np.nonzero(changed)
+    n_at_once = _MAX_VALUES // changed.shape[1] + 1
+    for start in range(0, len(positions), n_at_once):
+        block = slice(start, start + n_at_once)
+        idx = rows[positions[block]]
+        trials = values[idx]
+        trials[np.arange(len(idx)), features[block]] = factual_values[idx, features[block]]
+        scores[positions[block], features[block]] = score(trials, idx)
     return scores

@@ -72,27 +72,26 @@ def effects_of(transformer, names, texts, codes):
     except Uninvertible as error:
         unknown = [i for i, known in texts.items() if not known]
         raise _unlisted(names[unknown[0]]) if unknown else error from error
-    raw = {k: probe.raw_text(responses, k) for k in range(len(responses.home))}
-    read, mixed, monotone = set(), set(), {}
-    for k, text in raw.items():
-        parents = responses.parents(k) if text is None else [text]
+    raw, read, mixed, monotone = responses.raw, set(), set(), {}
+    for k, text in enumerate(raw):
+        parents = np.flatnonzero(responses.changed[:, k]).tolist() if text is None else [text]
         numbers = [i for i in parents if i not in cells]
         read |= set(parents)
         if len(parents) == 1 and numbers and parents[0] not in codes:
             monotone[k] = parents[0]
-        elif numbers:
-            if not responses.is_linear(k, numbers):
+        elif numbers and text is None:
+            if not responses.is_linear[k]:
                 raise Uninvertible("it maps several columns, or codes of categories, nonlinearly")
             mixed |= set(numbers)
     stages = probe.stages(monotone)
-    is_selection = all(text is not None or stages.get(k) == Line() for k, text in raw.items())
-    coded = (set(cells) & read) - set(raw.values())
+    is_selection = all(text is not None or stages.get(k) == Line() for k, text in enumerate(raw))
+    coded = (set(cells) & read) - set(raw)
     # A text of unknown categories that has no effect was dropped, or not recognized.
     unclear = coded if is_selection else coded | (set(texts) - read)
     for i in unclear:
         if not texts[i]:
             raise _unlisted(names[i])
-    outputs = [(text, ()) for text in raw.values()]
+    outputs = [(text, ()) for text in raw]
     for k, stage in stages.items():
         outputs[k] = monotone[k], () if stage == Line() else (stage,)
     return TransformerEffects(outputs, sorted(coded), sorted(mixed))
@@ -108,31 +107,21 @@ def _unlisted(name):
 
 @dataclass(frozen=True, eq=False)
 class _Responses:
-    """Columns that leave a transformer when the columns that enter change one by one."""
+    """What happens to the columns that leave a transformer when columns that enter change.
 
-    home: np.ndarray
-    # By column that enters: at the far end and half-way for a number, at each cell for a text.
-    single: dict
-    together: np.ndarray
+    Parameters
+    ----------
+    changed : bool ndarray of shape (n_columns_in, n_columns_out)
+        Whether a column that enters, changed alone, changes a column that leaves.
+    is_linear : bool ndarray of shape (n_columns_out,)
+        Whether the effects of numbers are affine and add up.
+    raw : list of int or None
+        For each column that leaves, the text that it is.
+    """
 
-    def parents(self, k):
-        """Return the columns that enter and change column `k`."""
-        return [i for i, rows in self.single.items() if _differ(rows[:, k], self.home[k])]
-
-    def is_linear(self, k, numbers):
-        """Whether column `k` is affine in numbers, and their effects add up."""
-        moves = {i: self.single[i][:, k] - self.home[k] for i in numbers}
-        size = ROUNDING * (np.abs(self.home[k]) + sum(np.abs(far) for far, _ in moves.values()))
-        total = sum(far for far, _ in moves.values())
-        is_affine = all(abs(half - far / 2) <= size for far, half in moves.values())
-        return is_affine and abs(self.together[k] - self.home[k] - total) <= size
-
-
-def _differ(column, home):
-    try:
-        return bool((np.abs(column - home) > 1e-12 * np.abs(home)).any())
-    except TypeError:
-        return bool((column != home).any())
+    changed: np.ndarray
+    is_linear: np.ndarray
+    raw: list
 
 
 class _Probe:
@@ -222,13 +211,27 @@ class _Probe:
         except (ValueError, TypeError, KeyError) as error:
             raise Uninvertible(f"it rejects made-up rows ({error})") from error
         self.low = low
-        return _Responses(leaving[0], {i: leaving[s] for i, s in rows.items()}, leaving[1])
+        raw = [self._text_that_is(leaving, rows, k) for k in range(leaving.shape[1])]
+        heights = leaving.copy()
+        for k in range(leaving.shape[1]):
+            if isinstance(leaving[0, k], str):
+                heights[:, k] = np.unique(leaving[:, k].astype(str), return_inverse=True)[1]
+        moves = heights.astype(np.float64) - heights[0].astype(np.float64)
+        size = np.abs(heights[0].astype(np.float64))
+        changes = [np.abs(moves[rows[i]]).max(axis=0) for i in range(self.n_columns)]
+        far = np.stack([moves[rows[i].start] for i in self.numbers] or [0 * size])
+        half = np.stack([moves[rows[i].start + 1] for i in self.numbers] or [0 * size])
+        rounding = ROUNDING * (size + np.abs(far).sum(axis=0))
+        is_linear = (np.abs(half - far / 2) <= rounding).all(axis=0)
+        is_linear &= np.abs(moves[1] - far.sum(axis=0)) <= rounding
+        return _Responses(np.stack(changes) > 1e-12 * size, is_linear, raw)
 
-    def raw_text(self, responses, k):
+    def _text_that_is(self, leaving, rows, k):
         """Return the text that column `k` is, None if it is none."""
-        for i, cells in self.texts.items():
-            if isinstance(responses.home[k], str) and responses.single[i][:, k].tolist() == cells:
-                return i
+        if isinstance(leaving[0, k], str):
+            for i, cells in self.texts.items():
+                if leaving[rows[i], k].tolist() == cells:
+                    return i
         return None
 
     def stages(self, parents):

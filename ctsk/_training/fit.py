@@ -179,21 +179,23 @@ def _class_weight(estimator, labels, device):
     class_weight, classes = estimator.class_weight, estimator.classes_
     if class_weight is None:
         return None
-    remedy = "Give a finite, nonnegative number for each class, or 'balanced', or None."
     try:
         weights = compute_class_weight(
             class_weight, classes=classes, y=classes[labels.cpu().numpy()]
         )
     except (ValueError, TypeError) as error:
-        raise ValueError(f"class_weight={class_weight!r} is invalid ({error}). {remedy}") from error
+        raise ValueError(
+            "class_weight must be 'balanced', None, or a dict with a number for each class: "
+            f"{error}"
+        ) from error
     # Larger weights would be infinite in float32.
     is_valid = (weights >= 0) & (weights <= np.finfo(np.float32).max)
     if not is_valid.all():
         position = int(np.argmin(is_valid))
         raise ValueError(
-            f"class_weight is {weights[position]} for class {classes.tolist()[position]!r}. "
-            f"{remedy}"
+            f"class_weight must hold finite, nonnegative numbers, but it is {weights[position]} "
+            f"for class {classes.tolist()[position]!r}."
         )
     if not weights.any():
-        raise ValueError("class_weight is 0 for all classes; at least one must be positive.")
+        raise ValueError("class_weight must be positive for at least one class; it is 0 for all.")
     return torch.as_tensor(weights, dtype=torch.float32, device=device)

@@ -88,7 +88,14 @@ def _check_parameters(module):
 
 def _check_logits(module, rows, n_classes):
     """Raise a ValueError unless logits are a differentiable function of each row alone."""
-    module = inference_copy(module, rows.dtype)
+    try:
+        module = inference_copy(module, rows.dtype)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"The network that module built cannot be copied ({error}), which predictions require. "
+            "Attributes must not be locks, open files or results of computations; use "
+            "torch.nn.utils.parametrizations instead of torch.nn.utils.weight_norm."
+        ) from error
     factuals = rows.clone().requires_grad_()
     inputs = factuals.clone()
     logits = _logits(module, inputs)

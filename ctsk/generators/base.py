@@ -8,9 +8,9 @@ from numbers import Real
 
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
 from torch.nn.functional import cross_entropy
 
+from ctsk._columns.validation import Interval
 from ctsk._torch.energy import energy
 from ctsk.generators.inputs import Step
 from ctsk.generators.penalties import nearness
@@ -57,12 +57,13 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
 
     _parameter_constraints = {"step_size": [Interval(Real, 0, None, closed="neither")]}
 
+    # Can be overridden by users, if learning depends on parameters.
     @property
     def must_learn(self):
         """Whether `learn` must be called before a search; by default, if it is overridden."""
         return type(self).learn is not BaseGenerator.learn
 
-    # The following four hooks can be overridden by users.
+    # Can be overridden by users.
     def learn(self, reference):
         """Learn from observed rows; called once, before any search.
 
@@ -79,6 +80,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         """
         return self
 
+    # Can be overridden by users, together with decode.
     def encode(self, rows):
         """Return the codes at which the search starts; None searches the rows themselves.
 
@@ -94,6 +96,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         """
         return None
 
+    # Can be overridden by users, together with encode.
     def decode(self, codes):
         """Return the rows of the given codes; must be differentiable.
 
@@ -110,6 +113,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
             f"{type(self).__name__} overrides encode, so it must override decode, too."
         )
 
+    # Must be overridden by users.
     @abstractmethod
     def penalty(self, step):
         """Return the penalty of each row at a step, which is added to the cross-entropy.
@@ -191,17 +195,12 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
                 logits = model(states)
                 entropies = cross_entropy(logits, batch.targets, reduction="none")
 
-            # Rows that have reached tau, and are accepted, leave the batch with the hardened
-            # state that was judged. Rows without categories are judged as they are.
-            judged, judged_entropies = states.detach(), entropies.detach()
-            if len(box.groups):
-                judged, judged_entropies = _harden(model, judged, batch.targets, box.groups)
-            is_done = has_reached = judged_entropies <= limit
+            # Rows that have reached tau, and are accepted, are done.
+            judged, has_reached, is_done = _judge(
+                model, batch, entropies.detach(), limit, accept, box.groups
+            )
             some_done = bool(is_done.any())
             if some_done:
-                if accept is not None:
-                    is_done = has_reached.clone()
-                    is_done[has_reached] = accept(judged[has_reached], batch.idx[has_reached])
                 record.mature(batch.idx[is_done], judged[is_done], t)
             if t == T or is_done.all():
                 record.stop(batch.idx, judged, has_reached & ~is_done)
@@ -329,11 +328,28 @@ def _moved(attributes, device):
     return moved
 
 
-def _harden(model, states, targets, groups):
-    """Return states with one category each, as users get them, and their cross-entropies."""
-    states = groups.harden(states)
-    with torch.no_grad():
-        return states, cross_entropy(model(states), targets, reduction="none")
+def _judge(model, batch, entropies, limit, accept, groups):
+    """Judge the states of a batch as users get them, with one category each.
+
+    Returns
+    -------
+    states : Tensor of shape (n_rows, n_columns)
+    has_reached : BoolTensor of shape (n_rows,)
+        Whether the target has reached tau.
+    is_done : BoolTensor of shape (n_rows,)
+        Whether the state is accepted, too.
+    """
+    states = batch.states.detach()
+    if len(groups):
+        states = groups.harden(states)
+        with torch.no_grad():
+            entropies = cross_entropy(model(states), batch.targets, reduction="none")
+    has_reached = entropies <= limit
+    if accept is None or not has_reached.any():
+        return states, has_reached, has_reached
+    is_done = has_reached.clone()
+    is_done[has_reached] = accept(states[has_reached], batch.idx[has_reached])
+    return states, has_reached, is_done
 
 
 def held_back(states, gradients, lower, upper):

@@ -16,6 +16,7 @@ from ctsk._torch.utils import default_torch_modes
 from ctsk.generators.base import BaseGenerator
 from ctsk.generators.inputs import Reference, Step
 
+# Columns of every kind: numbers, and categories with more than two values and with two.
 _GROUPS = OneHotGroups(n_numeric=4, sizes=(3, 2), missing=(False, False))
 _N_ROWS, _N_CLASSES = 60, 3
 _SEARCH = {"tau": 0.6, "T": 20, "epsilon": 0.3, "return_path": True}
@@ -161,6 +162,7 @@ def _check_determinism(first, second):
         "The generator finds different counterfactuals for the same rows and the same seed. Draw "
         "random numbers in learn only, from reference.random.",
     )
+    # What was learned must survive storage, wherever the generator keeps it.
     stored = pickle.loads(pickle.dumps(first))
     _require(
         torch.equal(_search(stored).counterfactuals, found),
@@ -169,19 +171,21 @@ def _check_determinism(first, second):
 
 
 def _check_search(generator):
-    model, factuals, targets, box = _problem()
+    problem = model, factuals, _, box = _problem()
     weights = [parameter.clone() for parameter in model.parameters()]
-    result = _search(generator)
+    result = _search(generator, problem=problem)
     _require(
         all(map(torch.equal, model.parameters(), weights))
         and not any(parameter.grad is not None for parameter in model.parameters()),
         "The search changes the model or leaves gradients on its parameters.",
     )
+    # The constraints hold for every state of the path, for numbers and relaxed categories.
     path, found = result.path, result.counterfactuals
     inside = (path >= box.lower[:, None]) & (path <= box.upper[:, None])
     _require(inside.all(), "States leave their box.")
     fixed = box.lower == box.upper
     _require(torch.equal(found[fixed], factuals[fixed]), "Immutable columns change.")
+    # Counterfactuals have exactly one category, unlike the relaxed states before them.
     for columns in _GROUPS.slices:
         hard = (found[:, columns] == 1).sum(dim=1) + (found[:, columns] == 0).sum(dim=1)
         is_hard = (hard == found[:, columns].shape[1]) & (found[:, columns].sum(dim=1) == 1)
@@ -218,6 +222,7 @@ def _problem():
     model = MLP(
         _GROUPS.n_columns, _N_CLASSES, hidden_layer_sizes=(), activation="relu", generator=random
     )
+    # Steep logits let an ordinary search reach tau within a few steps.
     with torch.no_grad():
         model[0].weight.mul_(5)
     rows = reference.rows
@@ -233,8 +238,9 @@ def _problem():
     return model, rows, (reference.labels + 1) % _N_CLASSES, Box(lower, upper, _GROUPS)
 
 
-def _search(generator, idx=slice(None)):
-    model, rows, targets, box = _problem()
+def _search(generator, idx=slice(None), problem=None):
+    """Search counterfactuals of some rows of a problem, by default of a fresh one."""
+    model, rows, targets, box = problem or _problem()
     costs = torch.ones(_GROUPS.n_columns, dtype=torch.float32)
     with one_thread_if_small(model, _N_ROWS):
         return generator.generate(

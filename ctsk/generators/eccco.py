@@ -2,8 +2,7 @@
 
 from typing import ClassVar
 
-from sklearn.utils._param_validation import StrOptions
-
+from ctsk._columns.validation import StrOptions
 from ctsk.generators.base import NON_NEGATIVE, BaseGenerator
 from ctsk.generators.penalties import energy_schedule, l1_distance, ridged_energy
 

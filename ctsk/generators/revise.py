@@ -6,8 +6,8 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import torch
-from sklearn.utils._param_validation import Interval
 
+from ctsk._columns.validation import Interval
 from ctsk._torch.networks import VAE, check_layers
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import CHUNK

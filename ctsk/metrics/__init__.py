@@ -2,12 +2,12 @@
 
 from ctsk.metrics.counterfactual import cost, diversity, redundancy, validity
 from ctsk.metrics.faithfulness import energy_gap, unfaithfulness
+from ctsk.metrics.multimetric import make_multimetric_scorer
 from ctsk.metrics.plausibility import implausibility, maximum_mean_discrepancy
 from ctsk.metrics.refits import stability
 from ctsk.metrics.robustness import robust_accuracy
 from ctsk.metrics.scorers import (
     make_counterfactual_scorer,
-    make_multimetric_scorer,
     neg_cost_scorer,
     neg_implausibility_scorer,
     neg_mmd_scorer,

@@ -1,8 +1,8 @@
 """Validity, cost, redundancy and diversity of counterfactuals."""
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions, validate_params
 
+from ctsk._columns.validation import StrOptions, validate_params
 from ctsk._explaining.explanation import Explanation
 
 _NORMS = {

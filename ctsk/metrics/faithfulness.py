@@ -5,9 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils._param_validation import Interval, validate_params
 
-from ctsk._columns.validation import check_X, encode_labels
+from ctsk._columns.validation import Interval, check_X, encode_labels, validate_params
 from ctsk._explaining.explanation import Explanation
 from ctsk._explaining.models import Judge
 from ctsk._torch.energy import energy

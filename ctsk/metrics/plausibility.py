@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from sklearn.utils import check_array, gen_batches
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from ctsk._columns.validation import Interval, StrOptions, validate_params
 from ctsk._torch.utils import make_rng
 
 # Maximum number of kernel values in memory: 64 MB in float64.

@@ -5,10 +5,9 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_consistent_length, resample
-from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 
 from ctsk._columns.containers import cells_of, is_missing, rows_of
-from ctsk._columns.validation import check_table
+from ctsk._columns.validation import HasMethods, Interval, check_table, validate_params
 from ctsk._explaining.explanation import Explanation
 from ctsk._torch.utils import make_rng
 

@@ -6,12 +6,11 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.utils import check_consistent_length, column_or_1d, gen_batches
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from torch.nn.functional import cross_entropy
 
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.user_constraints import check_constraints, check_features
-from ctsk._columns.validation import check_X, encode_labels
+from ctsk._columns.validation import Interval, StrOptions, check_X, encode_labels, validate_params
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import CHUNK, default_torch_modes, device_of, inference_copy, make_generator
 from ctsk.metrics.inputs import check_classifier

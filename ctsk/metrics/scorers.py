@@ -1,23 +1,17 @@
 """Scorers that rate the counterfactuals of a model, for scikit-learn's model selection."""
 
-import functools
 import inspect
 import pickle
-import warnings
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
-import sklearn
-from sklearn.metrics import check_scoring, get_scorer
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length, resample
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from ctsk._classifier import CounterfactualTrainedClassifier
-from ctsk._columns.validation import check_X
+from ctsk._columns.validation import Interval, check_X, validate_params
 from ctsk.generators import ECCCoGenerator
 from ctsk.metrics.counterfactual import cost, validity
 from ctsk.metrics.plausibility import implausibility, maximum_mean_discrepancy
@@ -114,7 +108,7 @@ def make_counterfactual_scorer(
             "CounterfactualTrainedClassifier.explain that a scorer can set."
         )
     defaults = {"generator": ECCCoGenerator(lambda_cost=0), "tau": 0.95, "T": 50}
-    return _CounterfactualScorer(
+    return CounterfactualScorer(
         metric,
         greater_is_better=greater_is_better,
         max_samples=max_samples,
@@ -124,76 +118,8 @@ def make_counterfactual_scorer(
     )
 
 
-@validate_params(
-    {"scoring": [dict], "error_score": [StrOptions({"raise"}), Real]},
-    prefer_skip_nested_validation=True,
-)
-def make_multimetric_scorer(scoring, *, error_score=np.nan):
-    """Combine scorers such that those of counterfactuals share their search.
-
-    Searching counterfactuals is by far the most expensive part of scoring. In a
-    plain dict of scorers, each scorer searches for itself. The combined scorer
-    searches once per fitted model and data set for all scorers that have the same
-    `max_samples`, `random_state` and parameters of ``explain``.
-
-    Parameters
-    ----------
-    scoring : dict
-        Maps names to scorers: those of :mod:`ctsk.metrics`, names such as
-        "accuracy", and any callable with the signature ``(estimator, X, y)``.
-    error_score : "raise" or float, default=np.nan
-        Value of a score whose computation fails. A failure raises a UserWarning
-        and does not affect the other scores. With "raise", the error is raised.
-        This takes the place of the parameter `error_score` of
-        :class:`~sklearn.model_selection.GridSearchCV`, which does not reach the
-        single scores.
-
-    Returns
-    -------
-    scorer : callable
-        Function of ``(estimator, X, y)`` that returns a dict of floats, for the
-        ``scoring`` parameter of :class:`~sklearn.model_selection.GridSearchCV`,
-        :class:`~sklearn.model_selection.RandomizedSearchCV` and
-        :func:`~sklearn.model_selection.cross_validate`. Tools that expect a single
-        score, such as :class:`~sklearn.model_selection.HalvingGridSearchCV`, take
-        one of the scorers alone. If metadata routing is enabled, sample weights
-        reach the scorers that request them; otherwise they raise a TypeError.
-
-    Raises
-    ------
-    ValueError
-        If `scoring` is empty or contains an unknown name.
-    TypeError
-        If an entry of `scoring` is neither a name nor a callable.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.model_selection import cross_validate
-    >>> from ctsk import CounterfactualTrainedClassifier
-    >>> from ctsk.metrics import make_multimetric_scorer, neg_cost_scorer, validity_scorer
-    >>> scorer = make_multimetric_scorer(
-    ...     {"accuracy": "accuracy", "validity": validity_scorer, "neg_cost": neg_cost_scorer}
-    ... )
-    >>> X, y = load_iris(return_X_y=True)
-    >>> clf = CounterfactualTrainedClassifier(max_epochs=30, lr=0.01, random_state=0)
-    >>> scores = cross_validate(clf, X, y, scoring=scorer, cv=2)
-    >>> sorted(name for name in scores if name.startswith("test"))
-    ['test_accuracy', 'test_neg_cost', 'test_validity']
-    """
-    for name, scorer in scoring.items():
-        if not (isinstance(scorer, str) or callable(scorer)):
-            raise TypeError(
-                f"scoring[{name!r}] is {scorer!r}; it must be the name of a scorer of "
-                "scikit-learn or a callable with the signature (estimator, X, y)."
-            )
-    # Unknown names fail here rather than after the first fit of a long search.
-    check_scoring(scoring=scoring)
-    return _MultimetricScorer(dict(scoring), error_score)
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class _CounterfactualScorer:
+class CounterfactualScorer:
     """Rate the counterfactuals of an estimator by one metric."""
 
     metric: Any
@@ -218,7 +144,7 @@ class _CounterfactualScorer:
         -------
         score : float
         """
-        _refuse_sample_weight(sample_weight, self)
+        refuse_sample_weight(sample_weight, self)
         return self.score(estimator, X, y, explanations={})
 
     def score(self, estimator, X, y, *, explanations):
@@ -280,70 +206,8 @@ class _CounterfactualScorer:
         return f"make_counterfactual_scorer({name}, {settings})"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class _MultimetricScorer:
-    """Compute several scores, with one search for all that explain in the same way."""
-
-    scoring: dict
-    error_score: Any
-
-    def __call__(self, estimator, X, y, **params):
-        """Score a fitted estimator.
-
-        Parameters
-        ----------
-        estimator : estimator
-        X : DataFrame or array-like of shape (n_rows, n_features)
-        y : array-like of shape (n_rows,)
-        **params : dict
-            Metadata, which reach the scorers that request them.
-
-        Returns
-        -------
-        scores : dict of float
-        """
-        if params and not sklearn.get_config()["enable_metadata_routing"]:
-            _refuse_sample_weight(params, self)
-        # The explanations live as long as this call, so that they can never be
-        # mistaken for those of another model or of other rows.
-        explanations = {}
-        scoring = {
-            name: functools.partial(scorer.score, explanations=explanations)
-            if isinstance(scorer, _CounterfactualScorer)
-            else scorer
-            for name, scorer in self.scoring.items()
-        }
-        # scikit-learn isolates failures: it returns their tracebacks as strings.
-        score = check_scoring(scoring=scoring, raise_exc=self.error_score == "raise")
-        scores = score(estimator, X, y, **params)
-        for name, value in scores.items():
-            if isinstance(value, str):
-                warnings.warn(
-                    f"The scorer {name!r} failed; its score is set to {self.error_score}. "
-                    f"Details:\n{value}",
-                    UserWarning,
-                    stacklevel=2,
-                )
-                scores[name] = self.error_score
-        return scores
-
-    def get_metadata_routing(self):
-        """Return which metadata the scorers request.
-
-        Returns
-        -------
-        router : MetadataRouter
-        """
-        mapping = MethodMapping().add(caller="score", callee="score")
-        scorers = {name: get_scorer(scorer) for name, scorer in self.scoring.items()}
-        return MetadataRouter(owner=self).add(**scorers, method_mapping=mapping)
-
-    def __repr__(self):
-        """Return the call that makes this scorer."""
-        return f"make_multimetric_scorer({self.scoring!r}, error_score={self.error_score!r})"
-
-
-def _refuse_sample_weight(sample_weight, scorer):
+def refuse_sample_weight(sample_weight, scorer):
+    """Raise a TypeError, which names the remedy, if there are sample weights."""
     if sample_weight is not None:
         raise TypeError(
             f"{getattr(scorer, '__name__', scorer)} does not support sample_weight. Score without "
@@ -440,6 +304,6 @@ def robust_accuracy_scorer(estimator, X, y, sample_weight=None, **params):
     >>> from ctsk.metrics import robust_accuracy_scorer
     >>> scorer = partial(robust_accuracy_scorer, epsilon=0.2, attack="pgd")
     """
-    _refuse_sample_weight(sample_weight, robust_accuracy_scorer)
+    refuse_sample_weight(sample_weight, robust_accuracy_scorer)
     classifier, rows = _split_pipeline(estimator, X)
     return robust_accuracy(classifier, rows, y, **params)

@@ -5,10 +5,9 @@ from numbers import Integral
 import numpy as np
 import torch
 from sklearn.utils import gen_batches
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from torch import nn
 
-from ctsk._columns.validation import check_target, check_X
+from ctsk._columns.validation import Interval, StrOptions, check_target, check_X, validate_params
 from ctsk._explaining.models import Judge
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import (

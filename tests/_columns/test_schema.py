@@ -171,18 +171,35 @@ def test_array_holds_categories_where_told():
     assert schema.write(rows, values, after).tolist() == [[1.0, 0.5], [1.0, 0.5], [3.0, 0.5]]
 
 
-def test_numbers_that_come_as_categories_or_words_go_as_numbers(schema):
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda numbers: numbers.astype("category"),
+        lambda numbers: numbers.astype("str"),
+        lambda numbers: numbers.astype("string"),
+        lambda numbers: numbers.map(str).astype(object),
+        lambda numbers: numbers.map(lambda number: str(number).encode()),
+        lambda numbers: numbers.map(lambda n: str(n) if n < 3 else n).astype(object),
+    ],
+    ids=["category", "str", "string", "object of strings", "bytes", "some strings"],
+)
+def test_numbers_that_come_as_categories_or_text_are_returned_as_numbers(schema, written):
     values = schema.read(FRAME)
     after = values.copy()
     after[1, 5:] = [7.25, 9]
-    for dtype in ("category", "str"):
-        came = FRAME.astype({"number": dtype, "count": dtype})
-        copy = schema.write(came, schema.read(came), after)
-        assert copy["number"].tolist() == [1.5, 7.25, 3.5]
-        assert copy["count"].tolist() == [1, 9, 3]
-    objects = FRAME.astype({"count": object})
-    assert schema.write(objects, values, after)["count"].tolist() == [1, 9, 3]
-    assert schema.write(objects, values, after)["count"].dtype == object
+    X = FRAME.assign(number=written(FRAME["number"]), count=written(FRAME["count"]))
+    copy = schema.write(X, schema.read(X), after)
+    assert copy["number"].tolist() == [1.5, 7.25, 3.5]
+    assert copy["count"].tolist() == [1, 9, 3]
+
+
+def test_integers_that_come_as_objects_are_returned_as_objects(schema):
+    values = schema.read(FRAME)
+    after = values.copy()
+    after[1, 6] = 9
+    counts = schema.write(FRAME.astype({"count": object}), values, after)["count"]
+    assert counts.tolist() == [1, 9, 3]
+    assert counts.dtype == object
 
 
 def test_category_that_does_not_fit_the_dtype_widens_it():

@@ -245,9 +245,12 @@ def test_missing_reference_rows_are_asked_for(flowers, module):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"X_reference": np.ones((9, 3))}, r"does not take the rows of X_reference, of shape \(9"),
-        ({"X": np.ones((2, 3))}, r"X has the columns 3; X_reference has \['x0'"),
-        ({"X": pd.DataFrame({"a": [1.0]})}, "Give the same, in the same order"),
+        (
+            {"X_reference": np.ones((9, 3))},
+            r"not accept the rows of X_reference, of shape \(9",
+        ),
+        ({"X": np.ones((2, 3))}, r"X has 3 columns; X_reference has 4 \('x0'"),
+        ({"X": pd.DataFrame({"a": [1.0]})}, "Pass the same columns"),
         ({"X_reference": pd.DataFrame({"a": ["x"]})}, "'a' of X_reference.*skorch classifier"),
         ({"X_reference": np.ones((1, 4))}, "X_reference has one row"),
         ({"X_reference": np.array([["x"]])}, "'x0' of X_reference.*takes numbers"),

@@ -53,3 +53,11 @@ def test_environment_variable_is_the_users_word(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     with one_thread_if_small(SMALL, 1000):
         assert torch.get_num_threads() == 2
+
+
+def test_default_numbers_depend_on_the_machine_alone(monkeypatch):
+    """So a number that was set before ctsk was imported is the user's choice, too."""
+    monkeypatch.setattr(_threads.os, "cpu_count", lambda: 16)
+    monkeypatch.setattr(_threads.os, "sched_getaffinity", lambda pid: range(12), raising=False)
+    torch.set_num_threads(3)
+    assert _threads._default_numbers() == {16, 12, 8, 6}

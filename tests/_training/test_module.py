@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -38,6 +40,18 @@ def without_statistics(n):
     return nn.BatchNorm1d(n, track_running_stats=False)
 
 
+def holding_a_lock(n_features, n_classes):
+    module = nn.Linear(n_features, n_classes)
+    module.lock = threading.Lock()
+    return module
+
+
+def with_computed_weight(n_features, n_classes):
+    module = nn.Linear(n_features, n_classes)
+    module.doubled = 2 * module.weight
+    return module
+
+
 INVALID = {
     "functional dropout": (net(hidden=lambda x: dropout(x, 0.5)), "random.*nn.Dropout"),
     "little dropout": (net(hidden=lambda x: dropout(x, 0.01)), "random.*nn.Dropout"),
@@ -65,6 +79,8 @@ INVALID = {
     "one precision": (net(before=lambda x: x.float()), "float64"),
     "detached": (net(before=lambda x: x.detach()), "No gradient"),
     "integers": (net(before=lambda x: x.round().long().to(x)), "No gradient"),
+    "lock": (holding_a_lock, "cannot be copied.*locks"),
+    "computed weight": (with_computed_weight, "cannot be copied.*parametrizations"),
     "meta": (lambda d, k: nn.Linear(d, k, device="meta"), "meta"),
 }
 

@@ -181,7 +181,7 @@ def test_skorch_callbacks_work(iris):
         (Checkpoint(), "Checkpoint with monitor='valid_loss_best'"),
         (LRScheduler("ReduceLROnPlateau", monitor="valid_loss"), "LRScheduler with monitor="),
     ],
-    ids=repr,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_callback_that_cannot_work_is_refused_before_training(iris, callback, message):
     recorder = Recorder()
@@ -200,6 +200,21 @@ def test_callback_that_cannot_work_is_refused_before_training(iris, callback, me
 def test_callbacks_are_taken_in_all_forms_of_skorch(iris, callback):
     clf = CounterfactualTrainedClassifier(callbacks=[callback], max_epochs=1, random_state=0)
     assert clf.fit(*iris).n_iter_ == 1
+
+
+def test_loss_and_size_of_each_minibatch_are_recorded_for_callbacks(iris):
+    """Skorch's PassthroughScoring averages losses with these sizes as weights."""
+    records = []
+
+    class Batches(Callback):
+        def on_batch_end(self, net, loss=None, **kwargs):
+            batch = net.history[-1]["batches"][-1]
+            records.append((batch["train_batch_size"], batch["train_loss"] == loss.item()))
+
+    CounterfactualTrainedClassifier(
+        max_epochs=1, batch_size=100, callbacks=[Batches()], random_state=0
+    ).fit(*iris)
+    assert records == [(100, True), (50, True)]
 
 
 def test_terms_of_an_epoch_are_means_over_rows_and_over_tuples(iris):

@@ -103,10 +103,16 @@ def test_minibatch_without_tuples_has_the_classification_term_alone(linear, mini
         (("lambda_div", "lambda_reg"), {"classification", "adversarial"}),
         (("lambda_adv",), {"classification", "divergence", "ridge"}),
         (("lambda_div", "lambda_adv", "lambda_reg"), {"classification"}),
+        (("lambda_div", "lambda_adv"), {"classification", "ridge"}),
+        (("lambda_reg", "lambda_adv"), {"classification", "divergence"}),
+        (("lambda_div",), {"classification", "adversarial", "ridge"}),
+        (("lambda_reg",), {"classification", "adversarial", "divergence"}),
     ],
-    ids=["AR", "CD", "BL"],
+    ids=["AR", "CD", "BL", "ridge", "divergence", "without divergence", "without ridge"],
 )
 def test_term_of_weight_zero_is_not_computed(linear, minibatch, off, left):
     objective = Objective(**{name: 0.0 if name in off else w for name, w in LAMBDAS.items()})
     terms, _ = objective.terms(linear, *tensors(minibatch))
     assert set(terms) == left
+    for name, value in terms.items():
+        assert value.item() == pytest.approx(by_hand(linear, minibatch)[name][0], rel=1e-12)

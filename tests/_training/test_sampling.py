@@ -67,6 +67,7 @@ def test_tuples_are_split_evenly_and_completely(n_tuples, n_parts):
     parts = CounterfactualBatch(column, column, column, None, column).split(n_parts)
     sizes = [0 if part is None else len(part.targets) for part in parts]
     assert len(parts) == n_parts
+    assert all(part is None or len(part.targets) > 0 for part in parts)
     assert sum(sizes) == n_tuples
     assert max(sizes) - min(sizes) <= 1
     seen = torch.cat([part.labels for part in parts if part is not None])

@@ -190,6 +190,7 @@ def test_row_that_is_turned_down_goes_on_searching(linear):
     assert (strict.counterfactuals[:, 0] < -2.0).all()
     assert (strict.n_iter > eager.n_iter).all()
     assert strict.mature.all()
+    assert not strict.refused.any()
 
 
 def test_row_that_is_never_accepted_is_not_mature(linear):
@@ -291,3 +292,51 @@ def test_category_that_may_not_be_reached_gets_no_weight():
     )  # fmt: skip
     assert not result.path[..., 4].any()
     assert result.path[..., 3].any()
+
+
+@pytest.mark.parametrize("per_row", [False, True], ids=["shared costs", "costs of rows"])
+def test_costs_may_differ_between_rows(linear, per_row):
+    rng = np.random.default_rng(0)
+    factuals, targets = torch.tensor(rng.normal(size=(9, 3))), torch.tensor([0, 1, 1] * 3)
+    costs = torch.tensor(rng.uniform(0, 99, size=(9, 3)))
+    settings = {"tau": 0.9, "T": 25}
+    if not per_row:
+        costs = costs[:1].repeat(9, 1)
+    together = search(GenericGenerator(), linear, factuals, targets, costs=costs, **settings)
+    assert 0 < together.mature.sum()
+    assert len(set(together.n_iter.tolist())) > 1
+    for i in range(9):
+        row = slice(i, i + 1)
+        alone = search(
+            GenericGenerator(), linear, factuals[row], targets[row], costs=costs[i], **settings
+        )
+        torch.testing.assert_close(alone.counterfactuals[0], together.counterfactuals[i])
+
+
+class Learned(GenericGenerator):
+    """Has learned a tensor and a module."""
+
+    def learn(self, reference):
+        self.center_, self.net_ = torch.zeros(3), torch.nn.Linear(3, 1)
+        return self
+
+
+def test_search_on_another_device_leaves_the_generator_where_it_is():
+    generator = Learned().learn(None)
+    before = dict(vars(generator))
+    moved = generator._on_device(torch.device("meta"))
+    assert {moved.center_.device.type, moved.net_.weight.device.type} == {"meta"}
+    assert vars(generator) == before
+    assert generator.net_.weight.device.type == generator.center_.device.type == "cpu"
+    assert generator._on_device(torch.device("cpu")) is generator
+
+
+def test_unfinished_rows_are_those_that_are_not_mature(linear):
+    factuals = torch.linspace(-2, 2, 9, dtype=torch.float64)[:, None].repeat(1, 3)
+    targets = torch.zeros(9, dtype=torch.int64)
+    result = search(GenericGenerator(), linear, factuals, targets, tau=0.9, T=3)
+    unfinished = result.unfinished
+    assert unfinished.idx.tolist() == (~result.mature).nonzero()[:, 0].tolist() != []
+    assert torch.equal(unfinished.states, result.counterfactuals[unfinished.idx])
+    assert torch.equal(unfinished.factuals, factuals[unfinished.idx])
+    assert not unfinished.states.requires_grad

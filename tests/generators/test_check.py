@@ -149,6 +149,24 @@ class FirstCosts(Minimal):
         return super().penalty(step) * step.costs.sum()
 
 
+class Training(Minimal):
+    """Trains the model while it searches."""
+
+    def generate(self, model, *args, **settings):
+        result = super().generate(model, *args, **settings)
+        with torch.no_grad():
+            model[0].bias.add_(1e-3)
+        return result
+
+
+class Backward(Minimal):
+    """Leaves gradients on the model."""
+
+    def generate(self, model, factuals, *args, **settings):
+        model(factuals).sum().backward()
+        return super().generate(model, factuals, *args, **settings)
+
+
 @pytest.mark.parametrize(
     ("generator", "said"),
     [
@@ -166,6 +184,8 @@ class FirstCosts(Minimal):
         (Lazy(), "moves no row"),
         (NoSlope(), "gradient of penalty is not finite, possibly at the factual"),
         (NotANumber(), "not finite"),
+        (Training(), "changes the model"),
+        (Backward(), "leaves gradients"),
         (SharedCosts(), "let the costs broadcast"),
         (FirstCosts(), "let the costs broadcast"),
     ],

@@ -1,8 +1,11 @@
+import numpy as np
 import pytest
 import torch
 
-from ctsk.generators.base import Step
-from ctsk.generators.penalties import energy_schedule, l1_distance, ridged_energy
+from ctsk._columns.one_hot import OneHotGroups
+from ctsk.generators import GenericGenerator, Step
+from ctsk.generators.penalties import energy_schedule, l1_distance, nearness, ridged_energy
+from ctsk.generators.result import Batch
 
 
 def test_l1_distance_sums_over_features_by_their_costs():
@@ -35,3 +38,25 @@ def test_ridged_energy_is_energy_plus_a_thousandth_of_its_square():
 )
 def test_energy_schedule_fades_and_never_vanishes(t, T, weight):
     assert energy_schedule(t, T) == pytest.approx(weight)
+
+
+def test_nearness_counts_a_change_of_category_like_a_unit_of_a_number():
+    rng = np.random.default_rng(0)
+    rows, ways = rng.normal(size=(4, 5)), rng.normal(size=(4, 2, 5))
+    weights = np.array([1, 1, 0.5, 0.5, 0.5])
+    distances = (np.abs(rows[:, None] - ways) * weights).sum(axis=2)
+    found = nearness(torch.tensor(rows), torch.tensor(ways), OneHotGroups(2, (3,), (False,)))
+    np.testing.assert_allclose(found, np.exp(-distances / 3).sum(axis=1))
+
+
+def test_push_is_added_to_the_loss(linear):
+    generator, groups = GenericGenerator(), OneHotGroups(3)
+    states = torch.zeros(2, 3, dtype=torch.float64)
+    ways = torch.ones(2, 1, 3, dtype=torch.float64)
+    targets, costs = torch.tensor([0, 1]), torch.ones(3, dtype=torch.float64)
+    batch = Batch(torch.arange(2), None, states, states, targets, states, states, costs, ways)
+    logits = linear(states)
+    without, pushed = (
+        generator.losses(batch, logits, torch.zeros(2), 1, 5, groups, push) for push in (0.0, 2.0)
+    )
+    torch.testing.assert_close(pushed - without, 2 * nearness(states, ways, groups))

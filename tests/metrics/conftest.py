@@ -1,7 +1,10 @@
 import contextlib
+import functools
 
 import pytest
 import torch
+
+from ctsk import CounterfactualTrainedClassifier
 
 
 @pytest.fixture
@@ -20,3 +23,18 @@ def largest_batch():
             hook.remove()
 
     return recording
+
+
+@pytest.fixture
+def n_searches(monkeypatch):
+    """Count calls of explain."""
+    calls = []
+    explain = CounterfactualTrainedClassifier.explain
+
+    @functools.wraps(explain)
+    def counting(self, *args, **kwargs):
+        calls.append(kwargs)
+        return explain(self, *args, **kwargs)
+
+    monkeypatch.setattr(CounterfactualTrainedClassifier, "explain", counting)
+    return lambda: len(calls)

@@ -126,6 +126,22 @@ def test_mmd_does_not_depend_on_the_block_size(monkeypatch):
     np.testing.assert_allclose(maximum_mean_discrepancy(X, Y, **arguments), whole, rtol=1e-12)
 
 
+def test_length_scale_is_the_mean_distance_where_most_reference_rows_are_equal():
+    X, Y = np.array([[0.0], [1.0]]), np.array([[0.0], [0.0], [0.0], [0.0], [3.0]])
+    assert np.median(cdist(Y, Y)[np.triu_indices(5, 1)]) == 0
+    expected = mmd_by_hand(X, Y, cdist(Y, Y)[np.triu_indices(5, 1)].mean())
+    assert maximum_mean_discrepancy(X, Y) == pytest.approx(expected)
+
+
+def test_length_scale_of_a_long_reference_comes_from_evenly_spaced_rows(monkeypatch):
+    from ctsk.metrics import plausibility
+
+    monkeypatch.setattr(plausibility, "_MAX_COMPARED", 3)
+    X, Y = np.array([[0.0], [1.0]]), np.array([[0.0], [0.1], [2.0], [0.2], [7.0]])
+    expected = mmd_by_hand(X, Y, np.median([2.0, 5.0, 7.0]))
+    assert maximum_mean_discrepancy(X, Y) == pytest.approx(expected)
+
+
 def test_permutation_test_has_its_size_and_power():
     rng = np.random.default_rng(0)
     p_values = {0.0: [], 1.0: []}

@@ -8,6 +8,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 import ctsk
 from ctsk import CounterfactualTrainedClassifier
 from ctsk.metrics import stability
+from ctsk.metrics.refits import _code_cells
 
 
 def test_confident_counterfactuals_outlive_refits_more_often(iris):
@@ -96,8 +97,35 @@ def test_samples_gain_only_the_categories_that_they_lack(monkeypatch):
 
     monkeypatch.setattr(CounterfactualTrainedClassifier, "fit", recording)
     stability(clf, clf.explain(X.head(3), T=2), X, y, n_refits=6)
-    # Of the three categories that occur once, "code" is numeric and none of ours.
+    # The code 7 occurs once as well, but the estimator treats it as a number.
     assert set(sizes) == {80, 81, 82}
+
+
+def test_all_missing_values_are_one_category():
+    cells = [None, "cook", np.nan, float("nan"), pd.NA, "cook", "nurse"]
+    np.testing.assert_array_equal(_code_cells(cells), [0, 1, 0, 0, 0, 1, 2])
+
+
+def test_stability_is_nan_where_the_counterfactual_is_not_valid(fitted_iris, iris):
+    explanation = fitted_iris.explain(iris[0][:5], mutability=["none"] * 4)
+    assert not explanation.valid.any()
+    assert np.isnan(stability(fitted_iris, explanation, *iris, n_refits=1)).all()
+
+
+def test_every_refit_has_a_random_state_of_its_own(fitted_iris, iris, monkeypatch):
+    seeds = []
+    fit = CounterfactualTrainedClassifier.fit
+
+    def recording(self, X, y):
+        seeds.append(self.random_state)
+        return fit(self.set_params(lambda_div=0, lambda_adv=0, max_epochs=1), X, y)
+
+    monkeypatch.setattr(CounterfactualTrainedClassifier, "fit", recording)
+    explanation = fitted_iris.explain(iris[0][:3])
+    stability(fitted_iris, explanation, *iris, n_refits=3)
+    stability(fitted_iris, explanation, *iris, n_refits=3)
+    assert seeds[:3] == seeds[3:]
+    assert len(set(seeds)) == 3
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_attributions_sum_to_the_difference_of_the_logits(iris, activation):
 
 
 @pytest.mark.parametrize("activation", ["tanh", "logistic"])
-def test_attributions_equal_captums(iris, activation):
+def test_attributions_equal_those_of_captum(iris, activation):
     captum = pytest.importorskip("captum.attr", reason="captum is a reference for tests only")
     clf = fit(activation)
     module = clf.net_.module_.double()
@@ -169,7 +169,7 @@ def test_few_rows_pass_through_the_module_at_once(iris, largest_batch):
     assert 0 < largest() <= 4096 < len(X)
 
 
-def test_category_gets_the_sum_over_its_columns(fitted_loans, loans):
+def test_attribution_of_a_category_is_the_sum_over_its_columns(fitted_loans, loans):
     attributions = integrated_gradients(fitted_loans, loans[0])
     assert attributions.shape == loans[0].shape
     assert (np.abs(attributions).mean(axis=0) > 0).all()
