@@ -140,7 +140,13 @@ class _Probe:
         self.has_names = hasattr(transformer, "feature_names_in_")
         self.names, self.n_columns = names, len(names)
         self.numbers = [i for i in range(len(names)) if i not in texts]
+        # All numbers take the same values at once, which is enough for columns that leave as
+        # functions of one number.
         self.grid = self._each(np.repeat(GRID[:, None], self.n_columns, axis=1))
+        is_defined = np.array([all(map(_is_finite, row)) for row in self.grid])
+        if is_defined.sum() < 2:
+            raise Uninvertible("it computes no finite numbers from made-up rows")
+        self.low, self.high = GRID[is_defined][[0, -1]]
 
     def transform(self, numbers, changes=()):
         """Return what leaves as an array: of float64, or of objects if there is text.
@@ -170,6 +176,7 @@ class _Probe:
 
     def _each(self, numbers, width=None):
         """Return what leaves; NaN for rows that the transformer rejects."""
+        # Some transformers, such as Box-Cox, reject all rows because of one.
         try:
             return self.transform(numbers)
         except (ValueError, TypeError, KeyError) as error:
@@ -190,41 +197,50 @@ class _Probe:
 
     def respond(self):
         """Change the columns that enter one by one, as far as the transformer is defined."""
-        is_defined = np.array([all(map(_is_finite, row)) for row in self.grid])
-        if is_defined.sum() < 2:
-            raise Uninvertible("it computes no finite numbers from made-up rows")
-        low, high = GRID[is_defined][[0, -1]]
-        n_cells = sum(map(len, self.texts.values()))
-        numbers = np.full((2 + 2 * len(self.numbers) + n_cells, self.n_columns), low)
-        numbers[1, self.numbers] = high
-        rows, changes, row = {}, [], 2
-        for i in self.numbers:
-            numbers[row : row + 2, i] = high, (low + high) / 2
-            rows[i] = slice(row, row + 2)
-            row += 2
-        for i, cells in self.texts.items():
-            changes += [(row + n, i, cell) for n, cell in enumerate(cells)]
-            rows[i] = slice(row, row + len(cells))
-            row += len(cells)
-        try:
-            leaving = self.transform(numbers, changes)
-        except (ValueError, TypeError, KeyError) as error:
-            raise Uninvertible(f"it rejects made-up rows ({error})") from error
-        self.low = low
+        leaving, rows = self._one_by_one()
         raw = [self._text_that_is(leaving, rows, k) for k in range(leaving.shape[1])]
         heights = leaving.copy()
         for k in range(leaving.shape[1]):
             if isinstance(leaving[0, k], str):
                 heights[:, k] = np.unique(leaving[:, k].astype(str), return_inverse=True)[1]
-        moves = heights.astype(np.float64) - heights[0].astype(np.float64)
-        size = np.abs(heights[0].astype(np.float64))
-        changes = [np.abs(moves[rows[i]]).max(axis=0) for i in range(self.n_columns)]
+        heights = heights.astype(np.float64)
+        moves, size = heights - heights[0], np.abs(heights[0])
+        largest = np.stack([np.abs(moves[rows[i]]).max(axis=0) for i in range(self.n_columns)])
         far = np.stack([moves[rows[i].start] for i in self.numbers] or [0 * size])
         half = np.stack([moves[rows[i].start + 1] for i in self.numbers] or [0 * size])
+        # Of an affine function, half the way is half the change; changes at once add up.
         rounding = ROUNDING * (size + np.abs(far).sum(axis=0))
         is_linear = (np.abs(half - far / 2) <= rounding).all(axis=0)
         is_linear &= np.abs(moves[1] - far.sum(axis=0)) <= rounding
-        return _Responses(np.stack(changes) > 1e-12 * size, is_linear, raw)
+        return _Responses(largest > 1e-12 * size, is_linear, raw)
+
+    def _one_by_one(self):
+        """Transform rows that differ from the first in one column, and say which these are.
+
+        Returns
+        -------
+        leaving : ndarray of shape (n_rows, n_columns_out)
+            In the first row all numbers are low, in the second all are high.
+        rows : dict of int to slice
+            By column that enters: a row at the far end and one half-way for a number, a row
+            for each cell of a text.
+        """
+        n_cells = sum(map(len, self.texts.values()))
+        numbers = np.full((2 + 2 * len(self.numbers) + n_cells, self.n_columns), self.low)
+        numbers[1, self.numbers] = self.high
+        rows, changes, row = {}, [], 2
+        for i in self.numbers:
+            rows[i] = slice(row, row + 2)
+            numbers[rows[i], i] = self.high, (self.low + self.high) / 2
+            row += 2
+        for i, cells in self.texts.items():
+            rows[i] = slice(row, row + len(cells))
+            changes += [(row + n, i, cell) for n, cell in enumerate(cells)]
+            row += len(cells)
+        try:
+            return self.transform(numbers, changes), rows
+        except (ValueError, TypeError, KeyError) as error:
+            raise Uninvertible(f"it rejects made-up rows ({error})") from error
 
     def _text_that_is(self, leaving, rows, k):
         """Return the text that column `k` is, None if it is none."""
@@ -287,7 +303,15 @@ class _Probe:
         return self._measure({k: parent}, {k: points})[k]
 
     def _measure(self, parents, points):
-        """Return heights of columns at points of the number that each is a function of."""
+        """Return heights of columns at points of the number that each is a function of.
+
+        Parameters
+        ----------
+        parents : dict of int to int
+        points : dict of int to ndarray
+            By column that leaves. All columns are measured in one pass, so that the rows
+            are as many as the most points of a column.
+        """
         numbers = np.full((max(map(len, points.values()), default=0), self.n_columns), self.low)
         for k, own in points.items():
             numbers[: len(own), parents[k]] = own
@@ -303,6 +327,7 @@ class _Probe:
 
 
 def _as_array(X):
+    """Return rows that leave a transformer: float64, or objects where a column is text."""
     if is_frame(X):
         columns = [X.iloc[:, i].to_numpy() for i in range(X.shape[1])]
     else:
