@@ -142,8 +142,8 @@ def explain(
     with default_torch_modes(), torch.random.fork_rng(devices=[]):
         model = _unwrapped(model)
         if isinstance(model, Pipeline):
-            X = check_table(X, getattr(model, "feature_names_in_", None))
-            pipeline = _explainable_pipeline(model, X, X_reference)
+            table = check_table(X, getattr(model, "feature_names_in_", None))
+            pipeline = _explainable_pipeline(model, table, X_reference)
             request = make_request(pipeline, X, target, settings)
             if isinstance(model.steps[-1][1], CounterfactualTrainedClassifier):
                 _warn_where_different(request)

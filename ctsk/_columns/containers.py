@@ -7,6 +7,8 @@ from numbers import Real
 import numpy as np
 from scipy import sparse
 
+from ctsk._columns.other_frames import is_other_frame, to_pandas
+
 # Names or categories that one error message lists at most.
 _MOST_LISTED = 10
 
@@ -34,13 +36,13 @@ def is_missing(cell):
 
 
 def as_table(X, names=None, name="X"):
-    """Return X as a DataFrame, or as whatever else scikit-learn validates.
+    """Return X as a pandas DataFrame, or as whatever else scikit-learn validates.
 
     Parameters
     ----------
     X : DataFrame, array-like, sparse matrix, Mapping or Series
-        A mapping or a Series holds one row by the names of its columns; so does each
-        item of a list of them.
+        A DataFrame of polars or pyarrow is converted to pandas. A mapping or a Series
+        holds one row by the names of its columns; so does each item of a list of them.
     names : list, default=None
         Names of the columns of a fitted model; None if there are none yet, in which case
         only tables are accepted.
@@ -54,18 +56,15 @@ def as_table(X, names=None, name="X"):
     Raises
     ------
     TypeError
-        If X is a DataFrame of a library other than pandas.
+        If X is a DataFrame of a library that is not supported.
     ValueError
         If single rows lack a column, or hold an unknown one.
     """
     # A sparse matrix of the DOK format is a mapping, too.
     if is_frame(X) or sparse.issparse(X):
         return X
-    if hasattr(X, "to_pandas") or hasattr(X, "__dataframe__"):
-        raise TypeError(
-            f"{name} is a {type(X).__module__.split('.')[0]} {type(X).__name__}, which is not "
-            f"supported. Convert it to pandas, for example by {name}.to_pandas()."
-        )
+    if is_other_frame(X):
+        return to_pandas(X, name)
     records = [X] if isinstance(X, Mapping) or is_series(X) else X
     if not isinstance(records, list) or not records:
         return X

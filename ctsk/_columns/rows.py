@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ctsk._columns.containers import repeat_rows, rows_of
+from ctsk._columns.other_frames import from_pandas, is_other_frame
 from ctsk._columns.schema import Schema
 
 
@@ -32,6 +33,9 @@ class Rows:
         The position of each row in `table`.
     dtypes : list of numpy.dtype
         The dtypes that numbers are rounded to; see `Schema.dtypes`.
+    like : DataFrame or None, default=None
+        A DataFrame of a library other than pandas, if the user's table was one; `table`
+        is then its conversion to pandas.
     """
 
     schema: Schema
@@ -40,10 +44,23 @@ class Rows:
     table_values: np.ndarray
     idx: np.ndarray
     dtypes: list
+    like: Any = None
 
     @classmethod
-    def read(cls, X, schema):
+    def read(cls, X, schema, like=None):
         """Read a table that has the columns of a schema.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame or ndarray of shape (n_rows, n_features)
+        schema : Schema
+        like : object, default=None
+            The object that the user passed; a DataFrame of another library lends its
+            container.
+
+        Returns
+        -------
+        rows : Rows
 
         Raises
         ------
@@ -51,7 +68,8 @@ class Rows:
             As in `Schema.read`.
         """
         values = schema.read(X)
-        return cls(schema, values, X, values, np.arange(len(values)), schema.dtypes(X))
+        like = like if is_other_frame(like) else None
+        return cls(schema, values, X, values, np.arange(len(values)), schema.dtypes(X), like)
 
     def __len__(self):
         """Return the number of rows."""
@@ -59,13 +77,18 @@ class Rows:
 
     @property
     def original(self):
-        """The rows of the user's table, in its container."""
+        """The rows of the user's table, as pandas or NumPy has them."""
         return rows_of(self.table, self.idx)
 
     @cached_property
-    def container(self):
-        """The rows with their current values, in the container and dtypes of the table."""
+    def frame(self):
+        """The rows with their current values: a pandas DataFrame or an ndarray."""
         return self.schema.write(self.original, self.table_values[self.idx], self.values)
+
+    @property
+    def container(self):
+        """The rows with their current values, in the container and dtypes of the user's."""
+        return self.frame if self.like is None else from_pandas(self.frame, self.like)
 
     def select(self, idx):
         """Return the rows at some positions: a slice, a mask or integers."""

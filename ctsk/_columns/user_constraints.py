@@ -286,7 +286,7 @@ def _dict_per_row(spec, names, parameter, n_rows):
 def _table(spec, names, parameter, rows):
     """Return columns of entries, one per row, by position of the feature; None if no table."""
     if is_frame(spec):
-        _check_index(spec, parameter, rows)
+        spec = _aligned(spec, parameter, rows)
         features = [_position(name, names, parameter) for name in spec.columns]
         array = spec.to_numpy(dtype=object)
     else:
@@ -309,15 +309,17 @@ def _table(spec, names, parameter, rows):
     return dict(zip(features, columns, strict=True))
 
 
-def _check_index(table, parameter, rows):
-    """Raise a ValueError unless a DataFrame of constraints has the index of X."""
-    index = rows.original.index if is_frame(rows.table) else range(len(rows))
-    if len(table) == len(rows) and list(table.index) != list(index):
+def _aligned(table, parameter, rows):
+    """Return a DataFrame of constraints in the order of X's rows, matched by the index."""
+    index = rows.original.index if is_frame(rows.table) else np.arange(len(rows))
+    if len(table) != len(rows) or list(table.index) == list(index):
+        return table
+    if not table.index.is_unique or set(table.index) != set(index):
         raise ValueError(
-            f"The index of {parameter} is not that of X, so that their rows cannot be matched. "
-            f"Align them, for example by {parameter}.loc[X.index], or pass "
-            f"{parameter}.set_axis(X.index) if the rows are in X's order."
+            f"The index of {parameter} is not that of X, so that their rows cannot be matched. If "
+            f"the rows are in X's order, pass {parameter}.set_axis(X.index)."
         )
+    return table.loc[index]
 
 
 def _positions_by_entry(entries):

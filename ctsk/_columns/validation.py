@@ -67,7 +67,7 @@ def check_training_rows(estimator, X, y, schema):
         number is missing, infinite, or too large for float32; or if a label is missing.
     """
     learn = schema is None
-    X = _table(X, schema)
+    like, X = X, _table(X, schema)
     _check_no_label_missing(y)
     if is_frame(X):
         validate_data(estimator, X, y, reset=learn, skip_check_array=True)
@@ -79,7 +79,7 @@ def check_training_rows(estimator, X, y, schema):
         names = list(X.columns) if is_frame(X) else [f"x{i}" for i in range(X.shape[1])]
         categorical = check_categorical(estimator.categorical_features, names, X)
         schema = Schema.fit(X, names, categorical)
-    rows = Rows.read(X, schema)
+    rows = Rows.read(X, schema, like)
     if is_frame(X):
         _, y = check_X_y(rows.values, y, estimator=estimator, **_CHECKS)
     refuse_values(rows.values, schema.names, type(estimator).__name__)
@@ -104,14 +104,14 @@ def check_X(estimator, X):
         As in `check_training_rows`.
     """
     schema = estimator.encoder_.schema
-    X = _table(X, schema)
+    like, X = X, _table(X, schema)
     if is_frame(X):
         validate_data(estimator, X, reset=False, skip_check_array=True)
     else:
         with _explaining_text():
             checked = validate_data(estimator, X, reset=False, **_CHECKS)
         X = _array(X, checked)
-    rows = Rows.read(X, schema)
+    rows = Rows.read(X, schema, like)
     if is_frame(X):
         check_array(rows.values, estimator=estimator, **_CHECKS)
     refuse_values(rows.values, schema.names, type(estimator).__name__)

@@ -83,7 +83,7 @@ class Explanation:
     n_alternatives: int = 1
     path: np.ndarray | None = field(default=None)
 
-    @property
+    @cached_property
     def counterfactual(self):
         """The counterfactuals: the container, index, columns and dtypes of `factual`.
 
@@ -189,8 +189,9 @@ class Explanation:
         """Return factuals and counterfactuals as DataFrames."""
         import pandas as pd
 
-        frames = {"factual": self.factual, "counterfactual": self.counterfactual}
-        if is_frame(self.factual):
+        rows = {"factual": self.factual_rows, "counterfactual": self.counterfactual_rows}
+        frames = {name: part.frame for name, part in rows.items()}
+        if is_frame(frames["factual"]):
             return frames
         index = pd.Index(self.row)
         if self.n_alternatives > 1:

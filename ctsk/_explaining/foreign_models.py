@@ -66,7 +66,8 @@ def model_of(model, X_reference, **search):
     logits = _logits(model)
 
     def read(X):
-        return _read(check_table(X, schema.names if schema.is_named else None), schema)
+        table = check_table(X, schema.names if schema.is_named else None)
+        return _read(table, schema, like=X)
 
     def predict_proba(rows):
         chunks = gen_batches(len(rows), CHUNK)
@@ -239,7 +240,7 @@ def _schema(X):
     return Schema.fit(X, names, np.zeros(len(names), dtype=bool))
 
 
-def _read(X, schema):
+def _read(X, schema, like):
     """Read rows; a ValueError unless they have the columns of the reference rows."""
     names = list(getattr(X, "columns", schema.names))
     if names != schema.names or X.shape[1] != len(names):
@@ -248,6 +249,6 @@ def _read(X, schema):
             f"X has {columns}; X_reference has {len(schema.names)} ({listed(schema.names)}). Pass "
             "the same columns in the same order, both as DataFrames or both as arrays."
         )
-    rows = Rows.read(X, schema)
+    rows = Rows.read(X, schema, like)
     refuse_values(rows.values, schema.names, "explain")
     return rows

@@ -51,9 +51,9 @@ def model_of(pipeline, inner, X, X_reference=None):
     to_module = linear_map(pipeline, inner, paths, encoder, made_up)
 
     def read(X):
-        X = check_table(X, schema.names)
-        check_names(pipeline, X)
-        return _read(X, schema)
+        table = check_table(X, schema.names)
+        check_names(pipeline, table)
+        return _read(table, schema, like=X)
 
     return replace(
         inner,
@@ -67,9 +67,9 @@ def model_of(pipeline, inner, X, X_reference=None):
     )
 
 
-def _read(X, schema):
+def _read(X, schema, like):
     """Read rows that go into a pipeline."""
-    rows = Rows.read(X, schema)
+    rows = Rows.read(X, schema, like)
     gaps = np.argwhere(np.isnan(rows.values))
     if len(gaps):
         row, feature = gaps[0]

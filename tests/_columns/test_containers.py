@@ -81,9 +81,9 @@ def test_single_rows_need_the_names_of_a_frame(applicants, fitted_iris):
 
 
 class Frame:
-    """Stands in for a DataFrame of another library."""
+    """Stands in for a DataFrame of a library that nobody supports."""
 
-    __module__ = "polars.dataframe.frame"
+    __module__ = "frames.core"
 
     def __init__(self, X):
         self.X = X
@@ -95,9 +95,9 @@ class Frame:
         return self.X
 
 
-def test_frames_of_other_libraries_are_refused_with_the_remedy(clf, applicants):
+def test_frames_of_unsupported_libraries_are_refused_with_the_remedy(clf, applicants):
     X, y = applicants
-    message = r"X is a polars Frame, which is not supported.*X.to_pandas\(\)"
+    message = r"X is a frames Frame, which is not supported.*X.to_pandas\(\)"
     for call in (
         lambda: CounterfactualTrainedClassifier().fit(Frame(X), y),
         lambda: clf.partial_fit(Frame(X), y),
@@ -106,7 +106,7 @@ def test_frames_of_other_libraries_are_refused_with_the_remedy(clf, applicants):
     ):
         with pytest.raises(TypeError, match=message):
             call()
-    with pytest.raises(TypeError, match="X_reference is a polars Frame"):
+    with pytest.raises(TypeError, match="X_reference is a frames Frame"):
         as_table(Frame(X), name="X_reference")
 
 

@@ -448,17 +448,18 @@ def test_position_beyond_the_end_is_an_index_error_and_iteration_ends(fitted_iri
     assert [part.row.tolist() for part in explanation] == [[0], [1], [2]]
 
 
-def test_constraints_of_rows_have_the_index_of_x(fitted, diabetes):
-    X = diabetes[0].head(4)
+def test_constraints_of_rows_are_matched_by_the_index_of_x(fitted, diabetes):
+    X = diabetes[0].head(4).set_axis(["p", "q", "r", "s"])
     table = pd.DataFrame("both", X.index, X.columns)
-    table.loc[2, "bmi"] = "none"
-    for rows in (X, X.to_numpy()):
-        with pytest.raises(ValueError, match=r"index of mutability is not that of X.*loc\[X.index"):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                fitted.explain(rows, mutability=table.iloc[::-1])
-    fixed = fitted.explain(X, mutability=table).counterfactual
-    assert fixed.loc[2, "bmi"] == X.loc[2, "bmi"]
+    table.loc["r", ["bmi", "bp"]] = "none"
+    for rows in (table, table.iloc[::-1], table.loc[["q", "s", "p", "r"]]):
+        found = fitted.explain(X, mutability=rows).counterfactual
+        assert found.loc["r", ["bmi", "bp"]].equals(X.loc["r", ["bmi", "bp"]])
+    for rows, explained in ((table.set_axis(["q", "r", "s", "t"]), X), (table, X.to_numpy())):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            with pytest.raises(ValueError, match=r"index of mutability is not that of X.*set_axis"):
+                fitted.explain(explained, mutability=rows)
 
 
 def test_targets_in_another_order_than_x_are_refused(fitted, diabetes):

@@ -1,8 +1,12 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctsk._explaining.sparsify import revert_features
+from ctsk.metrics import cost
+
+SETTINGS = {"tau": 0.6, "T": 80}
 
 
 def scorer(weights, threshold, pairs):
@@ -17,7 +21,7 @@ def scorer(weights, threshold, pairs):
 
 @given(seed=st.integers(0, 2**16))
 @settings(max_examples=100)
-def test_no_single_feature_more_can_be_put_back(seed):
+def test_no_further_single_feature_can_be_reverted(seed):
     rng = np.random.default_rng(seed)
     factual = rng.normal(size=(6, 5))
     values = np.where(rng.random((6, 5)) < 0.8, rng.normal(1, 1, size=(6, 5)), factual)
@@ -35,7 +39,7 @@ def test_no_single_feature_more_can_be_put_back(seed):
         assert (score(trial, None)[moved] == -np.inf).all()
 
 
-def test_what_matters_least_is_put_back_first():
+def test_what_matters_least_is_reverted_first():
     """Of four features, any one of weight 3 is enough; so three go, the weakest first."""
     weights = np.array([1.0, 3.0, 2.0, 0.5])
     sparse = revert_features(np.ones((1, 4)), np.zeros((1, 4)), scorer(weights, 3.0, []))
@@ -67,3 +71,45 @@ def test_nothing_moved_asks_nothing():
     rows = np.ones((2, 3))
     assert (revert_features(rows, rows, None) == rows).all()
     assert revert_features(rows[:0], rows[:0], None).shape == (0, 3)
+
+
+def test_sparse_counterfactuals_are_as_valid_and_mature_and_move_fewer_features(
+    fitted_loans, loans
+):
+    X = loans[0].head(100)
+    dense, sparse = (fitted_loans.explain(X, sparse=sparse, **SETTINGS) for sparse in (False, True))
+    np.testing.assert_array_equal(sparse.valid, dense.valid)
+    np.testing.assert_array_equal(sparse.mature, dense.mature)
+    np.testing.assert_array_equal(sparse.reason, dense.reason)
+    n_dense, n_sparse = (cost(explanation, norm="n_changed") for explanation in (dense, sparse))
+    assert (n_sparse <= n_dense).all()
+    assert n_sparse[sparse.valid].mean() < 0.7 * n_dense[dense.valid].mean()
+    unreached = ~dense.valid
+    assert sparse.counterfactual[unreached].equals(dense.counterfactual[unreached])
+
+
+def test_sparse_counterfactuals_need_every_feature_that_they_move(fitted_loans, loans):
+    X = loans[0].head(40)
+    explanation = fitted_loans.explain(X, sparse=True, **SETTINGS)
+    for i in np.flatnonzero(explanation.mature & explanation.valid):
+        row, before = explanation.counterfactual.iloc[[i]], explanation.factual.iloc[[i]]
+        for name in X:
+            trial = row.copy()
+            trial[name] = before[name]
+            if trial.equals(row):
+                continue
+            proba = fitted_loans.predict_proba(trial)[0]
+            target = np.flatnonzero(fitted_loans.classes_ == explanation.target[i])[0]
+            assert proba[target] < SETTINGS["tau"] or proba.argmax() != target
+
+
+@pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")
+def test_sparse_reverts_what_an_autoencoder_blurs(fitted_loans, loans):
+    X = loans[0]
+    n_changed = {}
+    for sparse in (False, True):
+        explanation = fitted_loans.explain(
+            X.head(50), generator="revise", X_reference=X, sparse=sparse, **SETTINGS
+        )
+        n_changed[sparse] = np.median(cost(explanation, norm="n_changed")[explanation.valid])
+    assert n_changed[True] < n_changed[False]

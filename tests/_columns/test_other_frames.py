@@ -1,0 +1,105 @@
+"""Frames of polars and pyarrow go in and come out as themselves."""
+
+import importlib.util
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import ctsk
+from ctsk import CounterfactualTrainedClassifier
+
+pl = pytest.importorskip("polars", reason="polars is not installed")
+pytest.importorskip("narwhals", reason="narwhals is not installed")
+
+GRADES = ["none", "school", "college"]
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Columns of every kind in polars, the same in pandas, and labels."""
+    rng = np.random.default_rng(0)
+    n_rows = 200
+    columns = {
+        "age": rng.integers(18, 80, n_rows),
+        "income": rng.normal(3000, 900, n_rows),
+        "share": rng.random(n_rows).astype(np.float32),
+        "grade": rng.choice(GRADES, n_rows),
+        "job": rng.choice(["cook", "nurse"], n_rows).astype(object),
+        "owner": rng.random(n_rows) < 0.4,
+    }
+    columns["job"][rng.random(n_rows) < 0.1] = None
+    grades = pl.Series(columns["grade"], dtype=pl.Enum(GRADES))
+    X = pl.DataFrame({**columns, "grade": grades})
+    ordered = pd.Categorical(columns["grade"], GRADES, ordered=True)
+    twin = pd.DataFrame({**columns, "grade": ordered})
+    return X, twin, (columns["income"] / 1000 + columns["owner"] > 3.3).astype(int)
+
+
+@pytest.fixture(scope="module")
+def fitted_pair(data):
+    X, twin, y = data
+    settings = {"max_epochs": 10, "lr": 0.01, "random_state": 0, "mutability": {"age": "none"}}
+    return [CounterfactualTrainedClassifier(**settings).fit(rows, y) for rows in (X, twin)]
+
+
+def test_polars_trains_and_predicts_like_pandas(fitted_pair, data):
+    (clf, twin_clf), (X, twin, _) = fitted_pair, data
+    assert clf.feature_names_in_.tolist() == X.columns
+    np.testing.assert_array_equal(clf.predict_proba(X), twin_clf.predict_proba(twin))
+    np.testing.assert_array_equal(clf.encoder_.encode(X), twin_clf.encoder_.encode(twin))
+
+
+@pytest.mark.parametrize("settings", [{}, {"n_alternatives": 2}, {"sparse": True}], ids=str)
+def test_polars_comes_out_with_its_columns_and_dtypes(fitted_pair, data, settings):
+    (clf, twin_clf), (X, twin, _) = fitted_pair, data
+    settings = {**settings, "mutability": {"grade": "increase"}, "T": 60}
+    found = clf.explain(X.head(20), **settings)
+    expected = twin_clf.explain(twin.head(20), **settings)
+    assert isinstance(found.counterfactual, pl.DataFrame)
+    assert found.counterfactual.schema == X.schema
+    cells = expected.counterfactual.astype(object)
+    cells = cells.where(expected.counterfactual.notna(), None)
+    assert found.counterfactual.rows() == list(cells.itertuples(index=False, name=None))
+    assert found.factual.equals(X.head(20)[found.row.tolist()])
+    assert found[found.valid].counterfactual.equals(found.counterfactual.filter(found.valid))
+    np.testing.assert_array_equal(found.proba, clf.predict_proba(found.counterfactual))
+    assert set(found.changes()["feature"]) <= set(X.columns) - {"age"}
+
+
+def test_polars_passes_pipelines_and_searches(data):
+    X, _, y = data
+    X = X.select("age", "income")
+    clf = CounterfactualTrainedClassifier(max_epochs=3, lr=0.01, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), clf)
+    search = GridSearchCV(pipeline, {"counterfactualtrainedclassifier__tau": [0.6]}, cv=2)
+    found = ctsk.explain(search.fit(X, y), X.head(5), T=5).counterfactual
+    assert isinstance(found, pl.DataFrame)
+    assert found.schema == X.schema
+
+
+def test_dates_are_refused_as_in_pandas(data):
+    X, _, y = data
+    dated = X.with_columns(since=pl.col("age").cast(pl.Date))
+    with pytest.raises(ValueError, match="Column 'since' of X.*neither a number nor a category"):
+        CounterfactualTrainedClassifier().fit(dated, y)
+
+
+def test_without_narwhals_the_remedy_is_named(data, monkeypatch):
+    X, _, y = data
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(TypeError, match=r"polars DataFrame.*X.to_pandas\(\).*ctsk\[frames\]"):
+        CounterfactualTrainedClassifier().fit(X, y)
+
+
+def test_pyarrow_tables_come_out_as_tables(data):
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    X, _, y = data
+    table = X.drop("grade").to_arrow()
+    clf = CounterfactualTrainedClassifier(max_epochs=10, lr=0.01, random_state=0).fit(table, y)
+    found = clf.explain(table.slice(0, 9), T=40).counterfactual
+    assert isinstance(found, pa.Table)
+    assert found.column_names == table.column_names
