@@ -139,6 +139,8 @@ def follow(pipeline, names, schema, known):
     for arrival in _arrivals(pipeline, names, schema, known):
         feature = arrival.feature
         uses.setdefault(feature, []).append(arrival.position)
+        # The first arrival defines the feature for the search; all others must agree with it.
+        # Lines after the last curve may differ, as each use has a weight of its own.
         if arrival.coding is not None:
             first = codings.setdefault(feature, arrival.coding)
             agrees = first.values == arrival.coding.values
@@ -211,6 +213,7 @@ class _Walk:
             parts = [(name, part, slice(None)) for name, part in step.transformer_list]
         else:
             parts = step.transformers_
+        # Parts are visited one after the other, so that their columns leave in this order.
         leaving = []
         for name, part, key in parts:
             chosen = _positions(key, names)
@@ -225,6 +228,8 @@ class _Walk:
     def _through_encoder(self, path, encoder, columns):
         explicit = isinstance(encoder, OrdinalEncoder) and not isinstance(encoder.categories, str)
         for column, cells in zip(columns, encoder.categories_, strict=True):
+            # The encoder lists the categories as they enter it; after a stage, it is unknown
+            # which cell of X becomes one of them.
             if column is None or column.stages:
                 raise ValueError(
                     f"Step {path!r} of the pipeline, {type(encoder).__name__}, encodes as a "
@@ -236,6 +241,8 @@ class _Walk:
         return [None] * len(encoder.get_feature_names_out())
 
     def _through_transformer(self, path, transformer, columns, names):
+        # What an imputer does to numbers is measured, as of any transformer. That text may
+        # be missing is known from its parameters only.
         if isinstance(transformer, SimpleImputer) and is_missing(transformer.missing_values):
             columns = _imputed(transformer, columns)
         texts = {
@@ -271,6 +278,8 @@ class _Walk:
                 "the pipeline was fitted; fit it with one of them, for example by X.fillna(np.nan)."
             )
         unseen = ()
+        # The encoder after an imputer has seen no missing value, but X may hold some: they
+        # become a category that has the code of the imputed one.
         if column.fill in cells.tolist() and not n_missing:
             cells = np.append(cells.astype(object), column.missing)
             unseen = (column.fill,) * column.is_constant
@@ -295,6 +304,8 @@ def _imputed(imputer, columns):
 
 
 def _names_behind(step, names, n_columns):
+    # Names matter only to a later ColumnTransformer that selects by name, which was fitted
+    # on a DataFrame. A function on DataFrames is assumed to keep them.
     try:
         return list(step.get_feature_names_out())
     except (AttributeError, ValueError):

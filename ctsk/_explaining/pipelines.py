@@ -123,6 +123,7 @@ class PipelineEncoder(Encoder):
     def to_module_units(self, columns):
         """Map columns, or bounds of columns, to module units."""
         columns = np.array(columns, dtype=np.float64)
+        # A bound outside the table of a curve maps to its end, beyond which no search goes.
         for column, stages in self.curves.items():
             for stage in stages:
                 columns[..., column] = stage.forward(columns[..., column])
@@ -260,11 +261,14 @@ def _trained_constraints(paths, encoder, model, to_module):
     for feature in set(range(len(encoder.names))) - encoder.schema.unread:
         columns = encoder.feature_slices[feature]
         if feature not in paths.alone:
+            # A code or a mixture has no bounds in units of the feature, but it has mutability.
             is_fixed = _is_fixed(trained, inner, to_module.weight[columns], paths.uses[feature])
             may_rise[columns] = may_fall[columns] = not is_fixed
             continue
         own = inner.feature_slices[paths.alone[feature]]
         if feature in paths.codings:
+            # A category that the classifier does not know, such as a missing one, has no
+            # column there, and cannot be reached.
             own = _same_categories(own, inner, encoder, paths.alone[feature], feature)
             low[columns], high[columns] = 0.0, (own >= 0) * trained.high[own]
             may_rise[columns], may_fall[columns] = (
@@ -273,6 +277,7 @@ def _trained_constraints(paths, encoder, model, to_module):
             )
             is_inferred[columns] = trained.is_inferred[own[0]]
             continue
+        # If the number falls while the column rises, the directions are exchanged.
         step = -1 if encoder.falls[columns.start] else 1
         may_rise[columns], may_fall[columns] = (trained.may_rise[own], trained.may_fall[own])[
             ::step
