@@ -90,6 +90,10 @@ class Curve:
         last = np.flatnonzero(self.heights != self.heights[-1])[-1] + 2
         return replace(self, points=self.points[first:last], heights=self.heights[first:last])
 
+    def __getstate__(self):
+        """Leave out the function, which may be a lambda: pickled, a curve is its table."""
+        return {**vars(self), "function": None}
+
     @property
     def direction(self):
         """1 if the function rises, -1 if it falls."""

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -236,6 +238,14 @@ def test_a_domain_that_equals_the_inferred_one_is_still_the_users(data):
         model = pipelines.model_of(fitted, fitted[-1]._explainable(), X)
         assert_allclose(model.constraints.low, end, atol=1e-9)
     assert end < 0
+
+
+def test_explanations_through_a_curve_are_pickled_without_its_function(data):
+    X, y = data
+    fitted = prepared(FunctionTransformer(lambda X: np.log1p(X))).fit(X, y)
+    explanation = ctsk.explain(fitted, X.head(3))
+    copy = pickle.loads(pickle.dumps(explanation))
+    assert_array_equal(copy.counterfactual_encoded, explanation.counterfactual_encoded)
 
 
 # --- transformers that the package has never heard of ---
