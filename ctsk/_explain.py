@@ -97,15 +97,18 @@ def explain(
 
     Notes
     -----
-    The supported steps of a pipeline are scalers, encoders of categories, imputers (for
-    rows without missing numbers), feature selection, PCA and truncated SVD, power and
-    quantile transforms, :class:`sklearn.preprocessing.FunctionTransformer` with its
-    inverse, ``"passthrough"``, ``"drop"``, :class:`sklearn.compose.ColumnTransformer` and
-    pipelines of all these. Such steps map a row to module units by
-    :math:`b + \sum_j f_j(x_j)`, where :math:`f_j` is a table for a category and a monotone
-    curve times a vector for a number; the search descends this map. The unit of a number
-    is that of the last column that holds it alone, so numbers should be scaled before
-    they are mixed. A feature that does not reach the classifier is returned unchanged.
+    No list of supported steps is kept. Each fitted transformer of a pipeline, within
+    :class:`sklearn.compose.ColumnTransformer`, :class:`sklearn.pipeline.FeatureUnion` and
+    nested pipelines too, is measured on made-up rows. Each of its output columns must be a
+    monotone function of one number, a linear mixture of numbers (e.g. PCA), or a code of
+    one category. Numbers may be imputed, but rows that are explained must not lack any.
+    Then the steps map a row to module units by :math:`b + \sum_j f_j(x_j)`, where
+    :math:`f_j` is a table for a category and a monotone curve times a vector for a number;
+    the search descends this map, and the whole pipeline judges what it finds. The unit of
+    a number is that of the last column that holds it alone, so numbers should be scaled
+    before they are mixed. The categories of text are those of the encoder's attribute
+    ``categories_``, of the classifier, of a pandas category dtype, or of `X_reference`. A
+    feature that does not reach the classifier is returned unchanged.
     Samplers, as in pipelines of imbalanced-learn, act in ``fit`` only and are skipped.
 
     Categories are ordered if they are an ordered pandas categorical in `X`, or if an
@@ -181,13 +184,14 @@ def _explainable(model, X_reference):
 def _explainable_pipeline(pipeline, X, X_reference):
     """Return a fitted pipeline in the form that a search explains."""
     # The last step needs reference rows in the units that reach it.
+    reference = None
     if X_reference is not None:
         with naming_reference():
             X_reference = check_table(X_reference, name="X_reference")
             pipelines.check_names(pipeline, X_reference)
-            X_reference = pipelines.transformed(pipeline, X_reference)
+            reference = pipelines.transformed(pipeline, X_reference)
     last = _unwrapped(pipeline.steps[-1][1])
-    return pipelines.model_of(pipeline, _explainable(last, X_reference), X)
+    return pipelines.model_of(pipeline, _explainable(last, reference), X, X_reference)
 
 
 def _warn_where_different(request):

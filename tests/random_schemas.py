@@ -308,7 +308,7 @@ def _said_of_other_rows(clf, explanation):
         yield "valid is not prediction == target"
     for i, reason in enumerate(explanation.reason):
         ended_well = explanation.valid[i] and explanation.mature[i]
-        is_double = explanation.alternative[i] > 0 and str(reason).startswith("no other way")
+        is_double = explanation.alternative[i] > 0 and str(reason).startswith("too near")
         if (reason is None) != ended_well and not (ended_well and is_double):
             yield f"row {i}: valid and mature is {ended_well}, reason is {reason!r}"
 

@@ -1,96 +1,37 @@
-"""What the fitted steps of a pipeline do to each feature on its way to the classifier."""
+"""The paths of features through the fitted steps of a pipeline to its classifier."""
 
 import functools
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
-from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import (
-    FunctionTransformer,
-    MaxAbsScaler,
-    MinMaxScaler,
-    OneHotEncoder,
-    OrdinalEncoder,
-    PowerTransformer,
-    QuantileTransformer,
-    RobustScaler,
-    StandardScaler,
-    TargetEncoder,
-)
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import OrdinalEncoder
 
 from ctsk._columns.containers import is_missing
+from ctsk._explaining.curves import Curve, Line
+from ctsk._explaining.transformers import Uninvertible, effects_of
 
-_ENCODERS = (OneHotEncoder, OrdinalEncoder, TargetEncoder)
-_SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
-_PROJECTIONS = (PCA, IncrementalPCA, TruncatedSVD)
-_CURVES = (PowerTransformer, QuantileTransformer, FunctionTransformer)
-_INSTEAD = (
-    "Leave it to CounterfactualTrainedClassifier, which takes raw rows (it standardises numbers "
-    "and codes categories itself), or do it to the rows before they go into the pipeline; a "
-    "FunctionTransformer needs its inverse_func."
+_REMEDY = (
+    "Leave this to CounterfactualTrainedClassifier, which takes raw rows (it standardizes numbers "
+    "and encodes categories itself), or apply the step to the rows before they enter the pipeline."
 )
 
 
-@dataclass(frozen=True)
-class Line:
-    """An affine stage on the way of a number: how many units from the origin it is."""
+def transformed(pipeline, X):
+    """Return rows as they reach the last step of a fitted pipeline.
 
-    origin: float = 0.0
-    unit: float = 1.0
-
-    def forward(self, numbers):
-        """Apply the stage."""
-        return (numbers - self.origin) / self.unit
-
-    def inverse(self, numbers):
-        """Undo the stage."""
-        return numbers * self.unit + self.origin
-
-    def then(self, line):
-        """Return both stages as one."""
-        return Line(self.inverse(line.origin), self.unit * line.unit)
+    Samplers, as those of imbalanced-learn, act in `fit` only. A pipeline that holds one
+    cannot be sliced, so that ``pipeline[:-1].transform(X)`` fails.
+    """
+    for _, step in pipeline.steps[:-1]:
+        X = X if _is_passed_by(step) else step.transform(X)
+    return X
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A stage by a transformer that treats each of its columns alone."""
-
-    transformer: object
-    column: int
-    n_columns: int
-
-    def forward(self, numbers):
-        """Apply the stage; NaN where it is not defined, infinite numbers stay."""
-        return self._each(self.transformer.transform, numbers)
-
-    def inverse(self, numbers):
-        """Undo the stage; NaN where that is impossible."""
-        return self._each(self.transformer.inverse_transform, numbers)
-
-    def _each(self, method, numbers):
-        answers, finite = np.array(numbers, dtype=np.float64), np.isfinite(numbers)
-        if finite.any():
-            answers[finite] = self._defined(method, answers[finite])
-        return answers
-
-    def _defined(self, method, numbers):
-        matrix = np.repeat(numbers[:, None], self.n_columns, axis=1)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return _ask(self.transformer, method, matrix)[:, self.column]
-        except ValueError:
-            # Some transformers refuse all numbers because of one.
-            if len(numbers) == 1:
-                return np.array([np.nan])
-            return np.concatenate(
-                [self._defined(method, part) for part in np.array_split(numbers, 2)]
-            )
+def _is_passed_by(step):
+    return step is None or isinstance(step, str) or hasattr(step, "fit_resample")
 
 
 @dataclass(frozen=True)
@@ -100,10 +41,10 @@ class Coding:
     Parameters
     ----------
     cells : ndarray of shape (n_categories,)
-        As they go into the pipeline; a missing value, of any kind, is the last.
+        The categories as they enter the pipeline; a missing value, of any kind, is the last.
     ordered : bool
     unseen : tuple
-        Categories that stand for a missing value only, by an imputer.
+        Categories that stand for a missing value only, put in by an imputer.
     """
 
     cells: np.ndarray
@@ -118,7 +59,10 @@ class Coding:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column that is a function of one feature: a number behind stages, or a category."""
+    """A column that is a function of one feature: a number after stages, or a category.
+
+    A column of any other kind, such as a code or a mixture, is None.
+    """
 
     feature: int
     stages: tuple = ()
@@ -128,157 +72,89 @@ class _Column:
     is_constant: bool = False
 
 
+@dataclass(frozen=True)
+class _Arrival:
+    """A feature whose path ends: as a number, after stages, or as a category.
+
+    `position` is the feature of the classifier, None where it sees a code or a mixture.
+    """
+
+    feature: int
+    position: int | None
+    stages: tuple = ()
+    coding: Coding | None = None
+
+
+@dataclass(frozen=True)
 class FeaturePaths:
-    """A walk through fitted steps that follows every feature to the classifier.
+    """The paths of all features to the classifier.
+
+    Parameters
+    ----------
+    codings : dict of int to Coding
+        The features that are categories.
+    stages : dict of int to tuple of Line and Curve
+        The features that are numbers: what each passes until it reaches the classifier
+        or is mixed with others.
+    uses : dict of int to list
+        Where both arrive: features of the classifier; None for codes of a category and for
+        a mixture. Features in neither do not reach the classifier.
+    """
+
+    codings: dict
+    stages: dict
+    uses: dict
+
+    @property
+    def alone(self):
+        """Features of the classifier that are exactly one feature, by that feature."""
+        once = {feature: uses[0] for feature, uses in self.uses.items() if len(uses) == 1}
+        return {feature: position for feature, position in once.items() if position is not None}
+
+
+def follow(pipeline, names, schema, known):
+    """Follow every feature through the fitted steps of a pipeline.
 
     Parameters
     ----------
     pipeline : Pipeline
     names : list
-        Of the features that go in.
+        Names of the features that enter.
     schema : Schema
-        Of the rows that reach the last step.
+        Schema of the rows that reach the last step.
+    known : dict of int to list
+        Categories of text features, or an empty list where they are unknown. A step
+        without the attribute `categories_` is tried with them.
 
-    Attributes
-    ----------
-    codings : dict of int to Coding
-        The features that are categories.
-    stages : dict of int to tuple of Line and Curve
-        The features that are numbers: what each passes until it reaches the
-        classifier or is mixed with others.
-    uses : dict of int to list
-        Where both arrive: features of the classifier; None for codes of a category
-        and for a mixture. Features in neither do not reach the classifier.
+    Returns
+    -------
+    paths : FeaturePaths
 
     Raises
     ------
     ValueError
         If a step cannot be inverted, or uses of a feature contradict each other.
     """
-
-    def __init__(self, pipeline, names, schema):
-        self.names = names
-        self.codings, self.stages, self.uses = {}, {}, {}
-        columns = [_Column(feature) for feature in range(len(names))]
-        for step, transformer in pipeline.steps[:-1]:
-            columns, names = self._through(step, transformer, columns, names)
-        self._arrive(columns, schema)
-        for feature in set(self.codings) & set(self.stages):
-            self._refuse_two_ways(feature)
-
-    @property
-    def alone(self):
-        """Features of the classifier that are one feature, and by that: it, and only it."""
-        once = {feature: uses[0] for feature, uses in self.uses.items() if len(uses) == 1}
-        return {feature: own for feature, own in once.items() if own is not None}
-
-    def _through(self, step, transformer, columns, names):
-        """Return columns, and their names, behind a transformer."""
-        if transformer is None or isinstance(transformer, str):
-            return columns, names
-        names = list(getattr(transformer, "feature_names_in_", names))
-        if isinstance(transformer, Pipeline):
-            for name, inner in transformer.steps:
-                columns, names = self._through(f"{step}__{name}", inner, columns, names)
-            return columns, names
-        if isinstance(transformer, ColumnTransformer):
-            behind = []
-            for name, inner, key in transformer.transformers_:
-                chosen = _positions(key, names)
-                if chosen and not (isinstance(inner, str) and inner == "drop"):
-                    part = [columns[i] for i in chosen], [names[i] for i in chosen]
-                    behind += self._through(f"{step}__{name}", inner, *part)[0]
+    codings, stages, uses = {}, {}, {}
+    for arrival in _arrivals(pipeline, names, schema, known):
+        feature = arrival.feature
+        uses.setdefault(feature, []).append(arrival.position)
+        # The first arrival defines the feature for the search; all others must agree with it.
+        # Lines after the last curve may differ, as each use has a weight of its own.
+        if arrival.coding is not None:
+            first = codings.setdefault(feature, arrival.coding)
+            agrees = first.values == arrival.coding.values
         else:
-            behind = self._mapped(step, transformer, columns)
-        return behind, _names_behind(transformer, names, len(behind))
-
-    def _mapped(self, step, transformer, columns):
-        """Return columns behind a transformer that holds no others."""
-        n_columns = len(columns)
-        if isinstance(transformer, SelectorMixin):
-            return [columns[i] for i in transformer.get_support(indices=True)]
-        if isinstance(transformer, FunctionTransformer) and _changes_nothing(
-            transformer, n_columns
-        ):
-            return columns
-        if isinstance(transformer, SimpleImputer) and is_missing(transformer.missing_values):
-            return _imputed(transformer, columns)
-        if isinstance(transformer, _ENCODERS):
-            return self._coded(step, transformer, columns)
-        if isinstance(transformer, _PROJECTIONS):
-            for column in columns:
-                self._use(column, None)
-            return [None] * len(transformer.components_)
-        stages = None
-        if isinstance(transformer, _SCALERS) and not getattr(transformer, "clip", False):
-            ends = np.repeat([[0.0], [1.0]], n_columns, axis=1)
-            origins, ends = _ask(transformer, transformer.inverse_transform, ends)
-            stages = [Line(*pair) for pair in zip(origins, ends - origins, strict=True)]
-        elif _is_curve(transformer) and None not in columns:
-            stages = [Curve(transformer, column, n_columns) for column in range(n_columns)]
-        if stages is None:
-            raise ValueError(
-                f"Step {step!r} of the pipeline, {type(transformer).__name__}, cannot be inverted, "
-                f"so that no counterfactual can be mapped back through it. {_INSTEAD}"
+            agrees = (
+                split(stages.setdefault(feature, arrival.stages))[0] == split(arrival.stages)[0]
             )
-        return [
-            column and replace(column, stages=(*column.stages, stage))
-            for column, stage in zip(columns, stages, strict=True)
-        ]
-
-    def _coded(self, step, encoder, columns):
-        explicit = isinstance(encoder, OrdinalEncoder) and not isinstance(encoder.categories, str)
-        for column, cells in zip(columns, encoder.categories_, strict=True):
-            if column is None or column.stages:
-                raise ValueError(
-                    f"Step {step!r} of the pipeline, {type(encoder).__name__}, takes for a "
-                    "category what earlier steps have computed, so that no counterfactual can be "
-                    f"mapped back through it. {_INSTEAD}"
-                )
-            self._know(column, cells, None, ordered=explicit or cells.dtype == bool)
-        return [None] * len(encoder.get_feature_names_out())
-
-    def _arrive(self, columns, schema):
-        for position, column in enumerate(columns):
-            known = schema.categories.get(position)
-            if known is None:
-                self._use(column, position)
-            elif column is not None and not column.stages:
-                cells = np.array(known.values, dtype=object)
-                self._know(column, cells, position, ordered=known.ordered)
-            elif column is not None:
-                self._refuse_two_ways(column.feature)
-
-    def _know(self, column, cells, position, *, ordered):
-        n_missing = sum(map(is_missing, cells))
-        if n_missing > 1:
+        if not agrees or (feature in codings and feature in stages):
             raise ValueError(
-                f"Missing values of {self.names[column.feature]!r} came as None and as NaN when "
-                "the pipeline was fitted; fit it with one of them, for example by X.fillna(np.nan)."
+                f"{names[feature]!r} reaches the classifier in two ways that no search can join: "
+                "as a number and as a category, say, or through different curves. Let the "
+                "pipeline use it once."
             )
-        unseen = ()
-        if column.fill in cells.tolist() and not n_missing:
-            cells = np.append(cells.astype(object), column.missing)
-            unseen = (column.fill,) * column.is_constant
-        coding = Coding(cells, ordered, unseen)
-        if self.codings.setdefault(column.feature, coding).values != coding.values:
-            self._refuse_two_ways(column.feature)
-        self.uses.setdefault(column.feature, []).append(position)
-
-    def _use(self, column, position):
-        if column is None:
-            return
-        known = self.stages.setdefault(column.feature, column.stages)
-        if split(known)[0] != split(column.stages)[0]:
-            self._refuse_two_ways(column.feature)
-        self.uses.setdefault(column.feature, []).append(position)
-
-    def _refuse_two_ways(self, feature):
-        raise ValueError(
-            f"{self.names[feature]!r} reaches the classifier in two ways that no search can join: "
-            "as a number and as a category, say, or through different curves. Let the pipeline "
-            "use it once."
-        )
+    return FeaturePaths(codings, stages, uses)
 
 
 def split(stages):
@@ -287,61 +163,157 @@ def split(stages):
     return stages[:n_curved], functools.reduce(Line.then, stages[n_curved:], Line())
 
 
+def _arrivals(pipeline, names, schema, known):
+    """Yield the arrivals of all features, in codes, in mixtures and at the classifier."""
+    columns = [_Column(feature) for feature in range(len(names))]
+    walk, step_names = _Walk(names, known), names
+    for name, step in pipeline.steps[:-1]:
+        columns, step_names = yield from walk.through(name, step, columns, step_names)
+    for position, column in enumerate(columns):
+        if column is None:
+            continue
+        categories = schema.categories.get(position)
+        if categories is None:
+            yield _Arrival(column.feature, position, column.stages)
+            continue
+        cells = np.array(categories.values, dtype=object)
+        coding = walk.coding(column, cells, ordered=categories.ordered)
+        # A number that passed stages and is a category after all arrives in both forms.
+        yield _Arrival(column.feature, position, coding=coding)
+        if column.stages:
+            yield _Arrival(column.feature, position, column.stages)
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """What a walk through the steps knows of the features: names, and categories of texts."""
+
+    names: list
+    known: dict
+
+    def through(self, path, step, columns, names):
+        """Yield what arrives within a step; return the columns that leave it, and their names."""
+        if _is_passed_by(step):
+            return columns, names
+        names = list(getattr(step, "feature_names_in_", names))
+        if isinstance(step, Pipeline):
+            for name, part in step.steps:
+                columns, names = yield from self.through(f"{path}__{name}", part, columns, names)
+            return columns, names
+        if isinstance(step, ColumnTransformer | FeatureUnion):
+            leaving = yield from self._through_parts(path, step, columns, names)
+        elif hasattr(step, "categories_"):
+            leaving = yield from self._through_encoder(path, step, columns)
+        else:
+            leaving = yield from self._through_transformer(path, step, columns, names)
+        return leaving, _names_behind(step, names, len(leaving))
+
+    def _through_parts(self, path, step, columns, names):
+        if isinstance(step, FeatureUnion):
+            parts = [(name, part, slice(None)) for name, part in step.transformer_list]
+        else:
+            parts = step.transformers_
+        # Parts are visited one after the other, so that their columns leave in this order.
+        leaving = []
+        for name, part, key in parts:
+            chosen = _positions(key, names)
+            if not chosen or (isinstance(part, str) and part == "drop"):
+                continue
+            part_columns = [columns[i] for i in chosen], [names[i] for i in chosen]
+            found, _ = yield from self.through(f"{path}__{name}", part, *part_columns)
+            weight = (step.transformer_weights or {}).get(name, 1)
+            leaving += [_weighted(column, weight) for column in found]
+        return leaving
+
+    def _through_encoder(self, path, encoder, columns):
+        explicit = isinstance(encoder, OrdinalEncoder) and not isinstance(encoder.categories, str)
+        for column, cells in zip(columns, encoder.categories_, strict=True):
+            # The encoder lists the categories as they enter it; after a stage, it is unknown
+            # which cell of X becomes one of them.
+            if column is None or column.stages:
+                raise ValueError(
+                    f"Step {path!r} of the pipeline, {type(encoder).__name__}, encodes as a "
+                    "category what earlier steps have computed, so that no counterfactual can be "
+                    f"mapped back through it. {_REMEDY}"
+                )
+            coding = self.coding(column, cells, ordered=explicit or cells.dtype == bool)
+            yield _Arrival(column.feature, None, coding=coding)
+        return [None] * len(encoder.get_feature_names_out())
+
+    def _through_transformer(self, path, transformer, columns, names):
+        # What an imputer does to numbers is measured, as of any transformer. That text may
+        # be missing is known from its parameters only.
+        if isinstance(transformer, SimpleImputer) and is_missing(transformer.missing_values):
+            columns = _imputed(transformer, columns)
+        texts = {
+            i: self.known[column.feature]
+            for i, column in enumerate(columns)
+            if column is not None and column.feature in self.known
+        }
+        codes = {i for i, column in enumerate(columns) if column is None}
+        try:
+            effects = effects_of(transformer, names, texts, codes)
+        except Uninvertible as error:
+            raise ValueError(
+                f"Step {path!r} of the pipeline, {type(transformer).__name__}, cannot be inverted, "
+                f"so that no counterfactual can be mapped back through it: {error}. {_REMEDY}"
+            ) from error
+        for i in effects.coded:
+            cells = np.array(texts[i], dtype=object)
+            yield _Arrival(columns[i].feature, None, coding=self.coding(columns[i], cells))
+        for i in effects.mixed:
+            if columns[i] is not None:
+                yield _Arrival(columns[i].feature, None, columns[i].stages)
+        return [
+            None if i is None else replace(columns[i], stages=(*columns[i].stages, *stages))
+            for i, stages in effects.outputs
+        ]
+
+    def coding(self, column, cells, *, ordered=False):
+        """Return the coding of a column, from the categories that an encoder has seen."""
+        n_missing = sum(map(is_missing, cells))
+        if n_missing > 1:
+            raise ValueError(
+                f"Missing values of {self.names[column.feature]!r} came as None and as NaN when "
+                "the pipeline was fitted; fit it with one of them, for example by X.fillna(np.nan)."
+            )
+        unseen = ()
+        # The encoder after an imputer has seen no missing value, but X may hold some: they
+        # become a category that has the code of the imputed one.
+        if column.fill in cells.tolist() and not n_missing:
+            cells = np.append(cells.astype(object), column.missing)
+            unseen = (column.fill,) * column.is_constant
+        return Coding(cells, ordered, unseen)
+
+
+def _weighted(column, weight):
+    """Return a column times the weight that a ColumnTransformer or FeatureUnion gives it."""
+    if column is None or weight == 1:
+        return column
+    return replace(column, stages=(*column.stages, Line(0.0, 1 / weight))) if weight else None
+
+
 def _imputed(imputer, columns):
-    """Return columns behind an imputer, which leaves complete rows alone."""
-    kept = [
-        imputer.keep_empty_features or not is_missing(statistic)
-        for statistic in imputer.statistics_
-    ]
+    """Return columns that know what an imputer does to their missing values."""
     is_constant = imputer.strategy == "constant"
-    behind = [
+    return [
         column
         and replace(column, missing=imputer.missing_values, fill=fill, is_constant=is_constant)
-        for column, fill, is_kept in zip(columns, imputer.statistics_, kept, strict=True)
-        if is_kept
+        for column, fill in zip(columns, imputer.statistics_, strict=True)
     ]
-    return behind + [None] * (len(imputer.get_feature_names_out()) - len(behind))
 
 
-def _changes_nothing(transformer, n_columns):
-    """Whether a FunctionTransformer hands numbers on as they are, in another dtype perhaps."""
-    if transformer.func is None:
-        return True
-    probe = np.outer([-1000.0, -1.3, 0.0, 0.2, 7.5, 1000.0], np.ones(n_columns))
+def _names_behind(step, names, n_columns):
+    # Names matter only to a later ColumnTransformer that selects by name, which was fitted
+    # on a DataFrame. A function on DataFrames is assumed to keep them.
     try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return np.allclose(_ask(transformer, transformer.transform, probe), probe)
-    except Exception:
-        # It may be made for other rows, and say so in its own way.
-        return False
-
-
-def _is_curve(transformer):
-    if isinstance(transformer, FunctionTransformer):
-        return transformer.inverse_func is not None
-    return isinstance(transformer, _CURVES)
-
-
-def _ask(transformer, method, matrix):
-    """Ask a transformer about numbers, in the container that it was fitted on."""
-    framed = method == transformer.transform or isinstance(transformer, FunctionTransformer)
-    if framed and hasattr(transformer, "feature_names_in_"):
-        import pandas as pd
-
-        matrix = pd.DataFrame(matrix, columns=transformer.feature_names_in_)
-    return np.asarray(method(matrix), dtype=np.float64)
-
-
-def _names_behind(transformer, names, n_columns):
-    try:
-        return list(transformer.get_feature_names_out())
+        return list(step.get_feature_names_out())
     except (AttributeError, ValueError):
         return names if len(names) == n_columns else [f"x{i}" for i in range(n_columns)]
 
 
 def _positions(key, names):
-    """Positions of the columns that a part of a ColumnTransformer was given."""
+    """Return the positions of the columns that a part of a ColumnTransformer was given."""
     if isinstance(key, slice) and not isinstance(key.start or key.stop, str):
         return list(range(len(names)))[key]
     if isinstance(key, slice):

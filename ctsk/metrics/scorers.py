@@ -12,6 +12,7 @@ from sklearn.utils import check_consistent_length, resample
 
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._columns.validation import Interval, check_X, validate_params
+from ctsk._explaining.pipeline_steps import transformed
 from ctsk.generators import ECCCoGenerator
 from ctsk.metrics.counterfactual import cost, validity
 from ctsk.metrics.plausibility import implausibility, maximum_mean_discrepancy
@@ -234,14 +235,10 @@ def _n_rows(X):
 
 
 def _split_pipeline(estimator, X):
-    """Return the classifier at the end of a pipeline, and the rows as they reach it."""
-    # A loop, because the last step of a pipeline may be a pipeline itself.
+    """Return the classifier at the end of a pipeline, and the rows that reach it."""
+    # A pipeline may end in another pipeline.
     while isinstance(estimator, Pipeline):
-        for _, step in estimator.steps[:-1]:
-            # Samplers of imbalanced-learn change the rows in fit only.
-            if step not in (None, "passthrough") and not hasattr(step, "fit_resample"):
-                X = step.transform(X)
-        estimator = estimator.steps[-1][1]
+        X, estimator = transformed(estimator, X), estimator.steps[-1][1]
     if not hasattr(estimator, "explain"):
         raise TypeError(
             f"{type(estimator).__name__} has no method explain. Scorers of counterfactuals "

@@ -1,0 +1,197 @@
+"""Monotone functions of a number that were measured, as tables."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+# Powers of two, of both signs, between which a function is looked for: up to 2e19, since
+# timestamps in nanoseconds are 2e18.
+POWERS = 2.0 ** np.arange(-64, 65)
+GRID = np.concatenate([-POWERS[::-1], [0.0], POWERS])
+# Each interval is divided by seven new points, so that a round gains three bits.
+_FRACTIONS = np.arange(1, 8) / 8
+_MAX_ROUNDS = 14
+# Error of the interpolation. The pipeline judges every row, so that an error costs a step
+# of the search, not the validity of its result.
+_TOLERANCE = 2e-3
+_N_BISECTIONS = 60
+# Rounding of a transformer that computes in float32.
+ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Line:
+    """An affine stage of a number's path: how many units it lies above the origin."""
+
+    origin: float = 0.0
+    unit: float = 1.0
+
+    @property
+    def direction(self):
+        """1 if the stage rises, -1 if it falls."""
+        return 1 if self.unit > 0 else -1
+
+    def forward(self, numbers):
+        """Apply the stage."""
+        return (numbers - self.origin) / self.unit
+
+    def inverse(self, numbers):
+        """Undo the stage."""
+        return numbers * self.unit + self.origin
+
+    def solve(self, numbers):
+        """Undo the stage."""
+        return self.inverse(numbers)
+
+    def then(self, line):
+        """Return both stages as one."""
+        return Line(self.inverse(line.origin), self.unit * line.unit)
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A monotone stage of a number's path, as a table.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points,)
+        Increasing.
+    heights : ndarray of shape (n_points,)
+        Not decreasing, or not increasing.
+    function : callable
+        The function that was measured.
+    """
+
+    points: np.ndarray
+    heights: np.ndarray
+    function: Callable
+
+    @classmethod
+    def from_table(cls, points, heights, function):
+        """Return a curve, or None if the table is not monotone.
+
+        Points at which the function is undefined (NaN) are left out. A function that
+        falls and rises is restricted to the non-negative numbers.
+        """
+        for start in (-np.inf, 0.0):
+            run = _longest_run(np.isfinite(heights) & (points >= start))
+            steps = np.diff(heights[run])
+            rounding = ROUNDING * np.abs(heights[run]).clip(_unit(heights))[1:]
+            for sign in (1, -1):
+                if (sign * steps > 0).any() and (sign * steps >= -rounding).all():
+                    monotone = sign * np.maximum.accumulate(sign * heights[run])
+                    return cls(points[run], monotone, function)._without_flat_ends()
+        return None
+
+    def _without_flat_ends(self):
+        """Return the table without flat ends, so that its last height maps to the nearest point."""
+        first = np.flatnonzero(self.heights != self.heights[0])[0] - 1
+        last = np.flatnonzero(self.heights != self.heights[-1])[-1] + 2
+        return replace(self, points=self.points[first:last], heights=self.heights[first:last])
+
+    def __getstate__(self):
+        """Leave out the function, which may be a lambda: pickled, a curve is its table."""
+        return {**vars(self), "function": None}
+
+    @property
+    def direction(self):
+        """1 if the function rises, -1 if it falls."""
+        return 1 if self.heights[-1] > self.heights[0] else -1
+
+    def forward(self, numbers):
+        """Apply the stage; numbers outside the table are taken for its nearest point."""
+        return np.interp(numbers, self.points, self.heights)
+
+    def inverse(self, heights):
+        """Undo the stage; heights that are not reached map to the nearest point."""
+        step = self.direction
+        return np.interp(heights, self.heights[::step], self.points[::step])
+
+    def solve(self, heights):
+        """Undo the stage to rounding, by bisection of the function instead of by the table."""
+        if not len(heights):
+            return heights
+        sign = self.direction
+        right = np.searchsorted(sign * self.heights, sign * heights).clip(1, len(self.points) - 1)
+        low, high = self.points[right - 1], self.points[right]
+        is_reached = (sign * heights >= sign * self.heights[0]) & (
+            sign * heights <= sign * self.heights[-1]
+        )
+        for _ in range(_N_BISECTIONS):
+            middle = (low + high) / 2
+            is_below = sign * self.function(middle) < sign * heights
+            low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+        return np.where(is_reached, high, self.inverse(heights))
+
+
+def _unit(heights):
+    """Return the unit in which errors count: 1, or less for a function that hardly moves."""
+    spread = np.nanmax(heights, initial=-np.inf) - np.nanmin(heights, initial=np.inf)
+    return min(1.0, max(spread, 0.0) / 20)
+
+
+def _longest_run(is_true):
+    """Return the longest run of true entries as a slice."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_true, [0]])))
+    if not len(edges):
+        return slice(0, 0)
+    longest = (edges[1::2] - edges[::2]).argmax()
+    return slice(edges[2 * longest], edges[2 * longest + 1])
+
+
+def refine(measure, heights):
+    """Add points to tables until linear interpolation between them is accurate.
+
+    Parameters
+    ----------
+    measure : callable
+        From ``{key: points}`` to ``{key: heights}``, NaN where the function is undefined.
+    heights : dict of ndarray
+        Heights at `GRID`, by key.
+
+    Returns
+    -------
+    tables : dict of tuple of two ndarrays
+        Points and heights.
+    """
+    tables = {
+        key: (GRID, np.where(np.isfinite(found), found, np.nan)) for key, found in heights.items()
+    }
+    is_open = {key: np.ones(len(GRID) - 1, dtype=bool) for key in tables}
+    for _ in range(_MAX_ROUNDS):
+        divided = {}
+        for key, (points, found) in tables.items():
+            # A wave would be divided without end; it is no curve whatever lies between.
+            is_monotone = Curve.from_table(points, found, measure) is not None
+            is_open[key] &= _may_be_divided(points, found) & is_monotone
+            left = points[:-1][is_open[key], None]
+            divided[key] = left + np.diff(points)[is_open[key], None] * _FRACTIONS
+        measured = measure({key: inner.ravel() for key, inner in divided.items() if inner.size})
+        if not measured:
+            break
+        for key, found in measured.items():
+            tables[key], is_open[key] = _merged(tables[key], is_open[key], divided[key], found)
+    return tables
+
+
+def _may_be_divided(points, heights):
+    """Whether two neighbors are distinct points of different heights, one defined at least."""
+    left, right = heights[:-1], heights[1:]
+    magnitude = np.maximum(np.abs(points[:-1]), np.abs(points[1:]))
+    is_wide = np.diff(points) > 1e-12 * magnitude + POWERS[0] / 2
+    return is_wide & (np.isfinite(left) | np.isfinite(right)) & (left != right)
+
+
+def _merged(table, is_open, inner, found):
+    """Return a table with new points, and which of its intervals are still inaccurate."""
+    points, heights = table
+    found = np.where(np.isfinite(found), found, np.nan).reshape(inner.shape)
+    guess = heights[:-1][is_open, None] + np.diff(heights)[is_open, None] * _FRACTIONS
+    error = np.abs(found - guess) / (_unit(heights) + np.abs(guess))
+    worst = np.zeros(len(points) - 1)
+    # Where a function ends, an error is NaN, and the end is looked for.
+    worst[is_open] = np.nan_to_num(error, nan=np.inf).max(axis=1)
+    merged, order = np.unique(np.concatenate([points, inner.ravel()]), return_index=True)
+    parents = np.searchsorted(points, merged[1:]) - 1
+    return (merged, np.concatenate([heights, found.ravel()])[order]), worst[parents] > _TOLERANCE

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ctsk._explaining.curves import GRID, Curve, Line, refine
+
+
+def measured(function):
+    """The curve of a function, as a transformer's is measured."""
+
+    def heights(points):
+        with np.errstate(all="ignore"):
+            return function(points)
+
+    table = refine(
+        lambda points: {key: heights(own) for key, own in points.items()}, {0: heights(GRID)}
+    )[0]
+    return Curve.from_table(*table, heights)
+
+
+FUNCTIONS = {
+    "logarithm": (np.log, (1e-6, 1e9)),
+    "logarithm of a shift": (lambda x: np.log(x - 1e6), (1e6 + 1e-3, 1e8)),
+    "root": (np.sqrt, (0, 1e6)),
+    "cube": (lambda x: x**3, (-1e3, 1e3)),
+    "falling": (lambda x: 1 / (1 + np.exp(x)), (-8, 8)),
+    "tiny": (lambda x: 1e-9 * np.arctan(x), (-5, 5)),
+    "years": (lambda x: np.tanh(x - 2010), (2007, 2013)),
+    "quantiles of timestamps": (
+        lambda x: np.interp(x, 1.7e18 + 1e13 * np.arange(5) ** 2, np.arange(5.0)),
+        (1.7e18, 1.7e18 + 1.6e14),
+    ),
+}
+
+
+@pytest.mark.parametrize(("function", "ends"), FUNCTIONS.values(), ids=FUNCTIONS)
+def test_table_is_accurate_between_its_points_and_invertible(function, ends):
+    curve = measured(function)
+    numbers = np.linspace(*ends, 1001)
+    heights = function(numbers)
+    unit = min(1, np.ptp(curve.heights) / 20)
+    assert (np.abs(curve.forward(numbers) - heights) <= 3e-3 * (unit + np.abs(heights))).all()
+    assert_allclose(curve.forward(curve.inverse(curve.forward(numbers))), curve.forward(numbers))
+    assert curve.direction == np.sign(heights[-1] - heights[0])
+
+
+@pytest.mark.parametrize(("function", "ends"), FUNCTIONS.values(), ids=FUNCTIONS)
+def test_solve_inverts_the_function_itself(function, ends):
+    numbers = np.linspace(*ends, 12)[1:-1]
+    assert_allclose(measured(function).solve(function(numbers)), numbers, rtol=1e-9)
+
+
+def test_jumps_are_kept_and_heights_beyond_the_table_map_to_its_ends():
+    curve = measured(lambda x: np.digitize(x, [20.0, 35.5]).astype(float))
+    assert_array_equal(curve.forward([3.0, 19.9, 20.1, 35.4, 35.6, 1e12]), [0, 0, 1, 1, 2, 2])
+    assert_allclose(curve.inverse([-4.0, 0.5, 1.5, 7.0]), [20, 20, 35.5, 35.5])
+
+
+def test_a_function_that_falls_and_rises_is_taken_for_non_negative_numbers_or_not_at_all():
+    square = measured(np.square)
+    assert square.points[0] == 0
+    assert_allclose(square.solve(np.array([4.0, 9.0])), [2, 3])
+    assert measured(lambda x: (x - 5) ** 2) is None
+    assert measured(np.zeros_like) is None
+
+
+def test_lines_are_composed():
+    line = Line(3.0, 2.0).then(Line(1.0, -5.0))
+    numbers = np.array([-1.0, 0.5, 7.0])
+    assert_allclose(line.forward(numbers), ((numbers - 3) / 2 - 1) / -5)
+    assert_allclose(line.inverse(line.forward(numbers)), numbers)
+    assert (line.direction, Line().direction) == (-1, 1)
