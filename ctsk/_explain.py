@@ -175,7 +175,7 @@ def _explainable(model, X_reference):
             model, X_reference, generator=generator, tau=defaults.tau, T=defaults.T
         )
     raise TypeError(
-        f"model is a {type(model).__name__}, unfitted perhaps; it must be a "
+        f"model is of type {type(model).__name__}, unfitted perhaps; it must be a "
         "CounterfactualTrainedClassifier, a torch module, a fitted skorch classifier, a Pipeline "
         "that ends in one of these, or a finished search over them (with refit)."
     )

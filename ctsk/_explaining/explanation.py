@@ -210,7 +210,8 @@ class Explanation:
         """Return the lines of the representations, as a dict of captions and texts."""
         lines = {"rows": f"{len(self)}"}
         if self.n_alternatives > 1:
-            lines["rows"] += f", alternatives of {len(np.unique(self.row))} factuals"
+            n_factuals = len(np.unique(self.row))
+            lines["rows"] += f", alternatives of {n_factuals} factual{'s' * (n_factuals != 1)}"
         # Means and medians of no rows would be NaN, with warnings.
         if not len(self):
             return lines
