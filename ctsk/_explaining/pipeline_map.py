@@ -212,9 +212,10 @@ def _places(paths, encoder, inner, made_up):
     for column, feature in enumerate(encoder.numeric):
         middle, half = 0.0, 1.0
         if feature in paths.alone:
-            own = inner.feature_slices[paths.alone[feature]].start
+            inner_column = inner.feature_slices[paths.alone[feature]].start
             least, most = (
-                (ends[own] - inner.center[own]) / inner.scale[own] for ends in inner.observed
+                (bounds[inner_column] - inner.center[inner_column]) / inner.scale[inner_column]
+                for bounds in inner.observed
             )
             middle, half = (least + most) / 2, (most - least) / 2 or 1.0
         numbers = (middle + half * _PLACES) * encoder.scale[column] + encoder.center[column]

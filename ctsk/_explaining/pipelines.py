@@ -198,9 +198,9 @@ def _schema(paths, names, dtypes, inner):
         observed = np.array([value is not None and value not in coding.unseen for value in values])
         categories[feature] = Categories(tuple(values), observed, ordered)
     integral = np.array([dtype.kind in "iu" for dtype in dtypes])
-    for feature, own in paths.alone.items():
+    for feature, inner_feature in paths.alone.items():
         if feature in paths.stages and not paths.stages[feature]:
-            integral[feature] |= inner.integral[own]
+            integral[feature] |= inner.integral[inner_feature]
     integral[list(categories)] = False
     unread = frozenset(range(len(names))) - set(paths.codings) - set(paths.stages)
     return Schema(names, categories, integral, unread)
@@ -215,8 +215,8 @@ def _encoder(paths, schema, inner):
     for column, feature in enumerate(numeric):
         stages, line = split(paths.stages.get(feature, ()))
         if feature in paths.alone:
-            own = inner.feature_slices[paths.alone[feature]].start
-            line = line.then(Line(inner.center[own], inner.scale[own]))
+            inner_column = inner.feature_slices[paths.alone[feature]].start
+            line = line.then(Line(inner.center[inner_column], inner.scale[inner_column]))
         center[column], scale[column] = line.origin, line.unit
         if stages:
             curves[column] = stages
@@ -232,20 +232,22 @@ def _encoder(paths, schema, inner):
     observed = _in_x_units(paths, encoder, inner, *inner.observed)
     # Mapped there and back, a zero is a tiny number. Whether the domain ends at zero depends
     # on the sign.
-    observed = [np.where(np.abs(ends) <= 1e-9 * np.abs(scale), 0.0, ends) for ends in observed]
+    observed = [
+        np.where(np.abs(bounds) <= 1e-9 * np.abs(scale), 0.0, bounds) for bounds in observed
+    ]
     low, high = inferred_domain(*_in_x_units(paths, encoder, inner, *inner.domain), *observed)
     return make(domain=(np.append(low, zeros), np.append(high, reachable)), observed=observed)
 
 
 def _in_x_units(paths, encoder, inner, low, high, *, exactly=False):
     """Map bounds of the classifier's numbers to X's units; open where it sees none alone."""
-    ends = np.repeat([[-np.inf], [np.inf]], encoder.groups.n_columns, axis=1)
+    module_bounds = np.repeat([[-np.inf], [np.inf]], encoder.groups.n_columns, axis=1)
     for feature in set(paths.alone) & set(paths.stages):
-        own = inner.feature_slices[paths.alone[feature]].start
-        bounds = np.array([low[own], high[own]])
-        bounds = (bounds - inner.center[own]) / inner.scale[own]
-        ends[:, encoder.feature_slices[feature].start] = bounds
-    bounds = encoder.bounds_to_x_units(*ends, exactly=exactly)
+        inner_column = inner.feature_slices[paths.alone[feature]].start
+        bounds = np.array([low[inner_column], high[inner_column]])
+        bounds = (bounds - inner.center[inner_column]) / inner.scale[inner_column]
+        module_bounds[:, encoder.feature_slices[feature].start] = bounds
+    bounds = encoder.bounds_to_x_units(*module_bounds, exactly=exactly)
     return list(bounds[:, : len(encoder.numeric)])
 
 
@@ -256,8 +258,8 @@ def _trained_constraints(paths, encoder, model, to_module):
     may_rise, may_fall = np.ones(n_columns, dtype=bool), np.ones(n_columns, dtype=bool)
     is_inferred = np.ones(n_columns, dtype=bool)
     low, high = (bound.copy() for bound in encoder.domain)
-    given = [np.where(trained.is_inferred, np.nan, end) for end in (trained.low, trained.high)]
-    bounds = _in_x_units(paths, encoder, inner, *given, exactly=True)
+    users = [np.where(trained.is_inferred, np.nan, end) for end in (trained.low, trained.high)]
+    bounds = _in_x_units(paths, encoder, inner, *users, exactly=True)
     for feature in set(range(len(encoder.names))) - encoder.schema.unread:
         columns = encoder.feature_slices[feature]
         if feature not in paths.alone:
@@ -265,27 +267,30 @@ def _trained_constraints(paths, encoder, model, to_module):
             is_fixed = _is_fixed(trained, inner, to_module.weight[columns], paths.uses[feature])
             may_rise[columns] = may_fall[columns] = not is_fixed
             continue
-        own = inner.feature_slices[paths.alone[feature]]
+        inner_columns = inner.feature_slices[paths.alone[feature]]
         if feature in paths.codings:
             # A category that the classifier does not know, such as a missing one, has no
             # column there, and cannot be reached.
-            own = _same_categories(own, inner, encoder, paths.alone[feature], feature)
-            low[columns], high[columns] = 0.0, (own >= 0) * trained.high[own]
-            may_rise[columns], may_fall[columns] = (
-                trained.may_rise[own[0]],
-                trained.may_fall[own[0]],
+            inner_columns = _same_categories(
+                inner_columns, inner, encoder, paths.alone[feature], feature
             )
-            is_inferred[columns] = trained.is_inferred[own[0]]
+            low[columns], high[columns] = 0.0, (inner_columns >= 0) * trained.high[inner_columns]
+            may_rise[columns], may_fall[columns] = (
+                trained.may_rise[inner_columns[0]],
+                trained.may_fall[inner_columns[0]],
+            )
+            is_inferred[columns] = trained.is_inferred[inner_columns[0]]
             continue
         # If the number falls while the column rises, the directions are exchanged.
         step = -1 if encoder.falls[columns.start] else 1
-        may_rise[columns], may_fall[columns] = (trained.may_rise[own], trained.may_fall[own])[
-            ::step
-        ]
-        is_inferred[columns] = trained.is_inferred[own]
+        may_rise[columns], may_fall[columns] = (
+            trained.may_rise[inner_columns],
+            trained.may_fall[inner_columns],
+        )[::step]
+        is_inferred[columns] = trained.is_inferred[inner_columns]
         # An inferred domain is inferred again, from the same rows, in X's units.
-        if not trained.is_inferred[own]:
-            low[columns], high[columns] = (ends[columns] for ends in bounds)
+        if not trained.is_inferred[inner_columns]:
+            low[columns], high[columns] = (bound[columns] for bound in bounds)
     return Constraints(low, high, may_rise, may_fall, encoder.groups, is_inferred)
 
 
@@ -293,14 +298,16 @@ def _is_fixed(trained, inner, weight, uses):
     """Whether a feature is immutable: all that it becomes is, or a copy of it is."""
     free = trained.may_rise | trained.may_fall
     moved = (weight != 0).any(dim=0).cpu().numpy()
-    copies = [inner.feature_slices[own] for own in uses if own is not None]
+    copies = [
+        inner.feature_slices[inner_feature] for inner_feature in uses if inner_feature is not None
+    ]
     is_copy_fixed = not all(free[columns].any() for columns in copies)
     return is_copy_fixed or (moved.any() and not free[moved].any())
 
 
-def _same_categories(columns, inner, encoder, own, feature):
+def _same_categories(columns, inner, encoder, inner_feature, feature):
     """Return the classifier's columns of the pipeline's categories; -1 where it knows none."""
-    known = list(inner.schema.categories[own].values)
+    known = list(inner.schema.categories[inner_feature].values)
     values = encoder.schema.categories[feature].values
     positions = [known.index(value) if value in known else None for value in values]
     return np.array([-1 if i is None else columns.start + i for i in positions])
@@ -310,9 +317,9 @@ def _trained_costs(paths, encoder, model):
     """Return the classifier's costs, per unit of X; 1 per module unit where it has none."""
     inner = model.encoder
     costs = np.ones(len(encoder.names))
-    for feature, own in paths.alone.items():
-        costs[feature] = model.feature_costs[own]
+    for feature, inner_feature in paths.alone.items():
+        costs[feature] = model.feature_costs[inner_feature]
         if feature in paths.stages:
-            costs[feature] *= inner.scale[inner.feature_slices[own]].item()
+            costs[feature] *= inner.scale[inner.feature_slices[inner_feature]].item()
     costs[encoder.numeric] /= np.abs(encoder.scale[: len(encoder.numeric)])
     return costs

@@ -313,8 +313,8 @@ class _Probe:
             are as many as the most points of a column.
         """
         numbers = np.full((max(map(len, points.values()), default=0), self.n_columns), self.low)
-        for k, own in points.items():
-            numbers[: len(own), parents[k]] = own
+        for k, column_points in points.items():
+            numbers[: len(column_points), parents[k]] = column_points
         if len(points) == 1:
             leaving = self._each(numbers, self.grid.shape[1])
         else:
@@ -322,8 +322,14 @@ class _Probe:
                 leaving = self.transform(numbers) if points else None
             except (ValueError, TypeError, KeyError):
                 # A column that rejects its points must not take the others along.
-                return {k: self._measure(parents, {k: own})[k] for k, own in points.items()}
-        return {k: leaving[: len(own), k].astype(np.float64) for k, own in points.items()}
+                return {
+                    k: self._measure(parents, {k: column_points})[k]
+                    for k, column_points in points.items()
+                }
+        return {
+            k: leaving[: len(column_points), k].astype(np.float64)
+            for k, column_points in points.items()
+        }
 
 
 def _as_array(X):
