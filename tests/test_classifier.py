@@ -17,7 +17,7 @@ from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator, GenericGenerat
 # The checks lower no max_epochs; as few as they can be passed with keep them fast.
 CHECKED = [
     CounterfactualTrainedClassifier(max_epochs=10),
-    CounterfactualTrainedClassifier(max_epochs=40, standardize=False, generator="generic"),
+    CounterfactualTrainedClassifier(max_epochs=10, lr=0.01, standardize=False, generator="generic"),
 ]
 
 
