@@ -24,7 +24,8 @@ from ctsk._torch.networks import ACTIVATIONS
 from ctsk._torch.utils import CHUNK, default_torch_modes
 from ctsk._training.fit import train
 from ctsk._training.optimizers import OPTIMIZERS
-from ctsk.generators import SHORTCUTS, ECCCoGenerator
+from ctsk.generators import ECCCoGenerator
+from ctsk.generators.shortcuts import SHORTCUTS
 
 # What an error recommends instead of nested parameters, for parameters that have none.
 _REMEDIES = {

@@ -6,10 +6,8 @@ from ctsk.generators.eccco import ECCCoGenerator
 from ctsk.generators.generic import GenericGenerator
 from ctsk.generators.inputs import Reference, Step
 from ctsk.generators.revise import REVISEGenerator
-from ctsk.generators.shortcuts import SHORTCUTS
 
 __all__ = [
-    "SHORTCUTS",
     "BaseGenerator",
     "ECCCoGenerator",
     "GenericGenerator",
