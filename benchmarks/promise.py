@@ -98,9 +98,7 @@ def free(n_models):
         f"no constraints, {n_models} conventional models: {np.mean(valid):.1%} of the rows valid "
         f"(lowest share of a model {min(valid):.0%}); reasons of the {len(reasons)} others:"
     )
-    # Details, such as the features that hold a search back, follow " on ".
-    kinds = Counter(str(reason).split(" on ")[0] for reason in reasons)
-    for kind, n in kinds.most_common():
+    for kind, n in Counter(reason.kind.value for reason in reasons).most_common():
         print(f"  {n} {kind}")
 
 
