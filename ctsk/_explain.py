@@ -145,7 +145,7 @@ def explain(
         model = _unwrapped(model)
         # A pipeline is explained in the units of its own input, as one model with its steps.
         if isinstance(model, Pipeline):
-            table = check_table(X, getattr(model, "feature_names_in_", None))
+            table = check_table(X, _names_of(model))
             pipeline = _explainable_pipeline(model, table, X_reference)
             request = make_request(pipeline, X, target, settings)
             # Only our classifier has constraints that it was trained with.
@@ -154,6 +154,12 @@ def explain(
         else:
             request = make_request(_explainable(model, X_reference), X, target, settings)
         return search(request)
+
+
+def _names_of(pipeline):
+    """Return the names of the columns that a pipeline was fitted with, or None."""
+    names = getattr(pipeline, "feature_names_in_", None)
+    return None if names is None else names.tolist()
 
 
 def _unwrapped(model):
@@ -187,7 +193,7 @@ def _explainable_pipeline(pipeline, X, X_reference):
     reference = None
     if X_reference is not None:
         with naming_reference():
-            X_reference = check_table(X_reference, name="X_reference")
+            X_reference = check_table(X_reference, _names_of(pipeline), "X_reference")
             pipelines.check_names(pipeline, X_reference)
             reference = pipelines.transformed(pipeline, X_reference)
     last = _unwrapped(pipeline.steps[-1][1])

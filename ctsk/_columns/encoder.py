@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from ctsk._columns.constraints import Box, Constraints
-from ctsk._columns.containers import as_table
+from ctsk._columns.containers import as_table, densified
 from ctsk._columns.one_hot import OneHotGroups
 
 # Half the width of an inferred domain, in standard deviations: it covers 99.7% of a normal
@@ -136,7 +136,7 @@ class Encoder:
 
     def encode(self, X):
         """Map X, in the user's units, to module rows; ndarray of shape (n_rows, n_columns)."""
-        return self.encode_values(self.schema.read(as_table(X, self.schema.names)))
+        return self.encode_values(self.schema.read(densified(as_table(X, self.schema.names))))
 
     def encode_values(self, values):
         """Map values to module rows."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.containers import is_frame, is_missing, listed
+from ctsk._columns.other_frames import is_other_frame, to_pandas
 
 # One valid entry of each parameter, for error messages.
 _EXAMPLES = {"mutability": "'none'", "domain": "(0, None)", "feature_costs": "2.0"}
@@ -270,6 +271,8 @@ def _by_row(spec, names, parameter, rows):
     """Return a list of pairs: positions of rows (... for all), and their entries by feature."""
     if rows is None or spec is None or isinstance(spec, str | dict | Set):
         return [(..., _by_feature(spec, names, parameter))]
+    if is_other_frame(spec):
+        spec = to_pandas(spec, parameter)
     # Any dict makes it a list of dicts, so that a mixture gets an error about the list.
     if not is_frame(spec) and any(isinstance(entry, dict) for entry in spec):
         return list(enumerate(_dict_per_row(spec, names, parameter, len(rows))))

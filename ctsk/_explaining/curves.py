@@ -61,28 +61,65 @@ class Curve:
         Not decreasing, or not increasing.
     function : callable
         The function that was measured.
+    other_branches : tuple of Curve, default=()
+        The curves of the same function beyond the points where it is undefined.
     """
 
     points: np.ndarray
     heights: np.ndarray
     function: Callable
+    other_branches: tuple = ()
 
     @classmethod
     def from_table(cls, points, heights, function):
         """Return a curve, or None if the table is not monotone.
 
-        Points at which the function is undefined (NaN) are left out. A function that
-        falls and rises is restricted to the non-negative numbers.
+        Points at which the function is undefined (NaN) are left out; between them, a
+        function such as 1 / x has several branches. A branch that falls and rises is
+        restricted to the non-negative numbers.
         """
+        runs = _runs(np.isfinite(heights))
+        if not runs:
+            return None
+        branches = [cls._branch(points[run], heights[run], function) for run in runs]
+        longest = int(np.argmax([run.stop - run.start for run in runs]))
+        if branches[longest] is None:
+            return None
+        # Numbers are more often positive than negative; `reaching` decides where it matters.
+        branches = [branch for branch in branches if branch is not None]
+        size = max(len(branch.points) for branch in branches)
+
+        def rank(branch):
+            # A hole where numbers overflow may leave a short run, which is no branch to prefer.
+            is_short = 2 * len(branch.points) < size
+            return is_short, branch.points[0] < 0, -len(branch.points)
+
+        branches.sort(key=rank)
+        return replace(branches[0], other_branches=tuple(branches[1:]))
+
+    @classmethod
+    def _branch(cls, points, heights, function):
+        """Return a curve of a run of finite heights, or None if it is not monotone."""
         for start in (-np.inf, 0.0):
-            run = _longest_run(np.isfinite(heights) & (points >= start))
-            steps = np.diff(heights[run])
-            rounding = ROUNDING * np.abs(heights[run]).clip(_unit(heights))[1:]
+            part = heights[points >= start]
+            steps = np.diff(part)
+            rounding = ROUNDING * np.abs(part).clip(_unit(heights))[1:]
             for sign in (1, -1):
                 if (sign * steps > 0).any() and (sign * steps >= -rounding).all():
-                    monotone = sign * np.maximum.accumulate(sign * heights[run])
-                    return cls(points[run], monotone, function)._without_flat_ends()
+                    monotone = sign * np.maximum.accumulate(sign * part)
+                    return cls(points[points >= start], monotone, function)._without_flat_ends()
         return None
+
+    def reaching(self, low, high):
+        """Return the branch whose heights cover most of an interval; this one if none does."""
+
+        def overlap(branch):
+            ends = np.sort(branch.heights[[0, -1]])
+            return min(high, ends[1]) - max(low, ends[0])
+
+        # A branch that only touches the interval, as a point does, counts as one that misses.
+        best = max((self, *self.other_branches), key=overlap)
+        return best if overlap(best) > max(overlap(self), 0) else self
 
     def _without_flat_ends(self):
         """Return the table without flat ends, so that its last height maps to the nearest point."""
@@ -92,7 +129,7 @@ class Curve:
 
     def __getstate__(self):
         """Leave out the function, which may be a lambda: pickled, a curve is its table."""
-        return {**vars(self), "function": None}
+        return {**vars(self), "function": None, "other_branches": ()}
 
     @property
     def direction(self):
@@ -131,13 +168,10 @@ def _unit(heights):
     return min(1.0, max(spread, 0.0) / 20)
 
 
-def _longest_run(is_true):
-    """Return the longest run of true entries as a slice."""
+def _runs(is_true):
+    """Return the runs of true entries as slices."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], is_true, [0]])))
-    if not len(edges):
-        return slice(0, 0)
-    longest = (edges[1::2] - edges[::2]).argmax()
-    return slice(edges[2 * longest], edges[2 * longest + 1])
+    return [slice(start, stop) for start, stop in edges.reshape(-1, 2)]
 
 
 def refine(measure, heights):

@@ -150,7 +150,7 @@ def linear_map(pipeline, inner, paths, encoder, made_up):
         try:
             with np.errstate(all="ignore"):
                 return inner.encoder.encode(densified(transformed(pipeline, X)))
-        except ValueError as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(
                 f"The pipeline rejects rows that were made up to learn what it does ({error}). "
                 f"{_NOT_ADDITIVE}"

@@ -12,7 +12,7 @@ from ctsk._columns.encoder import Encoder, inferred_domain, reachable_columns
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Categories, Schema
 from ctsk._columns.validation import check_table, refuse_values
-from ctsk._explaining.curves import Line
+from ctsk._explaining.curves import Curve, Line
 from ctsk._explaining.pipeline_map import MadeUpRows, linear_map
 from ctsk._explaining.pipeline_steps import follow, split, transformed
 
@@ -213,13 +213,17 @@ def _encoder(paths, schema, inner):
     center, scale = np.zeros(len(numeric)), np.ones(len(numeric))
     curves = {}
     for column, feature in enumerate(numeric):
-        stages, line = split(paths.stages.get(feature, ()))
-        if feature in paths.alone:
+        stages = paths.stages.get(feature, ())
+        if feature not in paths.alone:
+            curved, line = split(stages)
+        else:
             inner_column = inner.feature_slices[paths.alone[feature]].start
+            observed = [bounds[inner_column] for bounds in inner.observed]
+            curved, line = split(_reaching(stages, observed))
             line = line.then(Line(inner.center[inner_column], inner.scale[inner_column]))
         center[column], scale[column] = line.origin, line.unit
-        if stages:
-            curves[column] = stages
+        if curved:
+            curves[column] = curved
     zeros, ones = np.zeros_like(reachable), np.ones_like(reachable)
     make = partial(
         PipelineEncoder,
@@ -237,6 +241,16 @@ def _encoder(paths, schema, inner):
     ]
     low, high = inferred_domain(*_in_x_units(paths, encoder, inner, *inner.domain), *observed)
     return make(domain=(np.append(low, zeros), np.append(high, reachable)), observed=observed)
+
+
+def _reaching(stages, observed):
+    """Return stages whose curves have the branch that leads to what the classifier observed."""
+    reached, bounds = [], np.asarray(observed)
+    for stage in reversed(stages):
+        stage = stage.reaching(*np.sort(bounds)) if isinstance(stage, Curve) else stage
+        reached.insert(0, stage)
+        bounds = stage.inverse(bounds)
+    return tuple(reached)
 
 
 def _in_x_units(paths, encoder, inner, low, high, *, exactly=False):

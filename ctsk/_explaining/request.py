@@ -151,6 +151,7 @@ def make_request(model, X, target, settings):
     # One prediction serves both the runner-up, which is the default target, and the report.
     _check_target_index(target, rows)
     scores = model.predict_proba(rows)
+    _check_accepted(scores)
     return Request(
         model=model,
         rows=rows,
@@ -165,6 +166,17 @@ def make_request(model, X, target, settings):
         sparse=settings.sparse,
         return_path=settings.return_path,
     )
+
+
+def _check_accepted(scores):
+    """Raise a ValueError if the model rejects a factual: there is no prediction to change."""
+    rejected = np.flatnonzero(np.isnan(scores).any(axis=1))
+    if len(rejected):
+        raise ValueError(
+            f"A step of the pipeline rejects row {rejected[0]} of X ({len(rejected)} in all), so "
+            "that it has no prediction. Repair or drop it; pipeline.predict(X) raises the error of "
+            "the step."
+        )
 
 
 def _check_target_index(target, rows):

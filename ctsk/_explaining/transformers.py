@@ -15,6 +15,11 @@ from ctsk._explaining.curves import GRID, ROUNDING, Curve, Line, refine
 _MARKS = ["Mark 0 ", "Mark 1 "]
 
 
+# What a transformer raises for rows that it was not made for: text in place of numbers, or a
+# frame of pandas in place of another one.
+_REJECTIONS = (ValueError, TypeError, KeyError, AttributeError)
+
+
 class Uninvertible(ValueError):
     """A transformer that no counterfactual can be mapped back through."""
 
@@ -179,7 +184,7 @@ class _Probe:
         # Some transformers, such as Box-Cox, reject all rows because of one.
         try:
             return self.transform(numbers)
-        except (ValueError, TypeError, KeyError) as error:
+        except _REJECTIONS as error:
             if width is None:
                 width = self._width(numbers, error)
             if len(numbers) == 1:
@@ -191,7 +196,7 @@ class _Probe:
         for row in numbers[::-1]:
             try:
                 return self.transform(row[None]).shape[1]
-            except (ValueError, TypeError, KeyError):
+            except _REJECTIONS:
                 continue
         raise Uninvertible(f"it rejects made-up rows ({error})") from error
 
@@ -239,7 +244,7 @@ class _Probe:
             row += len(cells)
         try:
             return self.transform(numbers, changes), rows
-        except (ValueError, TypeError, KeyError) as error:
+        except _REJECTIONS as error:
             raise Uninvertible(f"it rejects made-up rows ({error})") from error
 
     def _text_that_is(self, leaving, rows, k):
@@ -320,7 +325,7 @@ class _Probe:
         else:
             try:
                 leaving = self.transform(numbers) if points else None
-            except (ValueError, TypeError, KeyError):
+            except _REJECTIONS:
                 # A column that rejects its points must not take the others along.
                 return {
                     k: self._measure(parents, {k: column_points})[k]

@@ -199,3 +199,8 @@ def test_repeated_rows_of_a_frame_that_forbids_duplicate_labels_still_forbid_the
     repeated = repeat_rows(X, 2)
     assert repeated["a"].tolist() == [1, 1, 2, 2]
     assert not repeated.flags.allows_duplicate_labels
+
+
+def test_the_encoder_of_an_explanation_takes_what_the_classifier_takes(fitted_iris, iris):
+    encoder = fitted_iris.explain(sparse.csr_array(iris[0][:3]), T=1).encoder
+    assert_array_equal(encoder.encode(sparse.csr_array(iris[0])), encoder.encode(iris[0]))

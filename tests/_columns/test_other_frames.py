@@ -103,3 +103,11 @@ def test_pyarrow_tables_come_out_as_tables(data):
     found = clf.explain(table.slice(0, 9), T=40).counterfactual
     assert isinstance(found, pa.Table)
     assert found.column_names == table.column_names
+
+
+def test_constraints_of_rows_may_be_a_polars_frame_of_some_columns(fitted_pair, data):
+    (clf, _), (X, _, _) = fitted_pair, data
+    table = pl.DataFrame({"owner": ["none"] * 9, "income": ["none", "both", "none"] * 3})
+    found = clf.explain(X.head(9), mutability=table, T=40).counterfactual
+    assert found["owner"].equals(X.head(9)["owner"])
+    assert found["income"].gather([0, 2, 3]).equals(X.head(9)["income"].gather([0, 2, 3]))

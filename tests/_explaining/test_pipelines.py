@@ -335,3 +335,31 @@ def test_transformers_that_cannot_be_inverted_are_named(data, function, message)
     fitted = prepared(FunctionTransformer(function), max_epochs=1).fit(X, y)
     with pytest.raises(ValueError, match=message):
         ctsk.explain(fitted, X.head(3))
+
+
+@pytest.mark.parametrize(
+    ("function", "sign"),
+    [
+        pytest.param(np.reciprocal, 1, id="1/x of positive numbers"),
+        pytest.param(np.reciprocal, -1, id="1/x of negative numbers"),
+        pytest.param(lambda X: np.log(np.abs(X)), 1, id="log|x| of positive numbers"),
+        pytest.param(lambda X: 1 / np.square(X), 1, id="1/x^2 of positive numbers"),
+    ],
+)
+def test_a_function_with_a_pole_is_followed_on_the_side_of_the_training_rows(function, sign):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(sign * (np.abs(rng.normal(size=(300, 2))) * 10 + 0.5), columns=["a", "b"])
+    steps = FunctionTransformer(function), StandardScaler(), classifier(lr=0.02)
+    pipeline = make_pipeline(*steps).fit(X, np.abs(X["a"]) > 5)
+    explanation = ctsk.explain(pipeline, X.head(30), T=60)
+    assert (explanation.counterfactual * sign > 0).all(axis=None)
+    assert explanation.valid.mean() > 0.8
+
+
+def test_a_step_that_fails_on_made_up_rows_is_refused_by_name(data, monkeypatch):
+    X, y = data
+    step = FunctionTransformer(lambda X: X * 2)
+    pipeline = make_pipeline(step, classifier(max_epochs=1)).fit(X[NUMBERS], y)
+    monkeypatch.setattr(step, "func", lambda X: X.is_of_another_library())
+    with pytest.raises(ValueError, match="Step 'functiontransformer'.*cannot be inverted"):
+        ctsk.explain(pipeline, X[NUMBERS].head(2))

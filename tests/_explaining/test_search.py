@@ -71,3 +71,27 @@ def test_a_frozen_classifier_in_a_pipeline_warns_of_other_constraints_too(iris):
         pipeline = make_pipeline(StandardScaler(), last).fit(X, y)
         with pytest.warns(OtherConstraintsWarning, match="mutability or domain of 'x0'"):
             ctsk.explain(pipeline, X[:2], mutability={0: "none"}, T=1)
+
+
+def test_a_factual_that_a_step_rejects_is_refused_with_its_row(diabetes):
+    X, y = diabetes
+    pipeline = make_pipeline(
+        FunctionTransformer(np.log1p), CounterfactualTrainedClassifier(max_epochs=1)
+    ).fit(X, y)
+    rows = X.head(4).copy()
+    rows.iloc[2, 2] = -5.0
+    with np.errstate(invalid="ignore"):
+        with pytest.raises(ValueError, match=r"rejects row 2 of X \(1 in all\).*predict"):
+            ctsk.explain(pipeline, rows)
+
+
+def test_reference_rows_of_a_pipeline_may_be_dicts(diabetes):
+    X, y = diabetes
+    clf = CounterfactualTrainedClassifier(max_epochs=1, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), clf).fit(X, y)
+    generator = GenericGenerator(distance="mad")
+    found, expected = (
+        ctsk.explain(pipeline, X.head(3), T=2, generator=generator, X_reference=rows)
+        for rows in (X.head(50).to_dict("records"), X.head(50))
+    )
+    np.testing.assert_array_equal(found.counterfactual, expected.counterfactual)
