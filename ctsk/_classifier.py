@@ -355,7 +355,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
                 continue
             remedy = _REMEDIES.get(parent, f"Set {parent} itself.")
             if parent == "generator":
-                example = SHORTCUTS.get(value, ECCCoGenerator).__name__
+                example = SHORTCUTS.get(str(value), ECCCoGenerator).__name__
                 remedy = f"Give an instance, such as generator={example}()."
             raise ValueError(
                 f"{name!r} cannot be set while {parent}={value!r}, which has no parameters. "

@@ -31,16 +31,16 @@ def to_pandas(X, name):
     TypeError
         If narwhals is not installed, or does not support X.
     """
-    import pandas as pd
-
     remedy = f"Convert it to pandas, for example by {name}.to_pandas()"
     library = type(X).__module__.split(".")[0]
-    if importlib.util.find_spec("narwhals") is None:
+    # pandas is optional, and scikit-learn installs narwhals in its later versions only.
+    if None in map(importlib.util.find_spec, ("narwhals", "pandas")):
         raise TypeError(
-            f"{name} is a {library} {type(X).__name__}, which is supported only if narwhals is "
-            f"installed. {remedy}, or install ctsk[frames]."
+            f"{name} is a {library} {type(X).__name__}, which is supported only if narwhals and "
+            f"pandas are installed. {remedy}, or install ctsk[frames]."
         )
     import narwhals.stable.v2 as nw
+    import pandas as pd
 
     try:
         frame = nw.from_native(X, eager_only=True)

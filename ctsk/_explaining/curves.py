@@ -63,12 +63,16 @@ class Curve:
         The function that was measured.
     other_branches : tuple of Curve, default=()
         The curves of the same function beyond the points where it is undefined.
+    domain : tuple of two floats, default=(-inf, inf)
+        The numbers for which the curve stands. Elsewhere, another branch of the function
+        leads to the same heights.
     """
 
     points: np.ndarray
     heights: np.ndarray
     function: Callable
     other_branches: tuple = ()
+    domain: tuple = (-np.inf, np.inf)
 
     @classmethod
     def from_table(cls, points, heights, function):
@@ -82,6 +86,12 @@ class Curve:
         if not runs:
             return None
         branches = [cls._branch(points[run], heights[run], function) for run in runs]
+        if len(runs) > 1:
+            branches = [
+                branch
+                and replace(branch, domain=(max(branch.domain[0], points[run][0]), points[run][-1]))
+                for branch, run in zip(branches, runs, strict=True)
+            ]
         longest = int(np.argmax([run.stop - run.start for run in runs]))
         if branches[longest] is None:
             return None
@@ -107,7 +117,8 @@ class Curve:
             for sign in (1, -1):
                 if (sign * steps > 0).any() and (sign * steps >= -rounding).all():
                     monotone = sign * np.maximum.accumulate(sign * part)
-                    return cls(points[points >= start], monotone, function)._without_flat_ends()
+                    curve = cls(points[points >= start], monotone, function, (), (start, np.inf))
+                    return curve._without_flat_ends()
         return None
 
     def reaching(self, low, high):

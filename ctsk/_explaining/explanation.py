@@ -88,7 +88,8 @@ class Explanation:
         """The counterfactuals, in the container, index, columns and dtypes of `factual`.
 
         A row without a valid counterfactual holds the state in which its search stopped;
-        `valid` distinguishes them. DataFrame or ndarray of shape (n_rows, n_features).
+        `valid` distinguishes them. A DataFrame of X's library, or an ndarray for arrays
+        and sparse matrices; of shape (n_rows, n_features).
         """
         return self.counterfactual_rows.container
 
@@ -96,7 +97,8 @@ class Explanation:
     def factual(self):
         """The rows that were explained, as a copy, repeated for every alternative.
 
-        DataFrame or ndarray of shape (n_rows, n_features).
+        A DataFrame of X's library, or an ndarray for arrays and sparse matrices; of shape
+        (n_rows, n_features).
         """
         return self.factual_rows.container
 

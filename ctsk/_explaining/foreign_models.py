@@ -17,6 +17,7 @@ from ctsk._columns.user_constraints import check_costs
 from ctsk._columns.validation import check_table, naming_reference, refuse_values
 from ctsk._explaining.models import ExplainableModel
 from ctsk._torch.utils import CHUNK
+from ctsk._training.module import check_function_of_rows
 
 # Whether the module of a skorch net returns probabilities rather than logits, by the criterion
 # of the net. Other criteria do not imply either.
@@ -210,6 +211,8 @@ def _classes(model, logits, values):
             "No gradient flows through model to its rows, so that no search is possible. Its "
             "forward may detach them, or run under torch.no_grad."
         )
+    with torch.no_grad():
+        check_function_of_rows(logits, encoded.detach(), output.detach(), "model")
     if _is_skorch(model):
         _check_nonlinearity(model, logits, values[:CHUNK], output)
     if not logits.are_probabilities and _look_like_probabilities(raw, _is_skorch(model)):

@@ -53,7 +53,9 @@ def model_of(pipeline, inner, X, X_reference=None):
     def read(X):
         table = check_table(X, schema.names)
         check_names(pipeline, table)
-        return _read(table, schema, like=X)
+        rows = _read(table, schema, like=X)
+        _check_branches(rows, encoder)
+        return rows
 
     return replace(
         inner,
@@ -80,6 +82,25 @@ def _read(X, schema, like):
         )
     refuse_values(rows.values, schema.names, "explain")
     return rows
+
+
+def _check_branches(rows, encoder):
+    """Raise a ValueError if a number lies where the pipeline folds it onto other numbers."""
+    for column, stages in encoder.curves.items():
+        feature = encoder.numeric[column]
+        numbers = rows.values[:, feature]
+        for stage in stages:
+            if isinstance(stage, Curve):
+                outside = (numbers < stage.domain[0]) | (numbers > stage.domain[1])
+                if outside.any():
+                    row = np.flatnonzero(outside)[0]
+                    raise ValueError(
+                        f"The pipeline maps numbers of feature {encoder.names[feature]!r} on both "
+                        "sides of a point to the same, as an absolute value does, and a search "
+                        f"follows one side only, to which row {row} of X does not belong. Derive "
+                        "such a column before the rows enter the pipeline."
+                    )
+            numbers = stage.forward(numbers)
 
 
 def _judged(pipeline, inner, rows):

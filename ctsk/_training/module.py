@@ -116,7 +116,7 @@ def _check_logits(module, rows, n_classes):
         )
     _check_gradient(logits, factuals)
     with torch.no_grad():
-        _check_determinism(module, rows, logits.detach())
+        check_function_of_rows(module, rows, logits.detach(), "the network that module built")
 
 
 def _check_gradient(logits, factuals):
@@ -132,8 +132,19 @@ def _check_gradient(logits, factuals):
         )
 
 
-def _check_determinism(module, rows, logits):
-    """Raise a ValueError if logits are random or depend on the other rows of a batch."""
+def check_function_of_rows(module, rows, logits, name):
+    """Raise a ValueError if logits are random or depend on the other rows of a batch.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        In eval mode; maps rows to logits.
+    rows : Tensor of shape (n_rows, n_columns)
+    logits : Tensor of shape (n_rows, n_classes)
+        The logits of `rows`.
+    name : str
+        What error messages call the module.
+    """
     # Rounding in float32 is coarse; the check in float64 repeats the comparison strictly.
     tolerance = _TOLERANCE if rows.dtype == torch.float64 else 1e-3
     # Infinite and missing logits would make every difference small in comparison.
@@ -145,14 +156,14 @@ def _check_determinism(module, rows, logits):
 
     if differ(_logits(module, rows)):
         raise ValueError(
-            "The network that module built returns different logits for the same rows in eval "
-            "mode, so its predictions are random. Functional dropout that is left on is a likely "
+            f"{name[0].upper()}{name[1:]} returns different logits for the same rows in eval mode, "
+            "so its predictions are random. Functional dropout that is left on is a likely "
             "cause: use nn.Dropout, or F.dropout(x, p, training=self.training). Noise must depend "
             "on self.training, too."
         )
     message = (
-        "The logits that the network built by module returns for a row depend on the other rows "
-        "of the batch in eval mode. Normalization by statistics of the batch is a likely cause: "
+        f"The logits that {name} returns for a row depend on the other rows of the batch in eval "
+        "mode. Normalization by statistics of the batch is a likely cause: "
         "use BatchNorm with track_running_stats=True, or nn.LayerNorm, and no mean or softmax over "
         "dimension 0."
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
+import joblib
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length, resample
@@ -157,16 +158,27 @@ class CounterfactualScorer:
         # Scorers with the same key share one search; a scorer on its own gets an empty dict.
         key = self.search_key
         if key not in explanations:
-            explanations[key] = self._explain(estimator, classifier, rows)
+            try:
+                explanations[key] = self._explain(estimator, classifier, rows)
+            except (ValueError, TypeError, RuntimeError) as error:
+                # A search that failed is not repeated for the next scorer.
+                explanations[key] = error
         explanation = explanations[key]
+        if isinstance(explanation, BaseException):
+            raise explanation
 
         # Encoding the observed rows takes time, which most metrics do not need.
         params = {}
         if "reference" in inspect.signature(self.metric).parameters:
             params["reference"] = self._reference_by_class(estimator, classifier, rows, y)
 
-        values = self.metric(explanation, **params)
-        if np.ndim(values):
+        values = np.asarray(self.metric(explanation, **params))
+        if values.dtype.kind not in "biuf":
+            raise TypeError(
+                f"The metric {getattr(self.metric, '__name__', self.metric)!r} returned "
+                f"{values.tolist()!r:.100}; it must return a number, or an array of numbers."
+            )
+        if values.ndim:
             # Values per row exist for invalid counterfactuals as well; those are left out.
             # An array of another length has one value per factual, NaN if undefined.
             is_per_row = len(values) == len(explanation)
@@ -179,9 +191,9 @@ class CounterfactualScorer:
         """Key that two scorers share if they explain the same rows in the same way."""
         settings = self.max_samples, self.random_state, self.explain_params
         try:
-            # Arrays among the parameters can be compared neither by == nor, as
-            # they are abbreviated, by their representations.
-            return pickle.dumps(settings)
+            # Arrays among the parameters can be compared neither by == nor, as they are
+            # abbreviated, by their representations. Pickles of equal values may differ.
+            return joblib.hash(settings)
         except (pickle.PicklingError, AttributeError, TypeError):
             # Parameters such as lambdas cannot be compared; the scorer searches for itself.
             return id(self)

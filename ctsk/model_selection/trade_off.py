@@ -38,8 +38,8 @@ class BestWithinTolerance:
     Notes
     -----
     Candidates with a NaN in any split of either score are ignored; a score of
-    counterfactuals is NaN where none is valid. With a callable ``refit``, the
-    search itself has no method ``score``; use ``best_estimator_.score``.
+    counterfactuals is NaN where none is valid. With a callable ``refit``,
+    the method ``score`` of the search fails; use ``best_estimator_.score``.
 
     Examples
     --------

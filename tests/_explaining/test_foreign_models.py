@@ -363,3 +363,31 @@ def test_columns_of_reference_rows_have_to_be_the_pipelines_in_their_order(loans
     for wrong in (X[["children", "income"]], model[:-1].transform(X)):
         with pytest.raises(ValueError, match="X_reference cannot be used: .*column"):
             ctsk.explain(model, X.head(), X_reference=wrong)
+
+
+class Dropping(nn.Module):
+    """Its functional dropout stays on in eval mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, rows):
+        return nn.functional.dropout(self.linear(rows), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("module", "cause"),
+    [
+        (Dropping(), "Model returns different logits for the same rows"),
+        (
+            nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, track_running_stats=False)),
+            "depend on the other rows of the batch",
+        ),
+    ],
+    ids=["dropout", "batch statistics"],
+)
+def test_modules_that_are_no_function_of_a_row_are_refused(flowers, module, cause):
+    X, _ = flowers
+    with pytest.raises(ValueError, match=cause):
+        ctsk.explain(module, X[:3], X_reference=X)

@@ -363,3 +363,14 @@ def test_a_step_that_fails_on_made_up_rows_is_refused_by_name(data, monkeypatch)
     monkeypatch.setattr(step, "func", lambda X: X.is_of_another_library())
     with pytest.raises(ValueError, match="Step 'functiontransformer'.*cannot be inverted"):
         ctsk.explain(pipeline, X[NUMBERS].head(2))
+
+
+@pytest.mark.parametrize("function", [np.abs, np.square], ids=["abs", "square"])
+def test_rows_on_the_side_of_a_fold_that_is_not_followed_are_refused(function):
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 2)), columns=["a", "b"])
+    steps = FunctionTransformer(function), classifier(max_epochs=5)
+    pipeline = make_pipeline(*steps).fit(X, np.abs(X["a"]) > 0.7)
+    positive = X[(X > 0).all(axis=1)]
+    assert (ctsk.explain(pipeline, positive.head(5)).counterfactual >= 0).all(axis=None)
+    with pytest.raises(ValueError, match="feature 'a' on both sides.*row 0 of X"):
+        ctsk.explain(pipeline, X[X["a"] < 0].head(3))

@@ -205,3 +205,41 @@ def test_a_fit_that_fails_scores_nan_in_every_metric(iris):
 def test_invalid_parameters_of_a_combination_are_named(params, error, message):
     with pytest.raises(error, match=message):
         make_multimetric_scorer(**params)
+
+
+def test_equal_searches_are_shared_whatever_the_order_of_their_parameters(
+    fitted_iris, iris, n_searches
+):
+    scorer = make_multimetric_scorer(
+        {
+            "validity": make_counterfactual_scorer(validity, tau=0.6, T=5, generator="generic"),
+            "cost": make_counterfactual_scorer(
+                cost, generator="".join(["gen", "eric"]), T=5, tau=0.6
+            ),
+        }
+    )
+    scorer(fitted_iris, *iris)
+    assert n_searches() == 1
+
+
+def test_a_search_that_fails_is_tried_once(fitted_iris, iris, n_searches):
+    settings = {"mutability": {"no such feature": "none"}}
+    scorer = make_multimetric_scorer(
+        {
+            "validity": make_counterfactual_scorer(validity, **settings),
+            "cost": make_counterfactual_scorer(cost, **settings),
+        }
+    )
+    with pytest.warns(UserWarning, match="no such feature"):
+        scores = scorer(fitted_iris, *iris)
+    assert np.isnan(list(scores.values())).all()
+    assert n_searches() == 1
+
+
+@pytest.mark.parametrize("value", [None, "much", [1, "much"]], ids=str)
+def test_a_metric_that_returns_no_numbers_is_named(fitted_iris, iris, value):
+    def odd_metric(explanation):
+        return value
+
+    with pytest.raises(TypeError, match="'odd_metric' returned .*a number"):
+        make_counterfactual_scorer(odd_metric, T=2)(fitted_iris, *iris)
