@@ -111,7 +111,10 @@ PREPARATIONS = {
         None,
     ),
     "ordinal bins": (
-        make_pipeline(KBinsDiscretizer(5, encode="ordinal"), StandardScaler()),
+        make_pipeline(
+            KBinsDiscretizer(5, encode="ordinal", quantile_method="averaged_inverted_cdf"),
+            StandardScaler(),
+        ),
         None,
     ),
     "reversed": (
