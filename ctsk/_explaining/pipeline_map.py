@@ -156,6 +156,8 @@ def linear_map(pipeline, inner, paths, encoder, made_up):
                 f"{_NOT_ADDITIVE}"
             ) from error
 
+    # One row for each effect shows the map; rows in which everything changes at once show
+    # whether the effects add up.
     places = _places(paths, encoder, inner.encoder, made_up)
     weight, bias = _learned(module_rows, places, paths, encoder, inner.encoder)
     values = _combinations(places, paths, encoder)
@@ -174,6 +176,8 @@ def _learned(module_rows, places, paths, encoder, inner):
     for feature, columns in enumerate(encoder.feature_slices):
         codes = np.arange(columns.stop - columns.start)
         values[1:][columns, feature] = codes if feature in paths.codings else places[1, feature]
+    # The difference to the first row is the effect of a category, or of a number over the
+    # distance between its places.
     rows, encoded = module_rows(values), encoder.encode_values(values)
     weight = rows[1:] - rows[0]
     n_numeric = len(encoder.numeric)
@@ -189,6 +193,7 @@ def _learned(module_rows, places, paths, encoder, inner):
 
 def _combinations(places, paths, encoder):
     """Return values of rows in which all features are at random places or categories."""
+    # A seed of its own: the same pipeline is accepted or refused each time.
     rng = np.random.default_rng(0)
     choices = rng.integers(len(places), size=(_N_COMBINATIONS, len(encoder.names)))
     values = np.take_along_axis(places, choices, axis=0)

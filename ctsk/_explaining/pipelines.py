@@ -42,6 +42,8 @@ def model_of(pipeline, inner, X, X_reference=None):
     ValueError
         If a step cannot be inverted, or X is not what the pipeline was fitted with.
     """
+    # The steps are measured on rows that are made up, so that the model is the same for
+    # whatever rows are explained.
     names = check_names(pipeline, X)
     made_up = MadeUpRows(names, dtypes_of(X), is_frame(X))
     known = made_up.known_categories(X_reference)
@@ -57,6 +59,8 @@ def model_of(pipeline, inner, X, X_reference=None):
         _check_branches(rows, encoder)
         return rows
 
+    # The search descends the affine map and the classifier's module as one module; only the
+    # judge transforms rows by the steps themselves.
     return replace(
         inner,
         module=torch.nn.Sequential(to_module, inner.module),
@@ -65,12 +69,14 @@ def model_of(pipeline, inner, X, X_reference=None):
         encoder=encoder,
         constraints=_trained_constraints(paths, encoder, inner, to_module),
         feature_costs=_trained_costs(paths, encoder, inner),
+        # What a generator learned in the classifier's units holds here if they are the same.
         has_learned=inner.has_learned and to_module.is_identity(encoder.groups),
     )
 
 
 def _read(X, schema, like):
     """Read rows that go into a pipeline."""
+    # An imputer would fill a gap, but then the counterfactual would start from its guess.
     rows = Rows.read(X, schema, like)
     gaps = np.argwhere(np.isnan(rows.values))
     if len(gaps):
@@ -136,6 +142,7 @@ class PipelineEncoder(Encoder):
     @cached_property
     def falls(self):
         """Columns that fall in module units while they rise in X's; bool ndarray."""
+        # Each falling stage turns the direction around.
         directions = np.sign(self.scale)
         for column, stages in self.curves.items():
             directions[column] *= np.prod([stage.direction for stage in stages])
@@ -164,6 +171,7 @@ class PipelineEncoder(Encoder):
         The table of a curve is accurate to a few thousandths of a unit, which is enough for a
         domain that was inferred; one that the user gave is mapped exactly.
         """
+        # Where a column falls, the upper bound in module units is the lower one in X's.
         bounds = np.stack([np.where(self.falls, high, low), np.where(self.falls, low, high)])
         columns = super().to_x_units(bounds)
         for column, stages in self.curves.items():
@@ -219,10 +227,12 @@ def _schema(paths, names, dtypes, inner):
         observed = np.array([value is not None and value not in coding.unseen for value in values])
         categories[feature] = Categories(tuple(values), observed, ordered)
     integral = np.array([dtype.kind in "iu" for dtype in dtypes])
+    # A number that reaches the classifier unchanged is whole if it was whole in training.
     for feature, inner_feature in paths.alone.items():
         if feature in paths.stages and not paths.stages[feature]:
             integral[feature] |= inner.integral[inner_feature]
     integral[list(categories)] = False
+    # A feature that no step and no classifier reads may hold anything, dates for example.
     unread = frozenset(range(len(names))) - set(paths.codings) - set(paths.stages)
     return Schema(names, categories, integral, unread)
 
@@ -235,6 +245,8 @@ def _encoder(paths, schema, inner):
     curves = {}
     for column, feature in enumerate(numeric):
         stages = paths.stages.get(feature, ())
+        # The unit of a number is that of the last column that holds it alone: the classifier's
+        # own, if it arrives there, or that of the last line before it is mixed with others.
         if feature not in paths.alone:
             curved, line = split(stages)
         else:
@@ -253,6 +265,7 @@ def _encoder(paths, schema, inner):
         center=np.append(center, zeros),
         scale=np.append(scale, ones),
     )
+    # The domain is mapped by the encoder itself, which therefore exists before its domain.
     encoder = make(domain=None, observed=None)
     observed = _in_x_units(paths, encoder, inner, *inner.observed)
     # Mapped there and back, a zero is a tiny number. Whether the domain ends at zero depends
@@ -266,6 +279,7 @@ def _encoder(paths, schema, inner):
 
 def _reaching(stages, observed):
     """Return stages whose curves have the branch that leads to what the classifier observed."""
+    # From the classifier back, because what it observed is known at the end of the path only.
     reached, bounds = [], np.asarray(observed)
     for stage in reversed(stages):
         stage = stage.reaching(*np.sort(bounds)) if isinstance(stage, Curve) else stage
@@ -293,6 +307,7 @@ def _trained_constraints(paths, encoder, model, to_module):
     may_rise, may_fall = np.ones(n_columns, dtype=bool), np.ones(n_columns, dtype=bool)
     is_inferred = np.ones(n_columns, dtype=bool)
     low, high = (bound.copy() for bound in encoder.domain)
+    # NaN bounds are not mapped: those that were inferred are inferred again, see below.
     users = [np.where(trained.is_inferred, np.nan, end) for end in (trained.low, trained.high)]
     bounds = _in_x_units(paths, encoder, inner, *users, exactly=True)
     for feature in set(range(len(encoder.names))) - encoder.schema.unread:
@@ -351,6 +366,8 @@ def _same_categories(columns, inner, encoder, inner_feature, feature):
 def _trained_costs(paths, encoder, model):
     """Return the classifier's costs, per unit of X; 1 per module unit where it has none."""
     inner = model.encoder
+    # From costs per unit of the classifier's column over costs per module unit to costs per
+    # unit of X.
     costs = np.ones(len(encoder.names))
     for feature, inner_feature in paths.alone.items():
         costs[feature] = model.feature_costs[inner_feature]

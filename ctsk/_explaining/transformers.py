@@ -77,6 +77,8 @@ def effects_of(transformer, names, texts, codes):
     except Uninvertible as error:
         unknown = [i for i, known in texts.items() if not known]
         raise _unlisted(names[unknown[0]]) if unknown else error from error
+    # Each column that leaves is a text as it entered, a function of one number, or a linear
+    # mixture; the numbers and texts that it depends on are its parents.
     raw, read, mixed, monotone = responses.raw, set(), set(), {}
     for k, text in enumerate(raw):
         parents = np.flatnonzero(responses.changed[:, k]).tolist() if text is None else [text]
@@ -89,6 +91,8 @@ def effects_of(transformer, names, texts, codes):
                 raise Uninvertible("it maps several columns, or codes of categories, nonlinearly")
             mixed |= set(numbers)
     stages = probe.stages(monotone)
+    # A transformer that only selects columns may drop a text of unknown categories, whereas
+    # one that computes may have failed to recognize the marks that stand for it.
     is_selection = all(text is not None or stages.get(k) == Line() for k, text in enumerate(raw))
     coded = (set(cells) & read) - set(raw)
     # A text of unknown categories that has no effect was dropped, or not recognized.
@@ -171,6 +175,7 @@ class _Probe:
             import pandas as pd
 
             rows = pd.DataFrame(rows, columns=self.names)
+            # A frame of objects would make numbers objects, too, which many steps reject.
             if self.texts:
                 rows = rows.astype({self.names[i]: np.float64 for i in self.numbers})
         # Infinite and missing numbers pass through instead of being rejected.
@@ -204,12 +209,14 @@ class _Probe:
         """Change the columns that enter one by one, as far as the transformer is defined."""
         leaving, rows = self._one_by_one()
         raw = [self._text_that_is(leaving, rows, k) for k in range(leaving.shape[1])]
+        # Text that leaves is numbered, so that a change of it shows like one of a number.
         heights = leaving.copy()
         for k in range(leaving.shape[1]):
             if isinstance(leaving[0, k], str):
                 heights[:, k] = np.unique(leaving[:, k].astype(str), return_inverse=True)[1]
         heights = heights.astype(np.float64)
         moves, size = heights - heights[0], np.abs(heights[0])
+        # By column that enters: its largest effect, that at the far end, and that half-way.
         largest = np.stack([np.abs(moves[rows[i]]).max(axis=0) for i in range(self.n_columns)])
         far = np.stack([moves[rows[i].start] for i in self.numbers] or [0 * size])
         half = np.stack([moves[rows[i].start + 1] for i in self.numbers] or [0 * size])
@@ -265,6 +272,7 @@ class _Probe:
         """
         lines = self._lines(parents)
         bent = {k: i for k, i in parents.items() if k not in lines}
+        # Two curves of one number would need a search on both at once.
         if len(set(bent.values())) < len(bent):
             raise Uninvertible("it turns one number into several columns, not all by a line")
         tables = refine(
