@@ -108,8 +108,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         weight the distance that the search penalizes and `Explanation` reports. Features
         that are not named cost 1 per standard deviation (with ``standardize=False``, per
         unit of X) or per change of category. Only the ratios of the costs of features
-        whose `mutability` is not "none" matter to the search; the overall weight of the distance is the
-        generator's `lambda_cost`.
+        whose `mutability` is not "none" matter to the search; the overall weight of the
+        distance is the generator's `lambda_cost`.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Columns that hold categories, by names, indices or a mask; they are coded one-hot
         inside the estimator. ``"from_dtype"`` selects the columns of a DataFrame with
