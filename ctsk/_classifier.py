@@ -15,6 +15,7 @@ from ctsk._columns import validation
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.containers import chunks_of
 from ctsk._columns.encoder import Encoder
+from ctsk._columns.user_columns import check_resolution
 from ctsk._columns.user_constraints import check_constraints, check_costs
 from ctsk._columns.validation import Interval, StrOptions, check_partial_fit_first_call
 from ctsk._explaining.models import ExplainableModel, Judge
@@ -251,6 +252,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         # A burn-in of all epochs is conventional training.
         "burn_in": [Interval(Real, 0, 1, closed="both")],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "one_hot_groups": [dict, list, tuple, None],
+        "special_values": [dict, None],
+        "resolution": [StrOptions({"auto"}), dict, None],
+        "handle_unknown": [StrOptions({"missing", "error"})],
         "standardize": ["boolean"],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
@@ -284,6 +289,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         domain="auto",
         feature_costs=None,
         categorical_features="from_dtype",
+        one_hot_groups=None,
+        special_values=None,
+        resolution="auto",
+        handle_unknown="missing",
         standardize=True,
         optimizer="adam",
         lr=1e-3,
@@ -312,6 +321,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         self.domain = domain
         self.feature_costs = feature_costs
         self.categorical_features = categorical_features
+        self.one_hot_groups = one_hot_groups
+        self.special_values = special_values
+        self.resolution = resolution
+        self.handle_unknown = handle_unknown
         self.standardize = standardize
         self.optimizer = optimizer
         self.lr = lr
@@ -370,6 +383,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.input_tags.categorical = True
         tags.input_tags.string = True
+        tags.input_tags.allow_nan = True
         return tags
 
     @property
@@ -668,9 +682,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         # The net depends on scales and categories, which therefore never change after the first
         # fit. Constraints and costs may: they are read again in every fit.
         if fresh:
-            self.encoder_ = Encoder.fit(rows, standardize=self.standardize)
+            resolutions = check_resolution(self.resolution, rows.schema)
+            self.encoder_ = Encoder.fit(rows, standardize=self.standardize, resolutions=resolutions)
         encoder = self.encoder_
-        inferred = Constraints.free(*encoder.domain, encoder.groups, is_inferred=True)
+        inferred = Constraints.free(
+            *encoder.domain, encoder.groups, fill=encoder.fill, is_inferred=True
+        )
         # As a parameter, None removes all bounds; in `check_constraints`, it keeps the default.
         domain = [None] * len(encoder.names) if self.domain is None else self.domain
         self.constraints_ = check_constraints(self.mutability, domain, encoder, inferred)

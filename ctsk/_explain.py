@@ -216,7 +216,7 @@ def _warn_where_different(request):
     names = [
         name
         for feature, name in enumerate(encoder.names)
-        if feature not in encoder.schema.unread and differs[encoder.feature_slices[feature]].any()
+        if feature not in encoder.schema.unread and differs[encoder.feature_columns[feature]].any()
     ]
     # `stacklevel` points to the line that calls `explain`.
     if names:

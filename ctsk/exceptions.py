@@ -19,3 +19,7 @@ class OtherConstraintsWarning(UserWarning):
 
 class PoorReconstructionWarning(UserWarning):
     """Warning used if an autoencoder reconstructs rows too poorly for a search among its codes."""
+
+
+class UnknownValueWarning(UserWarning):
+    """Warning used if X holds categories or gaps that the training rows did not have."""

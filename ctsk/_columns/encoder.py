@@ -1,17 +1,19 @@
 """The map between X in the user's units and the rows that the module sees."""
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from ctsk._columns.constraints import Box, Constraints
+from ctsk._columns.constraints import Constraints
 from ctsk._columns.containers import as_table, densified
+from ctsk._columns.grid import Grid
 from ctsk._columns.one_hot import OneHotGroups
+from ctsk._columns.rounding import round_numbers
 
-# Half the width of an inferred domain, in standard deviations: it covers 99.7% of a normal
-# distribution, so that it rarely binds except against implausible values.
-_N_DEVIATIONS = 3
+# Step of a coarse grid, in module units.
+_COARSE = 0.5
 
 
 class Encoder:
@@ -21,6 +23,11 @@ class Encoder:
     feature, with a category as a position. *Columns* are in X's units, too, but have one
     column per category, after all numeric columns. *Encoded* rows, which the module
     sees, are columns whose numeric part is standardized.
+
+    One-hot columns code, in this order, the categorical features; the states of numeric
+    features, which are "a number", each special value, and a missing number; and the
+    features that are one-hot columns themselves. The numeric column of a number that is
+    missing or special holds the mean, `fill`.
 
     Parameters
     ----------
@@ -33,28 +40,34 @@ class Encoder:
         Lower and upper bounds of the inferred domain, in X's units. For a one-hot column
         they are 0, and 1 if the category may be reached.
     observed : tuple of two ndarrays of shape (n_numeric,)
-        Minimum and maximum of each numeric feature in the training rows, in X's units.
+        Minimum and maximum of each numeric feature in the training rows, in X's units; NaN
+        for a feature without any number.
+    fill : ndarray of shape (n_columns,)
+        The number that stands for a missing or special one, in X's units; 0 for one-hot
+        columns.
+    shares : ndarray of shape (n_columns,)
+        The share of training rows of each category, which together stand for an unknown
+        one; 0 for numeric columns.
+    grids : dict of int to Grid
+        The numbers that a numeric feature can hold. Features without a grid are not listed.
     """
 
-    def __init__(self, schema, *, center, scale, domain, observed):
+    def __init__(self, schema, *, center, scale, domain, observed, fill, shares, grids):
         self.schema = schema
         self.center = center
         self.scale = scale
         self.domain = domain
         self.observed = observed
-        is_categorical = np.isin(np.arange(len(schema.names)), list(schema.categories))
-        self.numeric = np.flatnonzero(~is_categorical)
-        self.categorical = np.flatnonzero(is_categorical)
-        categories = [schema.categories[feature] for feature in self.categorical]
-        self.groups = OneHotGroups(
-            n_numeric=len(self.numeric),
-            sizes=tuple(len(group) for group in categories),
-            missing=tuple(group.has_missing for group in categories),
-        )
+        self.fill = fill
+        self.shares = shares
+        self.grids = grids
+        self.numeric = np.array(schema.numeric, dtype=np.intp)
+        self.categorical = np.array(sorted(schema.categories), dtype=np.intp)
+        self.groups = _groups(schema)
 
     @classmethod
-    def fit(cls, rows, *, standardize):
-        r"""Learn center, scale and domain from training rows.
+    def fit(cls, rows, *, standardize, resolutions=None):
+        """Learn center, scale, domain and grids from training rows.
 
         Parameters
         ----------
@@ -62,6 +75,9 @@ class Encoder:
         standardize : bool
             Whether to standardize numeric features; False keeps X's units. A constant
             column has scale 1. Categories are never standardized.
+        resolutions : dict of int to Grid or None, default=None
+            Grids of numeric features by position, None for features without one. The
+            grids of features that are not listed are inferred.
 
         Returns
         -------
@@ -69,26 +85,34 @@ class Encoder:
 
         Notes
         -----
-        The inferred domain of a numeric feature is
-        :math:`[\min(\mu - 3\sigma, \min x), \max(\mu + 3\sigma, \max x)]`, cut at zero
-        unless a training row lies beyond, because many numbers, such as ages, cannot be
-        negative. The inferred domain of a categorical feature is the set of observed
-        categories, without the missing one.
+        The inferred domain of a numeric feature is the range of the training rows. That of a
+        categorical feature is the set of observed categories, without the missing one.
+        Missing and special numbers influence neither these nor center and scale.
         """
         values, schema = rows.values, rows.schema
-        is_numeric = ~np.isin(np.arange(values.shape[1]), list(schema.categories))
-        center, scale, low, high, observed = _statistics(values[:, is_numeric])
-        if not standardize:
-            center, scale = np.zeros_like(center), np.ones_like(scale)
+        numbers = np.where(schema.is_state(values), np.nan, values)[:, schema.numeric]
+        mean, scale, low, high = _statistics(numbers)
+        shares = _shares(schema, values)
         # Center 0 and scale 1 leave one-hot columns as they are in the common formula.
-        reachable = reachable_columns(schema)
-        zeros, ones = np.zeros_like(reachable), np.ones_like(reachable)
+        zeros, ones = np.zeros_like(shares), np.ones_like(shares)
+        center = mean if standardize else np.zeros_like(mean)
+        scale = scale if standardize else np.ones_like(scale)
+        # A feature without any number has an empty domain, at its fill.
+        bounds = (np.where(np.isnan(end), mean, end) for end in (low, high))
+        # What no training row holds cannot be reached: a dummy or a number that never occurs.
+        reachable = reachable_columns(schema) * (shares > 0)
+        domain = [
+            np.append(end, part) for end, part in zip(bounds, (zeros, reachable), strict=True)
+        ]
         return cls(
             schema,
             center=np.append(center, zeros),
             scale=np.append(scale, ones),
-            domain=(np.append(low, zeros), np.append(high, reachable)),
-            observed=observed,
+            domain=tuple(domain),
+            observed=(low, high),
+            fill=np.append(mean, zeros),
+            shares=np.append(np.zeros_like(mean), shares),
+            grids=_grids(schema, numbers, rows.dtypes, resolutions or {}),
         )
 
     @property
@@ -106,23 +130,60 @@ class Encoder:
         return self.groups.column_weights
 
     @cached_property
-    def feature_slices(self):
-        """Columns that code each feature, as slices in the order of X's features."""
-        slices = dict(zip(self.categorical.tolist(), self.groups.slices, strict=True))
-        for column, feature in enumerate(self.numeric.tolist()):
-            slices[feature] = slice(column, column + 1)
-        return [slices[feature] for feature in range(len(self.names))]
+    def feature_of_column(self):
+        """The feature that each column belongs to; int ndarray of shape (n_columns,)."""
+        coded = [*self.categorical.tolist(), *sorted(self.schema.states)]
+        sizes = self.groups.sizes[: len(coded)]
+        dummies = [feature for group in self.schema.dummies for feature in group]
+        features = [self.numeric, np.repeat(np.array(coded, dtype=np.intp), sizes), dummies]
+        return np.concatenate(features).astype(np.intp)
+
+    @cached_property
+    def feature_columns(self):
+        """Columns of each feature, as a list of int ndarrays in the order of X's features.
+
+        The numeric column of a number comes before those of its states.
+        """
+        order = np.argsort(self.feature_of_column, kind="stable")
+        counts = np.bincount(self.feature_of_column, minlength=len(self.names))
+        return np.split(order, np.cumsum(counts)[:-1])
+
+    @cached_property
+    def _groups_by_kind(self):
+        """Slices of categories, of states and of dummies, each paired with its features."""
+        schema, slices = self.schema, iter(self.groups.slices)
+        kinds = self.categorical.tolist(), sorted(schema.states), schema.dummies
+        return [[(features, next(slices)) for features in kind] for kind in kinds]
 
     def expand(self, values):
-        """Map values to columns: categories become one-hot."""
+        """Map values to columns: categories become one-hot, missing numbers their fill."""
+        numbers = values if not len(self.groups) else values[:, self.numeric]
+        is_state = self.schema.is_state(values)[:, self.numeric]
+        if is_state.any():
+            numbers = np.where(is_state, self.fill[: len(self.numeric)], numbers)
         if not len(self.groups):
-            return values
+            return numbers
         columns = np.zeros((len(values), self.groups.n_columns))
-        columns[:, : len(self.numeric)] = values[:, self.numeric]
-        codes = values[:, self.categorical].astype(np.intp)
-        starts = np.array([group.start for group in self.groups.slices])
-        np.put_along_axis(columns, codes + starts, 1.0, axis=1)
+        columns[:, : len(self.numeric)] = numbers
+        rows = np.arange(len(values))
+        categories, states, dummies = self._groups_by_kind
+        for feature, group in categories:
+            codes = values[:, feature].astype(np.intp)
+            columns[rows, group.start + np.maximum(codes, 0)] = 1.0
+            columns[codes < 0, group] = self.shares[group]
+        for feature, group in states:
+            columns[rows, group.start + self._state_codes(values, feature)] = 1.0
+        for features, group in dummies:
+            columns[:, group] = values[:, features]
         return columns
+
+    def _state_codes(self, values, feature):
+        """Return 0 for each number of a feature, and the position of its state plus 1."""
+        numbers, codes = values[:, feature], np.zeros(len(values), dtype=np.intp)
+        # A special value or gap that the training rows did not have counts as a number.
+        for code, state in enumerate(self.schema.states[feature], start=1):
+            codes[np.isnan(numbers) if np.isnan(state) else numbers == state] = code
+        return codes
 
     def collapse(self, columns):
         """Map columns to values: the largest column of each one-hot group is the category."""
@@ -130,8 +191,17 @@ class Encoder:
             return columns
         values = np.empty((len(columns), len(self.names)))
         values[:, self.numeric] = columns[:, : len(self.numeric)]
-        for feature, group in zip(self.categorical, self.groups.slices, strict=True):
+        categories, states, dummies = self._groups_by_kind
+        for feature, group in categories:
             values[:, feature] = columns[:, group].argmax(axis=1)
+        for feature, group in states:
+            codes = columns[:, group].argmax(axis=1)
+            # The first entry, for a number, is never used.
+            by_code = np.array([np.nan, *self.schema.states[feature]])
+            values[:, feature] = np.where(codes > 0, by_code[codes], values[:, feature])
+        for features, group in dummies:
+            codes = columns[:, group].argmax(axis=1)
+            values[:, features] = codes[:, None] == np.arange(len(features))
         return values
 
     def encode(self, X):
@@ -153,28 +223,33 @@ class Encoder:
 
     def encode_constraints(self, constraints):
         """Map constraints in X's units to module units."""
-        return Constraints(
+        return replace(
+            constraints,
             low=self.to_module_units(constraints.low),
             high=self.to_module_units(constraints.high),
-            may_rise=constraints.may_rise,
-            may_fall=constraints.may_fall,
-            groups=self.groups,
+            fill=self.to_module_units(self.fill),
         )
 
     def encode_box(self, box):
         """Map bounds in X's units to module units."""
         # A step of a pipeline may have a negative scale, which swaps the bounds.
-        bounds = self.to_module_units(box.lower), self.to_module_units(box.upper)
-        return Box(np.minimum(*bounds), np.maximum(*bounds), box.groups)
+        bounds = {}
+        for pair in (("lower", "upper"), ("low", "high")):
+            if getattr(box, pair[0]) is not None:
+                ends = [self.to_module_units(getattr(box, name)) for name in pair]
+                bounds[pair[0]], bounds[pair[1]] = np.minimum(*ends), np.maximum(*ends)
+        return replace(box, **bounds, fill=self.to_module_units(self.fill))
 
     def encode_costs(self, feature_costs):
         """Map costs of features, per unit of X or per change, to costs of module columns."""
-        return self.per_column(feature_costs) * np.abs(self.scale) * self.column_weights
+        # To leave a state, or to reach one, costs as much as one module unit of the number.
+        costs = np.array(feature_costs, dtype=np.float64)
+        costs[self.numeric] *= np.abs(self.scale[: len(self.numeric)])
+        return self.per_column(costs) * self.column_weights
 
     def per_column(self, per_feature):
         """Repeat the entry of each feature, along the last axis, for each of its columns."""
-        one_hot = np.repeat(per_feature[..., self.categorical], self.groups.sizes, axis=-1)
-        return np.concatenate([per_feature[..., self.numeric], one_hot], axis=-1)
+        return per_feature[..., self.feature_of_column]
 
     def relative_costs(self, feature_costs, constraints):
         """Map costs of features to costs of module columns with a mean of 1 over features.
@@ -199,18 +274,20 @@ class Encoder:
         by_feature = np.array(feature_costs, dtype=np.float64)
         by_feature[self.numeric] = costs[: len(self.numeric)]
         may_move = constraints.may_rise | constraints.may_fall
-        movable = np.stack([may_move[..., part].any(axis=-1) for part in self.feature_slices], -1)
+        # The first column of a feature is enough: its mutability is that of all of them.
+        first = np.array([columns[0] for columns in self.feature_columns])
+        movable = may_move[..., first]
         total = (by_feature * movable).sum(axis=-1, keepdims=True)
         n_movable = movable.sum(axis=-1, keepdims=True)
         # Costs that are all 0 have no ratios and are left as they are.
         return costs * np.divide(n_movable, total, out=np.ones_like(total), where=total > 0)
 
-    def decode(self, encoded, factual_encoded, factuals, box, *, rounded=True):
-        """Map the states of a search to rows that can be returned to the user.
+    def decode(self, encoded, factual_encoded, factuals, box, *, rounding="nearest"):
+        """Map hardened states of a search to rows that can be returned to the user.
 
-        A value that did not move is the factual's own. A value that moved is clamped to
-        the box in X's units and brought to the dtype of its column without leaving the
-        box; integers are rounded, inward at a bound.
+        A value that did not move is the factual's own. A value that moved lies in the box
+        in X's units, is on the grid of its column, and can be held by its dtype. A value
+        that was pushed to a bound is that bound, or the last number of the grid before it.
 
         Parameters
         ----------
@@ -220,88 +297,141 @@ class Encoder:
             The rows from which the states started.
         box : Box
             Bounds of each row in X's units; see `Constraints.box`.
-        rounded : bool, default=True
-            Whether to round numbers to what the dtypes can hold.
+        rounding : {"nearest", "toward", "away"} or None, default="nearest"
+            See `round_numbers`; None does not round.
 
         Returns
         -------
         rows : Rows
         """
+        low, high = (box.lower, box.upper) if box.low is None else (box.low, box.high)
         columns = self.to_x_units(encoded)
-        # The factual replaces a value that did not move, whose rounding error would look like a
-        # change, and one that overflowed.
+        for bound in (low, high):
+            # In float32, the states at a bound are equal to it, but their X units are not.
+            is_at_bound = encoded == self.to_module_units(bound).astype(encoded.dtype)
+            columns = np.where(is_at_bound, bound, columns)
+        # A value that overflowed counts as one that did not move.
         moved = (encoded != factual_encoded) & np.isfinite(columns)
         columns = np.where(moved, columns, self.expand(factuals.values))
         # The conversion to module units and back may violate a bound by a rounding error.
-        values = self.collapse(np.clip(columns, box.lower, box.upper))
-        if not rounded:
-            return factuals.with_values(values)
-        for column, feature in enumerate(self.numeric):
-            dtype, integral = factuals.dtypes[feature], self.schema.integral[feature]
-            # A float64 column holds every number of the box as it is.
-            if dtype != np.float64 or integral:
-                bounds = box.lower[:, column], box.upper[:, column]
-                numbers = _representable(values[:, feature], *bounds, dtype, integral)
-                values[:, feature] = np.where(
-                    moved[:, column], numbers, factuals.values[:, feature]
-                )
+        values = self.collapse(np.clip(columns, low, high))
+        is_moved = np.zeros(values.shape, dtype=bool)
+        rows, moved_columns = np.nonzero(moved)
+        is_moved[rows, self.feature_of_column[moved_columns]] = True
+        values = np.where(is_moved, values, factuals.values)
+        if rounding is not None:
+            is_number = is_moved & ~self.schema.is_state(values)
+            self._round(values, is_number, factuals, low, high, rounding)
         return factuals.with_values(values)
+
+    def rounds(self, dtypes):
+        """Return whether any number is rounded, to a grid or to one of some dtypes."""
+        return any(f in self.grids or dtypes[f] != np.float64 for f in self.numeric)
+
+    def _round(self, values, is_number, factuals, low, high, rounding):
+        """Round the numbers that moved to what their columns can hold, in place."""
+        # A special value is no amount from which a number could be reached.
+        is_state = self.schema.is_state(factuals.values)
+        for column, feature in enumerate(self.numeric):
+            idx = np.flatnonzero(is_number[:, feature])
+            dtype, grid = factuals.dtypes[feature], self.grids.get(feature)
+            # A float64 column without a grid holds every number of the box as it is.
+            if not len(idx) or (dtype == np.float64 and grid is None):
+                continue
+            # A step of a coarse grid, as that of a flag, is too long for a detour.
+            is_coarse = grid is not None and grid.spacing > _COARSE * abs(self.scale[column])
+            rounding_of_column = "nearest" if rounding == "away" and is_coarse else rounding
+            rounded = round_numbers(
+                values[idx, feature],
+                np.where(is_state[idx, feature], np.nan, factuals.values[idx, feature]),
+                low[idx, column],
+                high[idx, column],
+                dtype=dtype,
+                grid=grid,
+                special=self.schema.special_values.get(feature, ()),
+                rounding=rounding_of_column,
+            )
+            # A number that cannot be rounded stays what it was, also if that is no number.
+            own = factuals.values[idx, feature]
+            values[idx, feature] = np.where(np.isnan(rounded), own, rounded)
+
+
+def _groups(schema):
+    """Return the one-hot groups of categories, of states of numbers, and of dummies."""
+    column_of = {feature: column for column, feature in enumerate(schema.numeric)}
+    categories = [schema.categories[feature] for feature in sorted(schema.categories)]
+    states = sorted(schema.states)
+    others = (False,) * (len(states) + len(schema.dummies))
+    return OneHotGroups(
+        n_numeric=len(column_of),
+        sizes=(
+            *(len(group) for group in categories),
+            *(1 + len(schema.states[feature]) for feature in states),
+            *(len(group) for group in schema.dummies),
+        ),
+        ordered=(*(group.ordered for group in categories), *others),
+        missing=(*(group.has_missing for group in categories), *others),
+        numbers=(
+            *(None for _ in categories),
+            *(column_of[feature] for feature in states),
+            *(None for _ in schema.dummies),
+        ),
+    )
 
 
 def reachable_columns(schema):
-    """Return 1 for each one-hot column whose category may be reached by default, else 0."""
+    """Return 1 for each one-hot column whose category may be reached by default, else 0.
+
+    These are the observed categories, a number in place of a state, and all dummies.
+    """
     groups = [schema.categories[feature].reachable for feature in sorted(schema.categories)]
+    groups += [[1, *(0 for _ in schema.states[feature])] for feature in sorted(schema.states)]
+    groups += [[1] * len(group) for group in schema.dummies]
     return np.concatenate([np.empty(0), *groups])
 
 
-def inferred_domain(low, high, least, most):
-    """Widen bounds to the observed range, and cut them at zero unless a row lies beyond."""
-    # Infinity does not cut. The observed range is applied last, so that it always holds.
-    floor = np.where(least >= 0, 0, -np.inf)
-    ceiling = np.where(most <= 0, 0, np.inf)
-    return np.minimum(least, np.maximum(floor, low)), np.maximum(most, np.minimum(ceiling, high))
+def _shares(schema, values):
+    """Return the share of the rows in each one-hot column."""
+    parts = [np.empty(0)]
+    for feature in sorted(schema.categories):
+        codes = values[:, feature].astype(np.intp)
+        parts.append(np.bincount(codes, minlength=len(schema.categories[feature])))
+    for feature in sorted(schema.states):
+        is_state = [
+            np.isnan(values[:, feature]) if np.isnan(s) else values[:, feature] == s
+            for s in schema.states[feature]
+        ]
+        counts = [mask.sum() for mask in is_state]
+        parts.append([len(values) - sum(counts), *counts])
+    for features in schema.dummies:
+        parts.append(values[:, features].sum(axis=0))
+    return np.concatenate(parts) / len(values)
 
 
-def _statistics(X):
-    """Return center, scale, inferred domain and observed range of numeric columns."""
-    # StandardScaler rejects an array without columns.
-    if not X.shape[1]:
-        empty = np.empty(0)
-        return empty, empty, empty, empty, (empty, empty)
-    scaler = StandardScaler().fit(X)
-    # Not `scale_`, which is 1 for a constant column: its domain would be six units wide.
-    spread = _N_DEVIATIONS * np.sqrt(scaler.var_)
-    observed = X.min(axis=0), X.max(axis=0)
-    domain = inferred_domain(scaler.mean_ - spread, scaler.mean_ + spread, *observed)
-    return scaler.mean_, scaler.scale_, *domain, observed
+def _grids(schema, numbers, dtypes, resolutions):
+    """Return the grids of numeric features, those that are not given inferred."""
+    grids = {}
+    for feature, column in zip(schema.numeric, numbers.T, strict=True):
+        dtype, grid = dtypes[feature], resolutions.get(feature)
+        if feature not in resolutions:
+            grid = Grid.infer(column[~np.isnan(column)], dtype)
+        elif grid is None and (schema.integral[feature] or dtype.kind in "biu"):
+            grid = Grid.of_step(1)
+        if grid is not None:
+            grids[feature] = grid
+    return grids
 
 
-def _representable(values, lower, upper, dtype, integral):
-    """Round `values` to numbers that `dtype` can hold and that lie within the bounds."""
-    if integral or dtype.kind in "biu":
-        least, most = _range(dtype)
-        first = np.ceil(np.maximum(lower, least))
-        last = np.floor(np.minimum(upper, most))
-        # The box of a fractional factual may hold no integer at all.
-        values = np.where(first <= last, np.clip(np.rint(values), first, last), values)
-    if dtype.kind != "f":
-        return values
-    rounded = np.clip(values, *_range(dtype)).astype(dtype)
-    # Rounding to fewer digits may cross a bound: the next number inward lies inside.
-    inward = np.where(rounded > upper, -np.inf, np.inf).astype(dtype)
-    is_outside = (rounded > upper) | (rounded < lower)
-    # `nextafter` runs on all values; those at the end of the range overflow, and are not used.
-    with np.errstate(over="ignore"):
-        return np.where(is_outside, np.nextafter(rounded, inward), rounded)
-
-
-def _range(dtype):
-    """Return the minimum and the maximum of a dtype."""
-    if dtype.kind == "b":
-        return 0, 1
-    if dtype.kind == "f":
-        return np.finfo(dtype).min, np.finfo(dtype).max
-    info = np.iinfo(dtype)
-    # As a float, the maximum of 64 bits is rounded up to a number that wraps around.
-    most = float(info.max)
-    return info.min, np.nextafter(most, 0) if int(most) > info.max else most
+def _statistics(numbers):
+    """Return mean, scale, minimum and maximum of columns, in which NaN is ignored."""
+    mean, scale = np.zeros(numbers.shape[1]), np.ones(numbers.shape[1])
+    low, high = np.full((2, numbers.shape[1]), np.nan)
+    # StandardScaler rejects an array without columns, and warns of one without numbers.
+    has_number = ~np.isnan(numbers).all(axis=0)
+    if has_number.any():
+        numbers = numbers[:, has_number]
+        scaler = StandardScaler().fit(numbers)
+        mean[has_number], scale[has_number] = scaler.mean_, scaler.scale_
+        low[has_number] = np.fmin.reduce(numbers, axis=0)
+        high[has_number] = np.fmax.reduce(numbers, axis=0)
+    return mean, scale, low, high

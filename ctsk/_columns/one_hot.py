@@ -16,14 +16,28 @@ class OneHotGroups:
         Number of columns before the first group.
     sizes : tuple of int, default=()
         Number of columns of each group; the groups are adjacent.
+    ordered : tuple of bool, default=()
+        Whether a category rises to those after it in its group, and falls to those before.
     missing : tuple of bool, default=()
-        Whether the last column of a group stands for a missing value, which has no place
-        in the order of the other categories.
+        Whether the last column of an ordered group stands for a missing value, which has no
+        place in the order of the other categories.
+    numbers : tuple of int or None, default=()
+        The numeric column that a group belongs to, if its categories are the states of a
+        number: the first one stands for "a number", the others for a gap and for special
+        values. None for a group of a category.
     """
 
     n_numeric: int
     sizes: tuple = ()
+    ordered: tuple = ()
     missing: tuple = ()
+    numbers: tuple = ()
+
+    def __post_init__(self):
+        """Complete the fields that were left empty: no group is ordered or of a number."""
+        for name, default in (("ordered", False), ("missing", False), ("numbers", None)):
+            if not getattr(self, name):
+                object.__setattr__(self, name, (default,) * len(self.sizes))
 
     def __len__(self):
         """Return the number of groups."""
@@ -39,6 +53,15 @@ class OneHotGroups:
         """Columns of each group."""
         ends = self.n_numeric + np.cumsum(self.sizes, dtype=int)
         return [slice(end - size, end) for end, size in zip(ends.tolist(), self.sizes, strict=True)]
+
+    @property
+    def of_numbers(self):
+        """Numeric columns that have states, and the slices of the groups of their states."""
+        return [
+            (number, columns)
+            for number, columns in zip(self.numbers, self.slices, strict=True)
+            if number is not None
+        ]
 
     @property
     def column_weights(self):

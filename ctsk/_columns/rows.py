@@ -47,7 +47,7 @@ class Rows:
     like: Any = None
 
     @classmethod
-    def read(cls, X, schema, like=None):
+    def read(cls, X, schema, like=None, *, warn=True):
         """Read a table that has the columns of a schema.
 
         Parameters
@@ -57,6 +57,8 @@ class Rows:
         like : object, default=None
             The object that the user passed; a DataFrame of another library lends its
             container.
+        warn : bool, default=True
+            See `Schema.read`.
 
         Returns
         -------
@@ -69,7 +71,7 @@ class Rows:
         """
         # One array is both the current and the original values: it is replaced, but never
         # written to.
-        values = schema.read(X)
+        values = schema.read(X, warn=warn)
         like = like if is_other_frame(like) else None
         return cls(schema, values, X, values, np.arange(len(values)), schema.dtypes(X), like)
 

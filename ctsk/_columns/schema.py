@@ -1,87 +1,27 @@
 """Kinds of the columns of X, which is read as numbers and written in the user's values."""
 
-import contextlib
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ctsk._columns.containers import check_columns, columns_of, dtypes_of, is_frame, listed
-
-# A column with more categories probably holds names or numbers, and its one-hot columns would
-# dominate memory and time.
-_MAX_CATEGORIES = 1_000
-_DECLARE = (
-    "Declare all categories before the data are split: by a pandas category dtype or, in a "
-    "pipeline, by the parameter categories of the encoder."
+from ctsk._columns.categories import (
+    codes_of,
+    fit_categories,
+    refuse_unknown,
+    with_categories,
 )
-_FILL = "Replace missing values before the data are split, for example by .fillna('missing')."
+from ctsk._columns.containers import (
+    check_columns,
+    columns_of,
+    dtypes_of,
+    is_frame,
+    listed,
+)
+from ctsk.exceptions import UnknownValueWarning
 
-
-@dataclass(frozen=True, eq=False)
-class Categories:
-    """The known categories of one column.
-
-    Parameters
-    ----------
-    values : tuple
-        The categories in their order. A missing value is a category of its own, None,
-        which comes last.
-    observed : bool ndarray of shape (n_categories,)
-        Whether the training rows contain the category; a pandas category dtype may declare
-        more.
-    ordered : bool
-        Whether the order is meaningful, so that a category can rise or fall.
-    """
-
-    values: tuple
-    observed: np.ndarray
-    ordered: bool
-
-    @classmethod
-    def fit(cls, column):
-        """Learn the categories of a column: a Series, or an array of floats."""
-        cells = _cells(column)
-        present = set(cells)
-        declared = getattr(column.dtype, "categories", None)
-        # A declared order is the user's. A bool may rise from False to True, even if only one
-        # of them was observed. For all others, the order of the columns means nothing.
-        if declared is not None:
-            values, ordered = declared.tolist(), bool(column.dtype.ordered)
-        elif column.dtype.kind == "b":
-            values, ordered = [False, True], True
-        else:
-            values, ordered = _in_order(present - {None}), False
-        # A column of which all cells are missing, or that has no rows, has one category, too.
-        if None in present or not values:
-            values.append(None)
-        observed = np.array([value in present for value in values])
-        return cls(tuple(values), observed, ordered)
-
-    def __len__(self):
-        """Return the number of categories, the missing one included."""
-        return len(self.values)
-
-    @property
-    def has_missing(self):
-        """Whether a missing value is among the categories."""
-        return self.values[-1] is None
-
-    @property
-    def reachable(self):
-        """Categories that a counterfactual may move to by default.
-
-        These are the observed categories without the missing one, because a missing value
-        is not a recourse.
-        """
-        reachable = self.observed.copy()
-        if self.has_missing:
-            reachable[-1] = False
-        return reachable
-
-    def codes(self, cells):
-        """Return the positions of cells among the categories; -1 for an unknown one."""
-        positions = {value: code for code, value in enumerate(self.values)}
-        return np.fromiter((positions.get(cell, -1) for cell in cells), np.intp, len(cells))
+# Maximum number of features in one warning.
+_MAX_LISTED = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +29,8 @@ class Schema:
     """Names and kinds of X's columns.
 
     Rows are read as a matrix of float64 with one column per feature: a number in the
-    user's units, or the position of a category among the known ones.
+    user's units, NaN where it is missing, or the position of a category among the known
+    ones, -1 where it is unknown.
 
     Parameters
     ----------
@@ -103,6 +44,16 @@ class Schema:
         Features that the model ignores, whatever they hold; they are read as 0.
     is_named : bool, default=True
         Whether X was a DataFrame, so that the user knows the columns by `names`.
+    special_values : dict of int to tuple of float, default={}
+        Codes among the numbers of a feature, such as -9, which are not amounts.
+    states : dict of int to tuple of float, default={}
+        What the training rows held in place of amounts, by numeric feature: special
+        values, and NaN, which comes last, for missing numbers. Features without any are
+        not listed.
+    dummies : tuple of tuple of int, default=()
+        Features that are the one-hot columns of a category, group by group.
+    handle_unknown : {"missing", "error"}, default="missing"
+        Whether to accept unknown categories.
     """
 
     names: list
@@ -110,9 +61,13 @@ class Schema:
     integral: np.ndarray
     unread: set = frozenset()
     is_named: bool = True
+    special_values: dict = field(default_factory=dict)
+    states: dict = field(default_factory=dict)
+    dummies: tuple = ()
+    handle_unknown: str = "missing"
 
     @classmethod
-    def fit(cls, X, names, categorical):
+    def fit(cls, X, names, categorical, **settings):
         """Learn the kinds of X's columns.
 
         Parameters
@@ -123,6 +78,8 @@ class Schema:
             Names of the features.
         categorical : bool ndarray of shape (n_features,)
             Which columns hold categories.
+        **settings : dict
+            The fields `special_values`, `dummies` and `handle_unknown`.
 
         Returns
         -------
@@ -143,7 +100,7 @@ class Schema:
         for position, (name, column) in enumerate(zip(names, columns, strict=True)):
             _check_kind(name, column.dtype)
             if categorical[position]:
-                categories[position] = _fit_categories(name, column)
+                categories[position] = fit_categories(name, column)
             elif column.dtype.kind not in "biuf":
                 raise ValueError(
                     f"Column {name!r} of X has dtype {column.dtype}, but is not among "
@@ -151,30 +108,81 @@ class Schema:
                     "pandas.to_numeric."
                 )
         # Categories may be integers, but their values are positions, which are never rounded.
-        return cls(names, categories, integral & ~categorical, is_named=is_frame(X))
+        return cls(names, categories, integral & ~categorical, is_named=is_frame(X), **settings)
 
-    def read(self, X):
+    def with_states(self, values):
+        """Return the schema with the states that training rows hold in place of amounts."""
+        states = {}
+        for feature in self.numeric:
+            numbers = values[:, feature]
+            special = [v for v in self.special_values.get(feature, ()) if (numbers == v).any()]
+            missing = [np.nan] * bool(np.isnan(numbers).any())
+            if special or missing:
+                states[feature] = (*special, *missing)
+        return replace(self, states=states)
+
+    @property
+    def numeric(self):
+        """Features that are neither categories nor one-hot columns of one, as a list."""
+        dummies = {feature for group in self.dummies for feature in group}
+        others = dummies | set(self.categories)
+        return [feature for feature in range(len(self.names)) if feature not in others]
+
+    def is_state(self, values):
+        """Return which values are missing or special; bool ndarray of the shape of `values`."""
+        is_state = np.isnan(values)
+        for feature, special in self.special_values.items():
+            is_state[:, feature] |= np.isin(values[:, feature], special)
+        return is_state
+
+    def read(self, X, *, warn=True):
         """Read rows as numbers.
 
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_rows, n_features)
             Rows with the columns of the fit.
+        warn : bool, default=True
+            Whether to warn of categories and gaps that the training rows did not have.
 
         Returns
         -------
         values : ndarray of shape (n_rows, n_features)
-            float64; NaN where a number is missing.
+            float64.
 
         Raises
         ------
         ValueError
-            If a category is unknown, or a cell of a numeric column is not a number.
+            If a cell of a numeric column is not a number, or a category is unknown and
+            `handle_unknown` is "error".
         """
         if not (self.categories or self.unread or is_frame(X)):
-            return np.ascontiguousarray(X, dtype=np.float64)
+            values, unknown = np.ascontiguousarray(X, dtype=np.float64), {}
+        else:
+            values, unknown = self._read_columns(X)
+        self._check_dummies(values)
+        if warn:
+            self._warn_of_unknown(values, unknown)
+        return values
+
+    def _check_dummies(self, values):
+        """Raise a ValueError unless each declared one-hot group holds one 1 and zeros."""
+        for group in self.dummies:
+            part = values[:, group]
+            is_invalid = (part.sum(axis=1) != 1) | ((part != 0) & (part != 1)).any(axis=1)
+            if is_invalid.any():
+                row = np.flatnonzero(is_invalid)[0]
+                raise ValueError(
+                    f"Row {row} of X ({is_invalid.sum()} in all) does not hold exactly one 1 and "
+                    f"zeros in the one-hot group {listed([self.names[f] for f in group])}. A "
+                    "group must have a column for every category, also for a missing one and for "
+                    "one that was dropped by drop_first."
+                )
+
+    def _read_columns(self, X):
+        """Return X as numbers, and a dict of unknown categories by name of the feature."""
         columns = columns_of(X)
-        values = np.empty((len(X), len(columns)))
+        values, unknown = np.empty((len(X), len(columns))), {}
         for position, (name, column) in enumerate(zip(self.names, columns, strict=True)):
             categories = self.categories.get(position)
             if position in self.unread:
@@ -182,8 +190,38 @@ class Schema:
             elif categories is None:
                 values[:, position] = _numbers(column, name)
             else:
-                values[:, position] = _codes(column, name, categories)
-        return values
+                values[:, position], cells = codes_of(column, name, categories)
+                if cells and self.handle_unknown == "error":
+                    refuse_unknown(name, cells, categories)
+                if cells:
+                    unknown[name] = cells
+        return values, unknown
+
+    def _warn_of_unknown(self, values, unknown):
+        """Warn, once for all features, of categories and gaps that training did not have."""
+        problems = [f"{name!r} holds {listed(cells)}" for name, cells in unknown.items()]
+        for feature in np.flatnonzero(self.is_state(values).any(axis=0)):
+            numbers, known = values[:, feature], self.states.get(feature, ())
+            cells = [
+                cell
+                for cell in self.special_values.get(feature, ())
+                if cell not in known and (numbers == cell).any()
+            ]
+            # NaN is not equal to itself, but it is the last of the known states.
+            if np.isnan(numbers).any() and not np.isnan(known[-1:]).any():
+                cells.append(np.nan)
+            if cells:
+                problems.append(f"{self.names[feature]!r} holds {listed(cells)}")
+        if problems:
+            warnings.warn(
+                "X holds values that were absent when the estimator was fitted: "
+                f"{'; '.join(problems[:_MAX_LISTED])}. An unknown category is treated as a "
+                "missing one if training had any, and otherwise as the average category; a "
+                "number as the average number. Use handle_unknown='error' to reject unknown "
+                "categories.",
+                UnknownValueWarning,
+                stacklevel=2,
+            )
 
     def dtypes(self, X):
         """Return the NumPy dtype of each of X's columns; float64 for non-numeric ones."""
@@ -209,7 +247,7 @@ class Schema:
         """
         # Values are compared as `read` returned them. Float64 may hold a cell inexactly, as
         # an integer beyond 2**53; cells that did not move are therefore never written.
-        moved = before != after
+        moved = differ(before, after)
         copy = X.copy() if is_frame(X) else np.array(X, dtype=self.dtypes(X)[0])
         for position in np.flatnonzero(moved.any(axis=0)):
             idx = np.flatnonzero(moved[:, position])
@@ -238,7 +276,7 @@ class Schema:
             cells = cells.astype(exact)
         elif position in self.categories:
             if hasattr(column.dtype, "categories"):
-                column = _with_categories(column, self.categories[position], cells)
+                column = with_categories(column, self.categories[position], cells)
         elif column.dtype != object or column.map(_is_text).any():
             # The numbers came as categories or text. New numbers beside the text of unchanged
             # rows would mix types, so that the whole column becomes numeric.
@@ -260,17 +298,9 @@ class Schema:
         return categories[values.astype(np.intp)]
 
 
-def _fit_categories(name, column):
-    """Return the categories of a column, or raise a ValueError if there are too many."""
-    with _hashing(name):
-        categories = Categories.fit(column)
-    if len(categories) > _MAX_CATEGORIES:
-        raise ValueError(
-            f"Column {name!r} of X has {len(categories)} categories; at most {_MAX_CATEGORIES} are "
-            "supported. If it names or numbers the rows, drop it; if it holds numbers, convert "
-            "it, for example by pandas.to_numeric; otherwise group its rare categories."
-        )
-    return categories
+def differ(values, others):
+    """Return where values differ, elementwise; missing numbers are equal."""
+    return (values != others) & ~(np.isnan(values) & np.isnan(others))
 
 
 def _numpy_dtype(dtype):
@@ -310,53 +340,6 @@ def _check_kind(name, dtype):
     raise ValueError(f"Column {name!r} of X has dtype {dtype}, {problem}; {remedy}.")
 
 
-def _cells(column):
-    """Return the cells of a Series, or of an array of floats, as objects; None if missing."""
-    if hasattr(column, "isna"):
-        cells, is_missing = column.to_numpy(dtype=object), column.isna().to_numpy()
-    else:
-        cells, is_missing = column.astype(object), np.isnan(column)
-    return np.where(is_missing, None, cells)
-
-
-def _in_order(values):
-    """Return values in ascending order, or by type and text if they cannot be compared."""
-    try:
-        return sorted(values)
-    except TypeError:
-        return sorted(values, key=lambda value: (type(value).__name__, str(value)))
-
-
-@contextlib.contextmanager
-def _hashing(name):
-    """Convert a TypeError about unhashable values to a ValueError that names the column."""
-    try:
-        yield
-    except TypeError as error:
-        raise ValueError(
-            f"Column {name!r} of X holds values that cannot be categories ({error}). Categories "
-            "are strings, numbers or booleans."
-        ) from error
-
-
-def _codes(column, name, categories):
-    """Return the positions of a column's cells among its categories."""
-    cells = _cells(column)
-    with _hashing(name):
-        codes = categories.codes(cells)
-    unknown = np.flatnonzero(codes < 0)
-    if len(unknown):
-        cell = cells[unknown[0]]
-        problem = "a missing value" if cell is None else f"the unknown category {cell!r}"
-        known = [value for value in categories.values if value is not None]
-        raise ValueError(
-            f"Column {name!r} of X holds {problem} (row {unknown[0]}), which was absent when the "
-            f"estimator was fitted; the known categories are {listed(known)}. "
-            f"{_FILL if cell is None else _DECLARE}"
-        )
-    return codes
-
-
 def _numbers(column, name):
     """Return the cells of a numeric column as float64."""
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
@@ -369,15 +352,3 @@ def _numbers(column, name):
             f"Column {name!r} of X was numeric when the estimator was fitted, but now has dtype "
             f"{column.dtype} and cannot be converted ({error}). Convert it by pandas.to_numeric."
         ) from error
-
-
-def _with_categories(column, known, cells):
-    """Return a categorical Series with a dtype that can hold new cells.
-
-    If its own dtype cannot, the known categories come first, in the order of the training.
-    """
-    declared = column.dtype.categories.tolist()
-    if set(cells) <= set(declared):
-        return column
-    values = [value for value in known.values if value is not None]
-    return column.cat.set_categories(values + [value for value in declared if value not in values])

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Set
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -22,71 +23,6 @@ _MUTABILITY = {
 # Number of dimensions of an array that holds an entry for every row and feature; the last one
 # of a domain holds low and high.
 _TABLE_DIMENSIONS = {"mutability": 2, "domain": 3}
-
-
-def check_categorical(categorical_features, names, X):
-    """Return which columns hold categories.
-
-    Parameters
-    ----------
-    categorical_features : "from_dtype", None, or array-like
-        Names, indices, or a mask of shape (n_features,).
-    names : list
-        Names of the features.
-    X : DataFrame or ndarray of shape (n_rows, n_features)
-
-    Returns
-    -------
-    categorical : bool ndarray of shape (n_features,)
-
-    Raises
-    ------
-    ValueError
-        If a feature is unknown, or a mask has the wrong length.
-    """
-    if categorical_features is None:
-        return np.zeros(len(names), dtype=bool)
-    if isinstance(categorical_features, str):
-        # All dtypes but those of numbers and dates. `Schema.fit` rejects dates whether or not
-        # they are among the categories.
-        if is_frame(X):
-            return np.array([dtype.kind not in "iufcmM" for dtype in X.dtypes])
-        return np.zeros(len(names), dtype=bool)
-    return check_features(categorical_features, names, "categorical_features")
-
-
-def check_features(features, names, parameter):
-    """Return which features are listed.
-
-    Parameters
-    ----------
-    features : array-like
-        Names, indices, or a mask of shape (n_features,).
-    names : list
-        Names of the features.
-    parameter : str
-        The name of the parameter in error messages.
-
-    Returns
-    -------
-    listed : bool ndarray of shape (n_features,)
-
-    Raises
-    ------
-    ValueError
-        If a feature is unknown, or a mask has the wrong length.
-    """
-    # A mask is recognized first, because a bool is also an integer and would pass as an index.
-    entries = list(features)
-    if entries and all(isinstance(entry, bool | np.bool_) for entry in entries):
-        if len(entries) != len(names):
-            raise ValueError(
-                f"{parameter} is a mask of {len(entries)} entries; it needs one for each of the "
-                f"{len(names)} features."
-            )
-        return np.array(entries, dtype=bool)
-    positions = [_position(feature, names, parameter) for feature in entries]
-    return np.isin(np.arange(len(names)), positions)
 
 
 def check_costs(feature_costs, encoder, default=None):
@@ -166,12 +102,18 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
     # Ellipsis stands for all rows; once one row differs, every row needs its own entries.
     if any(idx is not ... for idx, _ in mutabilities + domains):
         fields = {name: np.tile(array, (len(rows), 1)) for name, array in fields.items()}
-    columns = encoder.feature_slices
+    columns = encoder.feature_columns
+
+    def enter(idx, feature, **entries):
+        # Rows and columns are both listed by positions, of which all pairs are meant.
+        at = (..., columns[feature]) if idx is ... else np.ix_(np.atleast_1d(idx), columns[feature])
+        for name, entry in entries.items():
+            fields[name][at] = entry
+
     for idx, entries in mutabilities:
         for feature, word in entries.items():
             may_rise, may_fall = _directions(word, feature, encoder, idx)
-            fields["may_rise"][idx, columns[feature]] = may_rise
-            fields["may_fall"][idx, columns[feature]] = may_fall
+            enter(idx, feature, may_rise=may_rise, may_fall=may_fall)
     for idx, entries in domains:
         for feature, entry in entries.items():
             # The model ignores an unread feature, which has no values to bound.
@@ -179,10 +121,8 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
                 continue
             is_inferred = isinstance(entry, str) and entry == "auto"
             low, high = _domain(entry, feature, encoder, idx, columns[feature])
-            fields["low"][idx, columns[feature]] = low
-            fields["high"][idx, columns[feature]] = high
-            fields["is_inferred"][idx, columns[feature]] = is_inferred
-    return Constraints(groups=encoder.groups, **fields)
+            enter(idx, feature, low=low, high=high, is_inferred=is_inferred)
+    return replace(default, **fields)
 
 
 def _directions(mutability, feature, encoder, idx):
@@ -211,10 +151,30 @@ def _domain(entry, feature, encoder, idx, columns):
     if isinstance(entry, str) and entry == "auto":
         return encoder.domain[0][columns], encoder.domain[1][columns]
     categories = encoder.schema.categories.get(feature)
-    if categories is None:
-        return _bounds(entry, name)
-    # The lower bound of a one-hot column is always 0.
-    return 0.0, _reachable(entry, categories, name)
+    if categories is not None:
+        # The lower bound of a one-hot column is always 0.
+        return 0.0, _reachable(entry, categories, name)
+    states = encoder.schema.states.get(feature, ())
+    special = []
+    # A list of bounds and special values; a list of two numbers is a pair like any other.
+    if isinstance(entry, list) and entry and not isinstance(entry[0], Real):
+        entry, special = entry[0], entry[1:]
+        if isinstance(entry, str) and entry == "auto":
+            entry = [encoder.domain[end][columns[0]] for end in (0, 1)]
+    low, high = _bounds(entry, name)
+    if any(feature in group for group in encoder.schema.dummies):
+        # A dummy is reached if its domain holds 1, and left if it holds 0.
+        return float(low > 0), float(low <= 1 <= high)
+    unknown = [value for value in special if value not in states]
+    if unknown:
+        observed = [value for value in states if not np.isnan(value)]
+        raise ValueError(
+            f"domain of feature {name} lists {listed(unknown)}; besides a pair (low, high), it may "
+            f"list special values of the feature that the training rows hold: {observed}."
+        )
+    # After the number itself come its states, if it has any, of which the first is "a number".
+    reachable = [1.0, *(float(value in special) for value in states)] if states else []
+    return np.array([low, *(0.0 for _ in reachable)]), np.array([high, *reachable])
 
 
 def _bounds(entry, name):

@@ -1,6 +1,7 @@
 """Validation of user input, with errors that name the parameter, the feature and the remedy."""
 
 import contextlib
+from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
@@ -28,7 +29,7 @@ from ctsk._columns.containers import (
 )
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
-from ctsk._columns.user_constraints import check_categorical
+from ctsk._columns.user_columns import check_categorical, check_groups, check_special_values
 
 # scikit-learn checks the shape and the kind of X. Values are checked by `refuse_values`, whose
 # errors name feature and row.
@@ -53,7 +54,8 @@ def check_training_rows(estimator, X, y, schema):
     Parameters
     ----------
     estimator : BaseEstimator
-        Estimator with the parameter ``categorical_features``.
+        Estimator with the parameters ``categorical_features``, ``one_hot_groups``,
+        ``special_values`` and ``handle_unknown``.
     X : DataFrame, array-like or sparse matrix of shape (n_rows, n_features)
     y : array-like of shape (n_rows,)
     schema : Schema or None
@@ -67,8 +69,9 @@ def check_training_rows(estimator, X, y, schema):
     Raises
     ------
     ValueError
-        If a column is neither numeric nor categorical, a category is unknown, or a
-        number is missing, infinite, or too large for float32; or if a label is missing.
+        If a column is neither numeric nor categorical, a category is unknown and
+        ``handle_unknown="error"``, or a number is infinite or too large for float32; or if a
+        label is missing.
     TypeError
         If X is a DataFrame of a library that is not supported.
     """
@@ -84,23 +87,40 @@ def check_training_rows(estimator, X, y, schema):
             checked, y = validate_data(estimator, X, y, reset=learn, **_CHECKS)
         X = _array(X, checked)
     if learn:
-        names = list(X.columns) if is_frame(X) else [f"x{i}" for i in range(X.shape[1])]
-        categorical = check_categorical(estimator.categorical_features, names, X)
-        schema = Schema.fit(X, names, categorical)
-    rows = Rows.read(X, schema, like)
+        schema = _learned_schema(estimator, X)
+    rows = Rows.read(X, schema, like, warn=not learn)
+    if learn:
+        rows = replace(rows, schema=schema.with_states(rows.values))
     if is_frame(X):
         _, y = check_X_y(rows.values, y, estimator=estimator, **_CHECKS)
     refuse_values(rows.values, schema.names, type(estimator).__name__)
     return rows, y
 
 
-def check_X(estimator, X):
+def _learned_schema(estimator, X):
+    """Return the schema of the training rows, by the parameters of an estimator."""
+    names = list(X.columns) if is_frame(X) else [f"x{i}" for i in range(X.shape[1])]
+    features = estimator.categorical_features
+    categorical = check_categorical(features, names, X)
+    is_listed = np.zeros_like(categorical) if isinstance(features, str) else categorical
+    dummies = check_groups(estimator.one_hot_groups, names, is_listed)
+    # Dummies of dtype bool would otherwise be categories.
+    categorical[[feature for group in dummies for feature in group]] = False
+    settings = {"dummies": dummies, "handle_unknown": estimator.handle_unknown}
+    schema = Schema.fit(X, names, categorical, **settings)
+    special_values = check_special_values(estimator.special_values, schema)
+    return replace(schema, special_values=special_values)
+
+
+def check_X(estimator, X, *, warn=True):
     """Validate X for a fitted estimator, and read it.
 
     Parameters
     ----------
     estimator : CounterfactualTrainedClassifier
     X : DataFrame, array-like, sparse matrix, or single rows; see `as_table`
+    warn : bool, default=True
+        See `Schema.read`.
 
     Returns
     -------
@@ -119,7 +139,7 @@ def check_X(estimator, X):
         with _explaining_text():
             checked = validate_data(estimator, X, reset=False, **_CHECKS)
         X = _array(X, checked)
-    rows = Rows.read(X, schema, like)
+    rows = Rows.read(X, schema, like, warn=warn)
     if is_frame(X):
         check_array(rows.values, estimator=estimator, **_CHECKS)
     refuse_values(rows.values, schema.names, type(estimator).__name__)
@@ -219,15 +239,18 @@ def check_table(X, names=None, name="X"):
     return X
 
 
-def refuse_values(values, names, caller):
-    """Raise a ValueError, naming feature and row, if a number is missing, infinite or too large."""
+def refuse_values(values, names, caller, *, allow_nan=True):
+    """Raise a ValueError, naming feature and row, if a number is infinite or too large.
+
+    If `allow_nan` is false, a missing number is an error, too.
+    """
     largest = np.finfo(np.float32).max
-    # NaN fails both comparisons, so that one pass over valid rows is enough.
+    # NaN fails both comparisons, so that one pass over complete rows is enough.
     if values.min() >= -largest and values.max() <= largest:
         return
     # NaN is not greater than `largest`, but infinity is: it must be reported before.
     for refused, problem, remedy in (
-        (np.isnan(values), "NaN", "impute it, for example by SimpleImputer"),
+        (np.isnan(values) & (not allow_nan), "NaN", "impute it, for example by SimpleImputer"),
         (np.isinf(values), "infinity", "clip it or drop the row"),
         (np.abs(values) > largest, "a value too large for float32 (inf)", "rescale the feature"),
     ):

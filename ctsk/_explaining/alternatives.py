@@ -64,7 +64,7 @@ def _attempts(chunk, earlier):
     each, and the second most changed one. Then all features are free, first with a push
     away from the earlier ones and finally without it.
     """
-    slices = chunk.encoder.feature_slices
+    slices = chunk.encoder.feature_columns
     moves = np.abs(earlier - chunk.encoded[:, None])
     moves = np.stack([moves[..., columns].max(axis=-1) for columns in slices], axis=-1)
     total = moves.sum(axis=1)

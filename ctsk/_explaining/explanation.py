@@ -10,6 +10,7 @@ import numpy as np
 from ctsk._columns.containers import is_frame
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.rows import Rows
+from ctsk._columns.schema import differ
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -177,7 +178,7 @@ class Explanation:
         factual, counterfactual = frames["factual"], frames["counterfactual"]
         # Values are compared as numbers, because cells of the containers may be missing or may
         # differ in dtype only. `nonzero` goes row by row.
-        moved = self.factual_rows.values != self.counterfactual_rows.values
+        moved = differ(self.factual_rows.values, self.counterfactual_rows.values)
         rows, columns = np.nonzero(moved)
         # The level that was added to the index for alternatives becomes a column of its own.
         index = factual.index

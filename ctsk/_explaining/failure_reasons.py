@@ -160,7 +160,7 @@ def _is_opposed(generator, model, batch, groups, T):
     cancels = torch.zeros_like(longest, dtype=torch.bool)
     for _ in range(_N_FURTHER_STEPS):
         of_entropy, of_loss = _gradients(generator, model, batch, groups, T)
-        held = held_back(batch.states, of_entropy, batch.lower, batch.upper)
+        held = held_back(batch.states, of_entropy, batch.box.lower, batch.box.upper)
         free = groups.relative(of_entropy, batch.states).masked_fill(held, 0)
         # Along the free gradient, the penalty cancels the cross-entropy if its component is
         # opposite and at least as long. Columns at a bound are left out of both.
@@ -196,7 +196,7 @@ def _penalty(generator):
 
 def _standstill(pressure, encoder):
     """Return the reason that names the features whose constraints bind, the tightest first."""
-    by_feature = [pressure[columns].max() for columns in encoder.feature_slices]
+    by_feature = [pressure[columns].max() for columns in encoder.feature_columns]
     order = np.argsort(by_feature)[::-1]
     binding = [encoder.names[f] for f in order if by_feature[f] > 0]
     if not binding:
@@ -208,11 +208,11 @@ def _standstill(pressure, encoder):
 def _pressure(batch, gradients, groups):
     """Return how much each column would gain outside the box; 0 where no bound is active."""
     states = batch.states
-    pressure = gradients.abs() * held_back(states, gradients, batch.lower, batch.upper)
+    pressure = gradients.abs() * held_back(states, gradients, batch.box.lower, batch.box.upper)
     for columns in groups.slices:
         # A category gains the difference to the mean gradient over the present categories.
         slopes = gradients[:, columns]
         mean = (slopes * states[:, columns]).sum(dim=1, keepdim=True)
-        is_unreachable = batch.upper[:, columns] == 0
+        is_unreachable = batch.box.upper[:, columns] == 0
         pressure[:, columns] = (mean - slopes).clamp(min=0) * is_unreachable
     return pressure

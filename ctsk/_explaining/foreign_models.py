@@ -95,7 +95,9 @@ def model_of(model, X_reference, **search):
         read=read,
         predict_proba=predict_proba,
         encoder=encoder,
-        constraints=Constraints.free(*encoder.domain, encoder.groups, is_inferred=True),
+        constraints=Constraints.free(
+            *encoder.domain, encoder.groups, fill=encoder.fill, is_inferred=True
+        ),
         feature_costs=check_costs(None, encoder),
         has_learned=False,
         **search,
@@ -270,6 +272,6 @@ def _read(X, schema, like):
             f"X has {columns}; X_reference has {len(schema.names)} ({listed(schema.names)}). Pass "
             "the same columns in the same order, both as DataFrames or both as arrays."
         )
-    rows = Rows.read(X, schema, like)
-    refuse_values(rows.values, schema.names, "explain")
+    rows = Rows.read(X, schema, like, warn=False)
+    refuse_values(rows.values, schema.names, "explain", allow_nan=False)
     return rows

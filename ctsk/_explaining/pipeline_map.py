@@ -173,9 +173,9 @@ def _learned(module_rows, places, paths, encoder, inner):
     # In the first row all numbers are at their first place and all categories at their first
     # value; each other row differs from it in one encoded column.
     values = np.tile(places[0], (encoder.groups.n_columns + 1, 1))
-    for feature, columns in enumerate(encoder.feature_slices):
-        codes = np.arange(columns.stop - columns.start)
-        values[1:][columns, feature] = codes if feature in paths.codings else places[1, feature]
+    for feature, columns in enumerate(encoder.feature_columns):
+        codes = np.arange(len(columns))
+        values[1 + columns, feature] = codes if feature in paths.codings else places[1, feature]
     # The difference to the first row is the effect of a category, or of a number over the
     # distance between its places.
     rows, encoded = module_rows(values), encoder.encode_values(values)
@@ -184,10 +184,10 @@ def _learned(module_rows, places, paths, encoder, inner):
     lengths = np.diagonal(encoded[1:] - encoded[0])[:n_numeric]
     weight[:n_numeric] /= np.where(lengths == 0, 1, lengths)[:, None]
     for feature in set(paths.alone) & set(paths.stages):
-        column = encoder.feature_slices[feature].start
+        column = encoder.feature_columns[feature][0]
         # Known without a measurement, and free of its rounding.
         weight[column] = 0
-        weight[column, inner.feature_slices[paths.alone[feature]].start] = 1
+        weight[column, inner.feature_columns[paths.alone[feature]][0]] = 1
     return weight, rows[0] - encoded[0, :n_numeric] @ weight[:n_numeric]
 
 
@@ -217,7 +217,7 @@ def _places(paths, encoder, inner, made_up):
     for column, feature in enumerate(encoder.numeric):
         middle, half = 0.0, 1.0
         if feature in paths.alone:
-            inner_column = inner.feature_slices[paths.alone[feature]].start
+            inner_column = inner.feature_columns[paths.alone[feature]][0]
             least, most = (
                 (bounds[inner_column] - inner.center[inner_column]) / inner.scale[inner_column]
                 for bounds in inner.observed

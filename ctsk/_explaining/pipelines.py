@@ -8,9 +8,11 @@ import torch
 
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.containers import check_columns, dtypes_of, is_frame, listed
-from ctsk._columns.encoder import Encoder, inferred_domain, reachable_columns
+from ctsk._columns.encoder import Encoder, reachable_columns
+from ctsk._columns.grid import Grid
 from ctsk._columns.rows import Rows
-from ctsk._columns.schema import Categories, Schema
+from ctsk._columns.categories import Categories
+from ctsk._columns.schema import Schema
 from ctsk._columns.validation import check_table, refuse_values
 from ctsk._explaining.curves import Curve, Line
 from ctsk._explaining.pipeline_map import MadeUpRows, linear_map
@@ -239,7 +241,7 @@ def _schema(paths, names, dtypes, inner):
 
 def _encoder(paths, schema, inner):
     """Return the encoder between the pipeline's units and the classifier's module units."""
-    numeric = [f for f in range(len(schema.names)) if f not in schema.categories]
+    numeric = schema.numeric
     reachable = reachable_columns(schema)
     center, scale = np.zeros(len(numeric)), np.ones(len(numeric))
     curves = {}
@@ -250,7 +252,7 @@ def _encoder(paths, schema, inner):
         if feature not in paths.alone:
             curved, line = split(stages)
         else:
-            inner_column = inner.feature_slices[paths.alone[feature]].start
+            inner_column = inner.feature_columns[paths.alone[feature]][0]
             observed = [bounds[inner_column] for bounds in inner.observed]
             curved, line = split(_reaching(stages, observed))
             line = line.then(Line(inner.center[inner_column], inner.scale[inner_column]))
@@ -266,15 +268,40 @@ def _encoder(paths, schema, inner):
         scale=np.append(scale, ones),
     )
     # The domain is mapped by the encoder itself, which therefore exists before its domain.
-    encoder = make(domain=None, observed=None)
+    learned = {
+        "fill": np.zeros(len(center) + len(zeros)),
+        "shares": _shares(paths, schema, inner),
+        "grids": _grids(paths, schema, inner),
+    }
+    encoder = make(domain=None, observed=None, **learned)
     observed = _in_x_units(paths, encoder, inner, *inner.observed)
     # Mapped there and back, a zero is a tiny number. Whether the domain ends at zero depends
     # on the sign.
     observed = [
         np.where(np.abs(bounds) <= 1e-9 * np.abs(scale), 0.0, bounds) for bounds in observed
     ]
-    low, high = inferred_domain(*_in_x_units(paths, encoder, inner, *inner.domain), *observed)
-    return make(domain=(np.append(low, zeros), np.append(high, reachable)), observed=observed)
+    # Open where the classifier has observed no number of the feature alone.
+    low, high = np.where(np.isnan(observed), [[-np.inf], [np.inf]], observed)
+    domain = (np.append(low, zeros), np.append(high, reachable))
+    return make(domain=domain, observed=observed, **learned)
+
+
+def _shares(paths, schema, inner):
+    """Return the shares that stand for an unknown category, by column."""
+    parts = [np.zeros(len(schema.numeric))]
+    for feature in sorted(schema.categories):
+        size = len(schema.categories[feature])
+        parts.append(np.full(size, 1 / size))
+    return np.concatenate(parts)
+
+
+def _grids(paths, schema, inner):
+    """Return the grids of numbers that reach the classifier unchanged, and of integers."""
+    grids = {feature: Grid.of_step(1) for feature in np.flatnonzero(schema.integral).tolist()}
+    for feature, inner_feature in paths.alone.items():
+        if feature in paths.stages and not paths.stages[feature] and inner_feature in inner.grids:
+            grids[feature] = inner.grids[inner_feature]
+    return grids
 
 
 def _reaching(stages, observed):
@@ -292,10 +319,10 @@ def _in_x_units(paths, encoder, inner, low, high, *, exactly=False):
     """Map bounds of the classifier's numbers to X's units; open where it sees none alone."""
     module_bounds = np.repeat([[-np.inf], [np.inf]], encoder.groups.n_columns, axis=1)
     for feature in set(paths.alone) & set(paths.stages):
-        inner_column = inner.feature_slices[paths.alone[feature]].start
+        inner_column = inner.feature_columns[paths.alone[feature]][0]
         bounds = np.array([low[inner_column], high[inner_column]])
         bounds = (bounds - inner.center[inner_column]) / inner.scale[inner_column]
-        module_bounds[:, encoder.feature_slices[feature].start] = bounds
+        module_bounds[:, encoder.feature_columns[feature][0]] = bounds
     bounds = encoder.bounds_to_x_units(*module_bounds, exactly=exactly)
     return list(bounds[:, : len(encoder.numeric)])
 
@@ -311,13 +338,13 @@ def _trained_constraints(paths, encoder, model, to_module):
     users = [np.where(trained.is_inferred, np.nan, end) for end in (trained.low, trained.high)]
     bounds = _in_x_units(paths, encoder, inner, *users, exactly=True)
     for feature in set(range(len(encoder.names))) - encoder.schema.unread:
-        columns = encoder.feature_slices[feature]
+        columns = encoder.feature_columns[feature]
         if feature not in paths.alone:
             # A code or a mixture has no bounds in units of the feature, but it has mutability.
             is_fixed = _is_fixed(trained, inner, to_module.weight[columns], paths.uses[feature])
             may_rise[columns] = may_fall[columns] = not is_fixed
             continue
-        inner_columns = inner.feature_slices[paths.alone[feature]]
+        inner_columns = inner.feature_columns[paths.alone[feature]]
         if feature in paths.codings:
             # A category that the classifier does not know, such as a missing one, has no
             # column there, and cannot be reached.
@@ -332,7 +359,8 @@ def _trained_constraints(paths, encoder, model, to_module):
             is_inferred[columns] = trained.is_inferred[inner_columns[0]]
             continue
         # If the number falls while the column rises, the directions are exchanged.
-        step = -1 if encoder.falls[columns.start] else 1
+        inner_columns = inner_columns[:1]
+        step = -1 if encoder.falls[columns[0]] else 1
         may_rise[columns], may_fall[columns] = (
             trained.may_rise[inner_columns],
             trained.may_fall[inner_columns],
@@ -341,7 +369,7 @@ def _trained_constraints(paths, encoder, model, to_module):
         # An inferred domain is inferred again, from the same rows, in X's units.
         if not trained.is_inferred[inner_columns]:
             low[columns], high[columns] = (bound[columns] for bound in bounds)
-    return Constraints(low, high, may_rise, may_fall, encoder.groups, is_inferred)
+    return Constraints(low, high, may_rise, may_fall, encoder.groups, is_inferred, encoder.fill)
 
 
 def _is_fixed(trained, inner, weight, uses):
@@ -349,7 +377,7 @@ def _is_fixed(trained, inner, weight, uses):
     free = trained.may_rise | trained.may_fall
     moved = (weight != 0).any(dim=0).cpu().numpy()
     copies = [
-        inner.feature_slices[inner_feature] for inner_feature in uses if inner_feature is not None
+        inner.feature_columns[inner_feature] for inner_feature in uses if inner_feature is not None
     ]
     is_copy_fixed = not all(free[columns].any() for columns in copies)
     return is_copy_fixed or (moved.any() and not free[moved].any())
@@ -360,7 +388,7 @@ def _same_categories(columns, inner, encoder, inner_feature, feature):
     known = list(inner.schema.categories[inner_feature].values)
     values = encoder.schema.categories[feature].values
     positions = [known.index(value) if value in known else None for value in values]
-    return np.array([-1 if i is None else columns.start + i for i in positions])
+    return np.array([-1 if i is None else columns[i] for i in positions])
 
 
 def _trained_costs(paths, encoder, model):
@@ -372,6 +400,6 @@ def _trained_costs(paths, encoder, model):
     for feature, inner_feature in paths.alone.items():
         costs[feature] = model.feature_costs[inner_feature]
         if feature in paths.stages:
-            costs[feature] *= inner.scale[inner.feature_slices[inner_feature]].item()
+            costs[feature] *= inner.scale[inner.feature_columns[inner_feature][0]].item()
     costs[encoder.numeric] /= np.abs(encoder.scale[: len(encoder.numeric)])
     return costs

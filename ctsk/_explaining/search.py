@@ -1,12 +1,11 @@
 """The search from a request to an Explanation: generate, decode and judge rows in chunks."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
 from sklearn.utils import gen_batches
 
-from ctsk._columns.constraints import Box
 from ctsk._columns.containers import cells_of
 from ctsk._columns.rows import Rows
 from ctsk._explaining.alternatives import LEAST_DISTANCE, find_alternatives
@@ -154,7 +153,11 @@ def _path_in_x_units(path, factuals):
         return path
     cells = path.astype(object)
     for feature in schema.categories:
-        cells[..., feature] = schema.cells(feature, path[..., feature])
+        codes = path[..., feature]
+        known = schema.cells(feature, codes)
+        # An unknown category, which has no code, is the factual's own cell.
+        own = cells_of(factuals.original, feature)[:, None]
+        cells[..., feature] = np.where(codes < 0, own, known)
     # Features that the model ignores were read as 0; each step repeats the factual's cell.
     for feature in schema.unread:
         cells[..., feature] = cells_of(factuals.original, feature)[:, None]
@@ -188,6 +191,7 @@ class ChunkSearch:
         self.encoded = self.encoder.to_module_units(self.columns)
         self.constraints = request.constraints.select(chunk)
         self.box = self.constraints.box(self.columns)
+        self.box = self._held_where_gaps_have_no_direction(self.box)
 
     def find(self, idx, earlier=None, held=None, push=0.0):
         """Search for one counterfactual of some rows.
@@ -210,13 +214,12 @@ class ChunkSearch:
         request, encoder, device = self.request, self.encoder, device_of(self.searcher)
         batch = _Batch(self, idx, earlier, held)
         targets = torch.as_tensor(self.targets[idx], dtype=torch.int64, device=device)
-        module_box = encoder.encode_box(batch.box).to_tensors(dtype=torch.float32, device=device)
         costs = encoder.relative_costs(request.feature_costs, self.constraints.select(idx))
         result = request.generator.generate(
             self.searcher,
-            torch.as_tensor(batch.encoded, device=device),
+            batch.factuals,
             targets,
-            module_box,
+            batch.module_box,
             costs=torch.as_tensor(costs, dtype=torch.float32, device=device),
             tau=request.tau,
             T=request.T,
@@ -228,7 +231,7 @@ class ChunkSearch:
 
         # The reasons refer to the search, so they are determined before features are reverted;
         # the distance is checked afterward, because reverting may bring rows close together.
-        values = batch.decode(result.counterfactuals).values
+        values = batch.final_values(result)
         reason = reasons(request.generator, self.searcher, encoder, result, T=request.T)
         if request.sparse:
             values = self._sparse(values, idx)
@@ -247,10 +250,28 @@ class ChunkSearch:
         box = self.box.select(idx)
         if held is None:
             return box
-        held, columns = self.encoder.per_column(held), self.columns[idx]
-        return Box(
-            np.where(held, columns, box.lower), np.where(held, columns, box.upper), box.groups
+        return self._hold(box, self.encoder.per_column(held), idx)
+
+    def _hold(self, box, held, idx=slice(None)):
+        """Return bounds in which some columns are a point, at the row's own value."""
+        columns = self.columns[idx]
+        return replace(
+            box,
+            lower=np.where(held, columns, box.lower),
+            upper=np.where(held, columns, box.upper),
         )
+
+    def _held_where_gaps_have_no_direction(self, box):
+        """Return bounds in which a number stays missing if it may move one way only.
+
+        This concerns gaps, and special values, that training did not have: they have no
+        one-hot column that would tell that they are left.
+        """
+        numeric = self.encoder.numeric
+        may_rise, may_fall = self.constraints.may_rise, self.constraints.may_fall
+        is_held = np.zeros(self.columns.shape, dtype=bool)
+        is_held[:, : len(numeric)] = self.rows.schema.is_state(self.rows.values)[:, numeric]
+        return self._hold(box, is_held & ~(may_rise & may_fall))
 
     def judge(self, rows, idx):
         """Return the probability of the target, and whether it is predicted."""
@@ -304,31 +325,61 @@ class _Batch:
         # In the precision of the states, so that an unchanged state is equal to its factual.
         self.encoded = chunk.encoded[idx].astype(np.float32)
         self.box = chunk.box_of(idx, held)
+        device = device_of(chunk.searcher)
+        module_box = chunk.encoder.encode_box(self.box)
+        self.module_box = module_box.to_tensors(dtype=torch.float32, device=device)
+        self.factuals = torch.as_tensor(self.encoded, device=device)
+        # Values that were accepted, each with the rounding that was.
+        self.accepted = self.rows.values.copy()
+        # Numbers are rounded toward the factual first, because that costs the least.
+        rounds = chunk.encoder.rounds(self.rows.dtypes)
+        self.roundings = ("toward", "nearest", "away") if rounds else (None,)
 
-    def decode(self, states, idx=slice(None), *, rounded=True):
-        """Map states (Tensor of module rows) at some positions to `Rows`."""
+    def decode(self, states, idx=slice(None), *, rounding="nearest"):
+        """Map hardened states (Tensor of module rows) at some positions to `Rows`."""
         return self.chunk.encoder.decode(
             states.cpu().numpy(),
             self.encoded[idx],
             self.rows.select(idx),
             self.box.select(idx),
-            rounded=rounded,
+            rounding=rounding,
         )
 
     def accept(self, states, idx):
         """Return whether decoded states are mature and apart from earlier alternatives."""
         positions = idx.cpu().numpy()
-        rows = self.decode(states, positions)
+        is_accepted = np.zeros(len(positions), dtype=bool)
+        remaining = np.arange(len(positions))
+        for rounding in self.roundings:
+            rows = self.decode(states[remaining], positions[remaining], rounding=rounding)
+            passes = self._are_accepted(rows, positions[remaining])
+            found = remaining[passes]
+            self.accepted[positions[found]] = rows.values[passes]
+            is_accepted[found] = True
+            remaining = remaining[~passes]
+            if not len(remaining):
+                break
+        return torch.as_tensor(is_accepted, device=states.device)
+
+    def _are_accepted(self, rows, positions):
+        """Return whether rows are mature and apart from earlier alternatives."""
         shares, is_accepted = self.chunk.judge(rows, self.idx[positions])
         is_accepted &= shares >= self.chunk.request.tau
         if self.earlier is not None:
             is_accepted &= self.chunk.is_apart(rows.values, self.earlier[positions])
-        return torch.as_tensor(is_accepted, device=states.device)
+        return is_accepted
+
+    def final_values(self, result):
+        """Return the accepted values, and the decoded last states of all other rows."""
+        is_mature = result.mature.cpu().numpy()
+        decoded = self.decode(result.counterfactuals).values
+        return np.where(is_mature[:, None], self.accepted, decoded)
 
     def decode_path(self, path, n_iter, values):
         """Return the decoded states of every step; a finished search keeps its last state."""
         # `values` may differ from the last decoded state, because they are rounded and sparse.
         steps = np.arange(path.shape[1])
-        decoded = [self.decode(path[:, t], rounded=False).values for t in steps]
+        hardened = [self.module_box.harden(path[:, t], self.factuals) for t in steps]
+        decoded = [self.decode(states, rounding=None).values for states in hardened]
         is_finished = (steps >= n_iter[:, None])[:, :, None]
         return np.where(is_finished, values[:, None], np.stack(decoded, axis=1))

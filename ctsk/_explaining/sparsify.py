@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ctsk._columns.schema import differ
+
 # Values of rows that are scored at once, which bounds the memory.
 _MAX_VALUES = 2**22
 
@@ -56,7 +58,7 @@ def revert_features(values, factual_values, score):
 
 def _scores_of_single_reverts(values, factual_values, rows, score):
     """Return the scores of rows with one feature reverted each; -inf for unchanged features."""
-    changed = values[rows] != factual_values[rows]
+    changed = differ(values[rows], factual_values[rows])
     scores = np.full(changed.shape, -np.inf)
     positions, features = np.nonzero(changed)
     n_at_once = _MAX_VALUES // changed.shape[1] + 1

@@ -42,7 +42,8 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
     itself is projected without a clamp before it, because a clamp would give weight to
     categories that the gradient does not favor. The search of a row ends as soon as
     :math:`S(M(x'))_{y^+} \ge \tau`, evaluated with every category hardened to the one of
-    largest weight; the factual is evaluated first. Finished rows leave the batch, so that
+    largest weight, and with no number between its factual and its domain; the factual is
+    evaluated first. Finished rows leave the batch, so that
     an easy batch is cheap. If several counterfactuals are requested for a factual, a term
     that pushes the row away from the earlier ones is added to the penalty.
 
@@ -199,9 +200,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
                 entropies = cross_entropy(logits, batch.targets, reduction="none")
 
             # Rows that have reached tau, and are accepted, are done.
-            judged, has_reached, is_done = _judge(
-                model, batch, entropies.detach(), limit, accept, box.groups
-            )
+            judged, has_reached, is_done = _judge(model, batch, entropies.detach(), limit, accept)
             some_done = bool(is_done.any())
             if some_done:
                 record.mature(batch.idx[is_done], judged[is_done], t)
@@ -264,7 +263,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         -------
         moved : Batch
         """
-        states, bounds = batch.states.detach(), (batch.lower, batch.upper)
+        states, bounds = batch.states.detach(), (batch.box.lower, batch.box.upper)
         # In a search among rows, the step itself is projected; see Notes for the reason.
         if batch.codes is None:
             moved = _finite(states - self.step_size * gradients, states)
@@ -293,8 +292,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
             states=factuals.detach().clone(),
             factuals=factuals,
             targets=targets,
-            lower=box.lower,
-            upper=box.upper,
+            box=box,
             costs=costs,
             earlier=earlier,
         )
@@ -338,8 +336,8 @@ def _moved(attributes, device):
     return moved
 
 
-def _judge(model, batch, entropies, limit, accept, groups):
-    """Judge the states of a batch as they are returned, with one category per feature.
+def _judge(model, batch, entropies, limit, accept):
+    """Judge the states of a batch as they are returned; see `Box.harden`.
 
     Returns
     -------
@@ -350,9 +348,9 @@ def _judge(model, batch, entropies, limit, accept, groups):
         Whether the state is accepted, too.
     """
     states = batch.states.detach()
-    # Without categories, the entropies of the states themselves save an evaluation.
-    if len(groups):
-        states = groups.harden(states)
+    # States that need no hardening have the given entropies, which saves an evaluation.
+    if batch.box.hardens:
+        states = batch.box.harden(states, batch.factuals)
         with torch.no_grad():
             entropies = cross_entropy(model(states), batch.targets, reduction="none")
     has_reached = entropies <= limit

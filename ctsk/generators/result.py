@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ctsk._columns.constraints import Box
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -17,8 +19,8 @@ class Batch:
         The codes of the states, if the search takes place among codes.
     states, factuals : Tensor of shape (n_rows, n_columns)
     targets : LongTensor of shape (n_rows,)
-    lower, upper : Tensor of shape (n_rows, n_columns)
-        The box of each row.
+    box : Box
+        The bounds of each row.
     costs : Tensor of shape (n_columns,) or (n_rows, n_columns)
         Cost of a unit of each column.
     earlier : Tensor of shape (n_rows, n_earlier, n_columns) or None
@@ -30,14 +32,13 @@ class Batch:
     states: torch.Tensor
     factuals: torch.Tensor
     targets: torch.Tensor
-    lower: torch.Tensor
-    upper: torch.Tensor
+    box: Box
     costs: torch.Tensor
     earlier: torch.Tensor | None
 
     def select(self, mask):
         """Return the batch of the rows for which a boolean mask is true."""
-        # A mask as an index would be searched again for each of the nine tensors.
+        # A mask as an index would be searched again for each of these tensors.
         positions = mask.nonzero()[:, 0]
 
         def pick(values):
@@ -49,8 +50,7 @@ class Batch:
             states=pick(self.states),
             factuals=pick(self.factuals),
             targets=pick(self.targets),
-            lower=pick(self.lower),
-            upper=pick(self.upper),
+            box=self.box.select(positions),
             # One dimension means that all rows share the same costs.
             costs=self.costs if self.costs.ndim == 1 else pick(self.costs),
             earlier=pick(self.earlier),
@@ -65,8 +65,7 @@ class Batch:
             states,
             self.factuals,
             self.targets,
-            self.lower,
-            self.upper,
+            self.box,
             self.costs,
             self.earlier,
         )

@@ -210,10 +210,16 @@ def _moves_of(explanation):
 
 def _moves(differences, groups):
     """Return distances by feature between encoded rows; another category is 1."""
-    moves = np.abs(differences)
-    # A change of category moves two one-hot columns by 1 each: their maximum is 1.
-    flips = [moves[:, columns].max(axis=1) for columns in groups.slices]
-    return np.column_stack([moves[:, : groups.n_numeric], *flips])
+    numbers = np.abs(differences[:, : groups.n_numeric])
+    is_changed = [(differences[:, columns] != 0).any(axis=1) for columns in groups.slices]
+    flips = []
+    for number, is_flipped in zip(groups.numbers, is_changed, strict=True):
+        # The state of a number, such as a missing one, belongs to the feature of the number.
+        if number is None:
+            flips.append(is_flipped)
+        else:
+            numbers[:, number] += is_flipped
+    return np.column_stack([numbers, *flips])
 
 
 def _is_changed(moves):

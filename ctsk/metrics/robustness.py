@@ -9,7 +9,8 @@ from sklearn.utils import check_consistent_length, column_or_1d, gen_batches
 from torch.nn.functional import cross_entropy
 
 from ctsk._columns.constraints import Constraints
-from ctsk._columns.user_constraints import check_constraints, check_features
+from ctsk._columns.user_columns import check_features
+from ctsk._columns.user_constraints import check_constraints
 from ctsk._columns.validation import Interval, StrOptions, check_X, encode_labels, validate_params
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import CHUNK, default_torch_modes, device_of, inference_copy, make_generator
@@ -150,7 +151,6 @@ def _bound_attacks(encoder, values, epsilon, features, domain):
     is_fixed = np.zeros(len(names), dtype=bool)
     if features is not None:
         is_fixed = ~check_features(features, names, "features")
-    is_fixed[encoder.categorical] = True
 
     # The bounds and directions that the estimator was trained with describe recourse; an
     # attacker need not respect them. Only the parameters of this call bound an attack.
@@ -160,15 +160,18 @@ def _bound_attacks(encoder, values, epsilon, features, domain):
         {names[feature]: "none" for feature in np.flatnonzero(is_fixed)},
         domain,
         encoder,
-        Constraints.free(low, high, encoder.groups),
+        Constraints.free(low, high, encoder.groups, fill=encoder.fill),
     )
 
     # The box contains each row even if the row is outside the domain, so that the
     # intersection with the ball is never empty.
     box = encoder.encode_box(constraints.box(encoder.expand(values)))
     encoded = encoder.encode_values(values)
-    lower = np.maximum(box.lower, encoded - epsilon)
-    upper = np.minimum(box.upper, encoded + epsilon)
+    # Categories have no small changes, nor has a number that is missing or special.
+    is_held = np.tile(~is_numeric, (len(values), 1))
+    is_held[:, is_numeric] = encoder.schema.is_state(values)[:, encoder.numeric]
+    lower = np.where(is_held, encoded, np.maximum(box.lower, encoded - epsilon))
+    upper = np.where(is_held, encoded, np.minimum(box.upper, encoded + epsilon))
     return encoded, lower, upper
 
 

@@ -122,7 +122,7 @@ def integrated_gradients(
     # therefore preserves it.
     by_column = (torch.cat(parts) * (encoded - starts)).cpu().numpy()
     return np.column_stack(
-        [by_column[:, columns].sum(axis=1) for columns in encoder.feature_slices]
+        [by_column[:, columns].sum(axis=1) for columns in encoder.feature_columns]
     )
 
 

@@ -1,0 +1,173 @@
+"""The categories of a column, and its cells as positions among them."""
+
+import contextlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from ctsk._columns.containers import listed
+
+# A column with more categories probably holds names or numbers, and its one-hot columns would
+# dominate memory and time.
+_MAX_CATEGORIES = 1_000
+_DECLARE = (
+    "Declare all categories before the data are split: by a pandas category dtype or, in a "
+    "pipeline, by the parameter categories of the encoder; or accept unknown ones by "
+    "handle_unknown='missing'."
+)
+_FILL = (
+    "Replace missing values before the data are split, for example by .fillna('missing'), or "
+    "accept them by handle_unknown='missing'."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Categories:
+    """The known categories of one column.
+
+    Parameters
+    ----------
+    values : tuple
+        The categories in their order. A missing value is a category of its own, None,
+        which comes last.
+    observed : bool ndarray of shape (n_categories,)
+        Whether the training rows contain the category; a pandas category dtype may declare
+        more.
+    ordered : bool
+        Whether the order is meaningful, so that a category can rise or fall.
+    """
+
+    values: tuple
+    observed: np.ndarray
+    ordered: bool
+
+    @classmethod
+    def fit(cls, column):
+        """Learn the categories of a column: a Series, or an array of floats."""
+        cells = cells_of(column)
+        present = set(cells)
+        declared = getattr(column.dtype, "categories", None)
+        # A declared order is the user's. A bool may rise from False to True, even if only one
+        # of them was observed. For all others, the order of the columns means nothing.
+        if declared is not None:
+            values, ordered = declared.tolist(), bool(column.dtype.ordered)
+        elif column.dtype.kind == "b":
+            values, ordered = [False, True], True
+        else:
+            values, ordered = _in_order(present - {None}), False
+        # A column of which all cells are missing, or that has no rows, has one category, too.
+        if None in present or not values:
+            values.append(None)
+        observed = np.array([value in present for value in values])
+        return cls(tuple(values), observed, ordered)
+
+    def __len__(self):
+        """Return the number of categories, the missing one included."""
+        return len(self.values)
+
+    @property
+    def has_missing(self):
+        """Whether a missing value is among the categories."""
+        return self.values[-1] is None
+
+    @property
+    def reachable(self):
+        """Categories that a counterfactual may move to by default.
+
+        These are the observed categories without the missing one, because a missing value
+        is not a recourse.
+        """
+        reachable = self.observed.copy()
+        if self.has_missing:
+            reachable[-1] = False
+        return reachable
+
+    def codes(self, cells):
+        """Return the positions of cells among the categories; -1 for an unknown one."""
+        positions = {value: code for code, value in enumerate(self.values)}
+        return np.fromiter((positions.get(cell, -1) for cell in cells), np.intp, len(cells))
+
+
+def fit_categories(name, column):
+    """Return the categories of a column, or raise a ValueError if there are too many."""
+    with _hashing(name):
+        categories = Categories.fit(column)
+    if len(categories) > _MAX_CATEGORIES:
+        raise ValueError(
+            f"Column {name!r} of X has {len(categories)} categories; at most {_MAX_CATEGORIES} are "
+            "supported. If it names or numbers the rows, drop it; if it holds numbers, convert "
+            "it, for example by pandas.to_numeric; otherwise group its rare categories."
+        )
+    return categories
+
+
+def cells_of(column):
+    """Return the cells of a Series, or of an array of floats, as objects; None if missing."""
+    if hasattr(column, "isna"):
+        cells, is_missing = column.to_numpy(dtype=object), column.isna().to_numpy()
+    else:
+        cells, is_missing = column.astype(object), np.isnan(column)
+    return np.where(is_missing, None, cells)
+
+
+def _in_order(values):
+    """Return values in ascending order, or by type and text if they cannot be compared."""
+    try:
+        return sorted(values)
+    except TypeError:
+        return sorted(values, key=lambda value: (type(value).__name__, str(value)))
+
+
+@contextlib.contextmanager
+def _hashing(name):
+    """Convert a TypeError about unhashable values to a ValueError that names the column."""
+    try:
+        yield
+    except TypeError as error:
+        raise ValueError(
+            f"Column {name!r} of X holds values that cannot be categories ({error}). Categories "
+            "are strings, numbers or booleans."
+        ) from error
+
+
+def codes_of(column, name, categories):
+    """Return the positions of a column's cells among its categories; -1 for unknown ones.
+
+    An unknown category counts as a missing one if the categories contain that.
+
+    Returns
+    -------
+    codes : int ndarray of shape (n_rows,)
+    unknown : list
+        The distinct unknown cells; None for a missing one.
+    """
+    cells = cells_of(column)
+    with _hashing(name):
+        codes = categories.codes(cells)
+    is_unknown = codes < 0
+    if categories.has_missing:
+        codes[is_unknown] = len(categories) - 1
+    return codes, list(dict.fromkeys(cells[is_unknown].tolist()))
+
+
+def refuse_unknown(name, unknown, categories):
+    """Raise a ValueError that names an unknown cell of a column and the remedy."""
+    cell = unknown[0]
+    problem = "a missing value" if cell is None else f"the unknown category {cell!r}"
+    known = [value for value in categories.values if value is not None]
+    raise ValueError(
+        f"Column {name!r} of X holds {problem}, which was absent when the estimator was fitted; "
+        f"the known categories are {listed(known)}. {_FILL if cell is None else _DECLARE}"
+    )
+
+
+def with_categories(column, known, cells):
+    """Return a categorical Series with a dtype that can hold new cells.
+
+    If its own dtype cannot, the known categories come first, in the order of the training.
+    """
+    declared = column.dtype.categories.tolist()
+    if set(cells) <= set(declared):
+        return column
+    values = [value for value in known.values if value is not None]
+    return column.cat.set_categories(values + [value for value in declared if value not in values])
