@@ -12,7 +12,7 @@ and the median cost, in module units, and median number of changed features of t
 import numpy as np
 from experiment import main
 from models import train
-from protocol import split
+from protocol import split, three_sigma_domain
 
 from ctsk import ECCCoGenerator
 from ctsk.datasets import fetch_adult
@@ -27,11 +27,12 @@ def outcome(name, seed, n_rounds, step_size):
     known = {
         name: advised.data[name].cat.categories.tolist() for name in ("workclass", "occupation")
     }
+    data = split(name, seed)
     constraints = {
         "mutability": {**advised.mutability, "education_num": "none"},
-        "domain": {**advised.domain, **known},
+        "domain": {**three_sigma_domain(data.train[0]), **advised.domain, **known},
     }
-    X, _ = split(name, seed).test
+    X, _ = data.test
     records = []
     for model in ("BL", "CT"):
         clf = train(name, seed, model, step_size=step_size, **constraints)

@@ -2,7 +2,7 @@
 
 import kept
 import rivals
-from protocol import PROTOCOLS, split
+from protocol import PROTOCOLS, split, three_sigma_domain
 
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator
 
@@ -33,9 +33,15 @@ def protection(name, protected):
 
 
 def untrained(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **parameters):
-    """Return a classifier with the paper's settings for a data set; see `train`."""
+    """Return a classifier with the paper's settings for a data set; see `train`.
+
+    All classifiers of this folder are constructed here. Settings that the paper shares among all
+    data sets, but that are not the package's defaults, belong to the dict below.
+    """
     estimator, differing = VARIANTS[variant]
+    X_train, _ = split(name, seed).train
     settings = {
+        "domain": three_sigma_domain(X_train),
         "tau": PROTOCOLS[name].tau,
         "lambda_reg": PROTOCOLS[name].lambda_reg,
         "generator": ECCCoGenerator(step_size=step_size),

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
 
 from ctsk import datasets
 
@@ -17,6 +19,8 @@ N_VALIDATION = 1_000
 N_IMAGES = 10_000
 N_SYNTHETIC = {"train": 3_000, "validation": 600, "test": 900}
 _EDGE = 5 * 28
+# Half the width of the paper's domain, in standard deviations.
+_N_DEVIATIONS = 3
 
 
 @dataclass(frozen=True)
@@ -167,3 +171,34 @@ PROTOCOLS = {**SYNTHETIC, **TABULAR, **IMAGES, **LOAN}
 def split(name, seed):
     """Return the rows and labels of a data set for each purpose."""
     return Split(*PROTOCOLS[name].load(seed))
+
+
+def three_sigma_domain(X):
+    r"""Return the paper's domain of each numeric feature.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n_rows, n_features)
+        Training rows.
+
+    Returns
+    -------
+    domain : dict
+        The pair (low, high) of each numeric feature, by its name or, in an array, by its index.
+        Categorical features are not named, so that a classifier infers their domain.
+
+    Notes
+    -----
+    The domain is :math:`[\min(\mu - 3\sigma, \min x), \max(\mu + 3\sigma, \max x)]`, cut at zero
+    unless a row lies beyond, because many numbers, such as ages, cannot be negative.
+    """
+    numbers = pd.DataFrame(X).select_dtypes("number")
+    # The last bits of a sum depend on the memory order. In this one, each column is contiguous.
+    scaler = StandardScaler().fit(np.asfortranarray(numbers, dtype=np.float64))
+    spread = _N_DEVIATIONS * np.sqrt(scaler.var_)
+    least, most = numbers.min().to_numpy(), numbers.max().to_numpy()
+    low = np.maximum(scaler.mean_ - spread, np.where(least >= 0, 0, -np.inf))
+    high = np.minimum(scaler.mean_ + spread, np.where(most <= 0, 0, np.inf))
+    # The observed range comes last, so that the domain always contains it.
+    bounds = np.minimum(low, least).tolist(), np.maximum(high, most).tolist()
+    return dict(zip(numbers.columns, zip(*bounds, strict=True), strict=True))
