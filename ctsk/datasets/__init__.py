@@ -20,7 +20,7 @@ as_frame : bool, default=True
     is represented by its position in `categories` (NaN if missing), and features are identified
     by their indices.
 drop_missing : bool, default=False
-    Whether to drop rows with a missing value.
+    Whether to drop rows with a missing value. The classifier accepts missing values.
 balance : bool, default=False
     Whether to drop random rows of the larger class, after `drop_missing`, until both classes are
     equally large.
@@ -52,6 +52,11 @@ mutability, domain : dict
     is not passed, the classifier infers it from its training rows. If `as_frame` is False, a
     category that may only increase is immutable, because an array does not hold the order of
     categories.
+special_values : dict of lists of int
+    Codes among the numbers of a feature that are not amounts, in ascending order. Features without
+    such codes are not listed. It can be passed to the parameter of
+    :class:`~ctsk.CounterfactualTrainedClassifier` with the same name. A domain that is a pair of
+    bounds refers to amounts only.
 DESCR : str
     Source, license and peculiarities of the data.
 categories : dict

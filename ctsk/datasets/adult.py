@@ -117,8 +117,7 @@ def fetch_adult(
     as in ``X.drop(columns="education_num")``, and remove it from `mutability` and `domain`.
 
     `workclass`, `occupation` and `native_country` have missing values. The classifier treats
-    them as a separate category, which a counterfactual can leave but never enter; if rows to be
-    predicted have missing values, the training rows must have some as well. `drop_missing`
+    them as a separate category, which a counterfactual can leave but never enter. `drop_missing`
     keeps 30,162 rows, 7,508 of which belong to class 1.
 
     Age, marital status, relationship, race, sex and native country are immutable, and so is

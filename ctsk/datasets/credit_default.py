@@ -35,7 +35,8 @@ _FEATURES = {
     "marriage": Feature("none", categories=_MARRIAGE),
     "age": Feature("none", (0, 120)),
     # The column of September is called pay_0, which is why there is no pay_1. The codes mix
-    # months with other meanings, but those are below 1: a decrease never prolongs a delay.
+    # months with other meanings, but those are below 1: a decrease never prolongs a delay. They
+    # are no special values, because a counterfactual must be able to reach a due payment.
     **{f"pay_{month}": Feature("decrease", (-2, 9)) for month in (0, 2, 3, 4, 5, 6)},
     # A bill is negative if a client has paid too much, so its domain is inferred.
     **{f"bill_amt{month}": Feature() for month in range(1, 7)},
@@ -92,7 +93,9 @@ def fetch_credit_default(
     `sex`, `education` and `marriage` hold words instead of UCI's numbers. `education` is
     ordered; "other" and the codes that UCI does not explain are below high school, and `domain`
     keeps counterfactuals from entering them. `pay_0` to `pay_6` are UCI's integers, which mix
-    months of delay with other codes. There are no missing values.
+    months of delay with the codes -2, -1 and 0. These codes are not listed in `special_values`:
+    they are better than any delay, which keeps the integers in a meaningful order, and a
+    counterfactual may reach them. There are no missing values.
 
     Age, sex and marital status are immutable. Education can only increase and delays of payment
     can only decrease; bills, payments and the limit can change in both directions. Since

@@ -9,9 +9,11 @@ rules of Kaggle's competition apply; there is no open license.
 missing for monthly_income in 29,731 rows and for number_of_dependents in 3,924. In some copies of
 the data, 1 means "not delinquent"; do not mix them with this one.
 
-609 rows are duplicates. The three counts of delinquencies hold the codes 96 and 98 in the same 269
-rows. One age is 0. revolving_utilization_of_unsecured_lines reaches 50,708. debt_ratio reaches
-329,664; where the income is missing, it is an amount rather than a ratio.
+609 rows are duplicates. The three counts of past delinquencies are 96 in the same 5 rows and 98 in
+the same 264 rows, and at most 17 in all other rows. Kaggle does not explain these codes, which are
+commonly read as "other" and "refused to say". One age is 0.
+revolving_utilization_of_unsecured_lines reaches 50,708. debt_ratio reaches 329,664; where the
+income is missing, it is an amount rather than a ratio.
 """
 
 from ctsk.datasets.convert import from_original
@@ -19,8 +21,9 @@ from ctsk.datasets.tables import Feature, Table, check_options, csv_file, fetch
 
 # No upper bound separates the outliers, such as a debt ratio of 329,664, from plausible values.
 _POSITIVE = Feature(domain=(0, None))
-# Past delinquencies cannot be undone. The codes 96 and 98 remain, as in Kaggle's file.
-_PAST = Feature("none", (0, None))
+# Past delinquencies cannot be undone. That 96 and 98 are codes follows from the data: a row that
+# holds one of them in one of the three counts holds it in all three, and no count is near them.
+_PAST = Feature("none", (0, None), special_values=(96, 98))
 _FEATURES = {
     "revolving_utilization_of_unsecured_lines": _POSITIVE,
     "age": Feature("none", (0, 120)),
@@ -84,7 +87,8 @@ def fetch_gmsc(
         See :mod:`ctsk.datasets`. The data have 10 numeric columns. The favorable class is 0,
         the borrowers who were not delinquent. `monthly_income` and `number_of_dependents` are
         integers if `drop_missing` is True; otherwise, they are floats and NaN where a value is
-        missing.
+        missing. `special_values` lists the codes 96 and 98 of the three counts of past
+        delinquencies, which remain in the data.
 
     Raises
     ------
@@ -100,15 +104,24 @@ def fetch_gmsc(
     converted from Kaggle's file ``cs-training.csv`` if the folder of `data_home` contains it.
 
     `drop_missing` keeps 120,269 rows, 8,357 of which belong to class 1; with `balance`, 16,714
-    rows remain. The classifier rejects missing numbers: drop these rows, or impute the missing
-    values first, as in ``X.fillna(X.median())``.
+    rows remain. The classifier accepts missing numbers, so that these rows need not be dropped.
+
+    The codes 96 and 98 of past delinquencies are not amounts: all other counts are at most 17.
+    Kaggle does not explain them; they are commonly read as "other" and "refused to say". Pass
+    `special_values` to the classifier, so that it treats each code as a separate state.
+    `drop_missing` keeps the 269 rows with these codes unless another value is missing.
 
     Age, the number of dependents and the counts of past delinquencies are immutable.
 
     Examples
     --------
+    >>> from ctsk import CounterfactualTrainedClassifier
     >>> from ctsk.datasets import fetch_gmsc
-    >>> X, y = fetch_gmsc(return_X_y=True)  # doctest: +SKIP
+    >>> data = fetch_gmsc()  # doctest: +SKIP
+    >>> clf = CounterfactualTrainedClassifier(
+    ...     mutability=data.mutability, domain=data.domain, special_values=data.special_values
+    ... )  # doctest: +SKIP
+    >>> clf.fit(data.data, data.target)  # doctest: +SKIP
     """
     return fetch(
         GMSC,

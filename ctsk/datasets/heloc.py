@@ -24,7 +24,8 @@ label.
 from ctsk.datasets.convert import from_original
 from ctsk.datasets.tables import Feature, Table, check_options, csv_file, fetch
 
-# The codes are negative, whereas all values are at least 0: no value is mistaken for a code.
+# Reasons why a number is missing. Each feature lists the codes that occur in its column as its
+# special values. The codes are negative, whereas all amounts are at least 0.
 _CODES = {
     -7: "condition not met",
     -8: "no usable trades or inquiries",
@@ -57,36 +58,39 @@ _EVER = {
 # What people do next can raise or lower these counts and percentages. A burden may exceed 100
 # percent, because balances can exceed limits.
 _COUNT = Feature(domain=(0, None))
+_COUNT_OF_USABLE = Feature(domain=(0, None), special_values=(-8,))
 # Delinquencies that have happened stay in the record.
 _PAST = Feature("none", (0, None))
 # Waiting and reliable payments raise these numbers. What lowers some of them, such as a new
 # account, is not recommended to people who ask for recourse.
 _GROWS = Feature("increase", (0, None))
+# -7 means that the event, a delinquency or an inquiry, has not happened.
+_SINCE_EVENT = Feature("increase", (0, None), special_values=(-8, -7))
 _FEATURES = {
     # The output of another model: nobody can change it directly.
-    "external_risk_estimate": Feature("none", (0, 100)),
-    "m_since_oldest_trade_open": _GROWS,
+    "external_risk_estimate": Feature("none", (0, 100), special_values=(-9,)),
+    "m_since_oldest_trade_open": Feature("increase", (0, None), special_values=(-8,)),
     "m_since_most_recent_trade_open": _GROWS,
     "average_m_in_file": _GROWS,
     "num_satisfactory_trades": _GROWS,
     "num_trades_60_ever_2_derog_pub_rec": _PAST,
     "num_trades_90_ever_2_derog_pub_rec": _PAST,
     "percent_trades_never_delq": Feature("increase", (0, 100)),
-    "m_since_most_recent_delq": _GROWS,
+    "m_since_most_recent_delq": _SINCE_EVENT,
     "max_delq_2_public_rec_last_12m": Feature("none", categories=_LAST_12M),
     "max_delq_ever": Feature("none", categories=_EVER),
     "num_total_trades": _GROWS,
     "num_trades_open_in_last_12m": _COUNT,
     "percent_install_trades": Feature(domain=(0, 100)),
-    "m_since_most_recent_inq_excl_7days": _GROWS,
+    "m_since_most_recent_inq_excl_7days": _SINCE_EVENT,
     "num_inq_last_6m": _COUNT,
     "num_inq_last_6m_excl_7days": _COUNT,
-    "net_fraction_revolving_burden": _COUNT,
-    "net_fraction_install_burden": _COUNT,
-    "num_revolving_trades_w_balance": _COUNT,
-    "num_install_trades_w_balance": _COUNT,
-    "num_bank_2_natl_trades_w_high_utilization": _COUNT,
-    "percent_trades_w_balance": Feature(domain=(0, 100)),
+    "net_fraction_revolving_burden": _COUNT_OF_USABLE,
+    "net_fraction_install_burden": _COUNT_OF_USABLE,
+    "num_revolving_trades_w_balance": _COUNT_OF_USABLE,
+    "num_install_trades_w_balance": _COUNT_OF_USABLE,
+    "num_bank_2_natl_trades_w_high_utilization": _COUNT_OF_USABLE,
+    "percent_trades_w_balance": Feature(domain=(0, 100), special_values=(-8,)),
 }
 
 
@@ -125,25 +129,37 @@ def fetch_heloc(
     drop_missing=False,
     balance=False,
     random_state=None,
+    keep_codes=False,
 ):
     """Load HELOC: predict whether an applicant repays a home equity line of credit.
 
     Parameters
     ----------
     data_home, download_if_missing, return_X_y, as_frame, drop_missing, balance, random_state
-        See :mod:`ctsk.datasets`.
+        See :mod:`ctsk.datasets`. `drop_missing` drops rows with a code, even if `keep_codes` is
+        True.
+    keep_codes : bool, default=False
+        Whether missing numbers are represented by FICO's codes:
+
+        - -7: the condition is not met; for example, there has been no delinquency;
+        - -8: there are no usable or valid trades or inquiries;
+        - -9: there is no bureau record.
+
+        Otherwise, they are NaN.
 
     Returns
     -------
     data : Bunch or tuple
         See :mod:`ctsk.datasets`. The data have 23 columns, 2 of which are categorical. The
-        favorable class is 1, the applicants who repaid. Columns with codes for missing values
-        are integers if `drop_missing` is True; otherwise, they are floats, and NaN replaces a
-        code. The Bunch has an additional attribute:
+        favorable class is 1, the applicants who repaid. All numeric columns are integers if
+        `keep_codes` or `drop_missing` is True; otherwise, the 10 columns with missing numbers are
+        floats. `special_values` lists the codes of each of these columns if `keep_codes` is True,
+        and is empty otherwise. The Bunch has an additional attribute:
 
         codes : DataFrame of shape (n_rows, 23)
             Reason why a number is missing: "condition not met", "no usable trades or inquiries"
-            or "no bureau record". Missing itself where the number is present.
+            or "no bureau record". Missing itself where the number is present. It does not depend
+            on `keep_codes`.
 
     Raises
     ------
@@ -161,11 +177,12 @@ def fetch_heloc(
 
     Only 2,502 of the 9,871 rows have no code at all, and 942 of these belong to class 1. These
     are the rows that `drop_missing` keeps, and they are not a representative sample: people who
-    have never been delinquent have a code for the months since their last delinquency.
-    Alternatively, impute the missing numbers, as in ``X.fillna(X.median(numeric_only=True))``
-    or by :class:`sklearn.impute.SimpleImputer` with ``add_indicator=True``; `codes` tells where
-    a value was missing. If an imputer is part of a pipeline, rows with missing numbers can be
-    predicted but not explained.
+    have never been delinquent have a code for the months since their last delinquency. The
+    classifier accepts missing numbers, so that these rows need not be dropped.
+
+    NaN does not distinguish the reasons. To have the classifier treat each of them as a separate
+    state, load the data with ``keep_codes=True`` and pass `special_values` to the classifier.
+    Without `special_values`, it would take the codes for amounts.
 
     `max_delq_2_public_rec_last_12m` and `max_delq_ever` are categories named after FICO's data
     dictionary; codes with the same name form one category. The categories are not ordered,
@@ -177,8 +194,13 @@ def fetch_heloc(
 
     Examples
     --------
+    >>> from ctsk import CounterfactualTrainedClassifier
     >>> from ctsk.datasets import fetch_heloc
-    >>> X, y = fetch_heloc(return_X_y=True)  # doctest: +SKIP
+    >>> data = fetch_heloc(keep_codes=True)  # doctest: +SKIP
+    >>> clf = CounterfactualTrainedClassifier(
+    ...     mutability=data.mutability, domain=data.domain, special_values=data.special_values
+    ... )  # doctest: +SKIP
+    >>> clf.fit(data.data, data.target)  # doctest: +SKIP
     """
     return fetch(
         HELOC,
@@ -189,4 +211,5 @@ def fetch_heloc(
         drop_missing,
         balance,
         random_state,
+        keep_codes,
     )

@@ -101,6 +101,8 @@ def fetch_mnist(
             :class:`~ctsk.CounterfactualTrainedClassifier`.
         mutability : None
             All pixels may change.
+        special_values : None
+            No pixel holds a code.
         DESCR : str
             Source and license of the data.
 
@@ -149,6 +151,7 @@ def _bunch(images, y, scale):
         target_names=[str(digit) for digit in range(10)],
         domain=[(-1, 1) if scale else (0, 255)] * n_pixels,
         mutability=None,
+        special_values=None,
         DESCR=__doc__,
     )
 

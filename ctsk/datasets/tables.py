@@ -22,6 +22,8 @@ check_options = validate_params(
         "drop_missing": ["boolean"],
         "balance": ["boolean"],
         "random_state": ["random_state"],
+        # Only fetch_heloc has this parameter; the others ignore its entry.
+        "keep_codes": ["boolean"],
     },
     prefer_skip_nested_validation=True,
 )
@@ -43,12 +45,15 @@ class Feature:
         numeric feature.
     ordered : bool, default=False
         Whether the order of the categories is meaningful.
+    special_values : tuple of int, default=()
+        Codes among the numbers of the file that are not amounts, in ascending order.
     """
 
     mutability: str = "both"
     domain: tuple | list | None = None
     categories: tuple | dict | EllipsisType | None = None
     ordered: bool = False
+    special_values: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,9 @@ class Table:
     descr : str
         Text of the attribute `DESCR`.
     codes : dict of int to str, default={}
-        Numbers of the file that encode why a value is missing, and their meanings.
+        Numbers of the file that encode why a value is missing, and their meanings. If there are
+        any, they include all special values of the features, which NaN replaces by default.
+        Otherwise, special values remain in the data.
     continuous_target : str, default=None
         Name of the label if it is continuous in the file; the target then is whether it exceeds
         its median. If None, the label is 0 or 1 in the file.
@@ -97,6 +104,7 @@ def fetch(
     drop_missing=False,
     balance=False,
     random_state=None,
+    keep_codes=False,
 ):
     """Load a table.
 
@@ -105,6 +113,8 @@ def fetch(
     table : Table
     data_home, download_if_missing, return_X_y, as_frame, drop_missing, balance, random_state
         See :mod:`ctsk.datasets`.
+    keep_codes : bool, default=False
+        Whether the codes of missing numbers remain in the data. Otherwise, NaN replaces them.
 
     Returns
     -------
@@ -113,6 +123,7 @@ def fetch(
     """
     text = load(table.file, data_home, download_if_missing)
     X, codes, label = _read(table, text)
+    without_codes = X.mask(codes.notna()) if table.codes else X
     # The median is that of all rows, so that a target never depends on the options.
     y = label if table.continuous_target is None else label > label.median()
     y = y.astype("int64").rename("target")
@@ -121,12 +132,16 @@ def fetch(
     # are dropped first: otherwise, the classes would no longer be balanced.
     idx = np.arange(len(X))
     if drop_missing:
-        idx = idx[X.notna().all(axis=1).to_numpy()]
+        # A number that a code represents is missing, whether or not the code is kept.
+        idx = idx[without_codes.notna().all(axis=1).to_numpy()]
     if balance:
         idx = _balanced(idx, y.to_numpy(), check_random_state(random_state))
 
+    X = X if keep_codes else without_codes
     X, y = _with_integers(X.iloc[idx], X), y.iloc[idx]
-    data = _bunch(table, X, y) if as_frame else _array_bunch(table, X, y)
+    data = _bunch(table, X, y, keep_codes)
+    if not as_frame:
+        data = _with_arrays(data)
     if return_X_y:
         return data.data, data.target
 
@@ -139,7 +154,7 @@ def fetch(
 
 
 def _read(table, text):
-    """Return X, the reasons why numbers are missing, and the label as it is in the file."""
+    """Return X with its codes, the meanings of the codes, and the label as it is in the file."""
     import pandas as pd
 
     # Values are read as strings first, because the default parser of some pandas versions does
@@ -150,11 +165,10 @@ def _read(table, text):
         if feature.categories is not None:
             X[name] = _categories(raw[name], feature)
             continue
-        numbers = raw[name].astype("float64")
+        X[name] = raw[name].astype("float64")
         if table.codes:
-            codes[name] = numbers.map(table.codes)
-            numbers = numbers.where(codes[name].isna())
-        X[name] = numbers
+            is_code = X[name].isin(feature.special_values)
+            codes[name] = X[name].where(is_code).map(table.codes)
     if codes:
         dtype = pd.CategoricalDtype(list(table.codes.values()))
         # Categorical features have no codes; `columns` adds them as empty columns.
@@ -197,8 +211,11 @@ def _balanced(idx, y, rng):
     return np.sort(np.concatenate(kept))
 
 
-def _bunch(table, X, y):
+def _bunch(table, X, y, keep_codes):
     features = table.features
+    special_values = {n: list(f.special_values) for n, f in features.items() if f.special_values}
+    if table.codes and not keep_codes:
+        special_values = {}
     return Bunch(
         data=X,
         target=y,
@@ -210,13 +227,14 @@ def _bunch(table, X, y):
         categorical_features=[n for n, f in features.items() if f.categories is not None],
         mutability={n: f.mutability for n, f in features.items() if f.mutability != "both"},
         domain={n: copy(f.domain) for n, f in features.items() if f.domain is not None},
+        special_values=special_values,
         DESCR=table.descr,
     )
 
 
-def _array_bunch(table, X, y):
+def _with_arrays(data):
     """Return the Bunch with a float array: categories are positions, features are indices."""
-    data = _bunch(table, X, y)
+    X = data.data
     index = {name: position for position, name in enumerate(data.feature_names)}
     categories = {name: X[name].cat.categories.tolist() for name in data.categorical_features}
 
@@ -242,11 +260,12 @@ def _array_bunch(table, X, y):
 
     data.update(
         data=np.column_stack(columns),
-        target=y.to_numpy(),
+        target=data.target.to_numpy(),
         frame=None,
         categories={index[name]: labels for name, labels in categories.items()},
         categorical_features=[index[name] for name in categories],
         mutability=mutability,
         domain=domain,
+        special_values={index[name]: codes for name, codes in data.special_values.items()},
     )
     return data

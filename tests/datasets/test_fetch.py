@@ -25,6 +25,12 @@ COUNTS = {
     "gmsc": ((139_974, 10_026), (111_912, 8_357)),
     "heloc": ((5_136, 4_735), (1_560, 942)),
 }
+# Reasons of HELOC's codes.
+REASONS = {
+    "condition not met": -7,
+    "no usable trades or inquiries": -8,
+    "no bureau record": -9,
+}
 GOOD = {"adult": 1, "california_housing": 1, "german_credit": 1, "heloc": 1}
 each = pytest.mark.parametrize("name", COUNTS)
 
@@ -62,17 +68,80 @@ def test_columns_are_numbers_or_categories(name):
     assert "int64" not in set(kinds[gaps])
 
 
-@each
-def test_every_value_lies_in_its_domain(name):
-    data = loaded(name)
+@pytest.mark.parametrize(
+    ("name", "options"), [*((name, {}) for name in COUNTS), ("heloc", {"keep_codes": True})]
+)
+def test_every_amount_lies_in_its_domain(name, options):
+    data = loaded(name, **options)
     for feature, entry in data.domain.items():
         column = data.data[feature].dropna()
         if feature in data.categorical_features:
             assert set(entry) <= set(column.cat.categories)
             continue
+        amounts = column[~column.isin(data.special_values.get(feature, []))]
         low, high = entry
-        assert low is None or column.min() >= low, feature
-        assert high is None or column.max() <= high, feature
+        assert low is None or amounts.min() >= low, feature
+        assert high is None or amounts.max() <= high, feature
+
+
+@each
+def test_constraints_name_features_and_use_valid_words(name):
+    data = loaded(name)
+    features = set(data.feature_names)
+    assert set(data.mutability) | set(data.domain) <= features
+    assert set(data.mutability.values()) <= {"none", "increase", "decrease"}
+    assert set(data.special_values) <= features - set(data.categorical_features)
+
+
+@each
+def test_only_gmsc_holds_codes_by_default(name):
+    assert bool(loaded(name).special_values) == (name == "gmsc")
+
+
+def test_codes_of_gmsc_are_the_same_in_all_counts_of_a_row_and_far_from_amounts():
+    data = loaded("gmsc")
+    assert list(data.special_values.values()) == 3 * [[96, 98]]
+    counts = data.data[list(data.special_values)]
+    is_code = counts.isin([96, 98])
+    np.testing.assert_array_equal(is_code.any(axis=1), is_code.all(axis=1))
+    assert (counts[is_code.any(axis=1)].nunique(axis=1) == 1).all()
+    assert counts.stack().value_counts()[[96, 98]].tolist() == [3 * 5, 3 * 264]
+    assert counts.mask(is_code).max(axis=None) == 17
+
+
+def test_special_values_of_heloc_are_exactly_its_negative_numbers():
+    data = loaded("heloc", keep_codes=True)
+    negative = {
+        feature: sorted(column[column < 0].unique())
+        for feature, column in data.data.drop(columns=data.categorical_features).items()
+        if (column < 0).any()
+    }
+    assert len(negative) == 10
+    assert data.special_values == negative
+
+
+def numbers_of_file(name, data):
+    path = Path(os.environ["CTSK_DATA_HOME"]) / f"{name}.csv.gz"
+    words = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return words[data.data.columns.drop(data.categorical_features)]
+
+
+def test_kept_codes_of_heloc_are_the_numbers_of_the_file():
+    data = loaded("heloc", keep_codes=True)
+    words = numbers_of_file("heloc", data)
+    assert set(data.data[words.columns].dtypes) == {np.dtype("int64")}
+    pd.testing.assert_frame_equal(
+        data.data[words.columns].astype(str), words, check_dtype=False, check_column_type=False
+    )
+
+
+def test_reasons_of_heloc_restore_the_numbers_of_the_file():
+    data = loaded("heloc")
+    words = numbers_of_file("heloc", data)
+    for feature in words:
+        codes = data.codes[feature].astype(object).map(REASONS)
+        restored = data.data[feature].fillna(codes).astype(int).astype(str)
+        assert restored.tolist() == words[feature].tolist()
 
 
 @each
@@ -202,6 +271,13 @@ def test_nobody_in_compas_is_given_a_way_out():
 def test_wrong_option_is_refused_by_name(name, option):
     with pytest.raises(ValueError, match=f"'{option}' parameter of fetch_{name}"):
         getattr(datasets, f"fetch_{name}")(**{option: "yes"})
+
+
+def test_only_heloc_keeps_codes_and_refuses_another_word():
+    with pytest.raises(ValueError, match="'keep_codes' parameter of fetch_heloc"):
+        datasets.fetch_heloc(keep_codes="yes")
+    with pytest.raises(TypeError, match="keep_codes"):
+        datasets.fetch_gmsc(keep_codes=True)
 
 
 def test_digits_are_counted_as_published_and_scaled():

@@ -23,7 +23,7 @@ FEATURES = {
         "increase", ["middle", "high"], {"3": "low", "1": "middle", "2": "high"}, ordered=True
     ),
     "color": Feature(categories=...),
-    "months": Feature("increase", (0, None)),
+    "months": Feature("increase", (0, None), special_values=(-8, -7)),
 }
 COMPLETE = [3, 4, 5, 6]
 
@@ -69,6 +69,27 @@ def test_codes_are_missing_numbers_with_a_reason_beside_them(loaded):
     assert data.codes["age"].isna().all()
     assert data.codes.index.equals(data.data.index)
     assert data.codes.columns.equals(data.data.columns)
+    assert data.special_values == {}
+
+
+@pytest.mark.parametrize("as_frame", [True, False])
+def test_kept_codes_are_named_and_leave_integers(loaded, as_frame):
+    data = loaded(keep_codes=True, as_frame=as_frame)
+    months = data.data["months"] if as_frame else data.data[:, 5]
+    assert months.tolist() == [-7, 3, -8, 5, 6, 7, 8]
+    assert months.dtype == ("int64" if as_frame else "float64")
+    assert data.special_values == {"months" if as_frame else 5: [-8, -7]}
+    pd.testing.assert_frame_equal(data.codes, loaded().codes)
+
+
+def test_rows_with_kept_codes_are_dropped_like_rows_with_gaps(loaded):
+    dropped = loaded(drop_missing=True, keep_codes=True)
+    pd.testing.assert_frame_equal(dropped.frame, loaded(drop_missing=True).frame)
+
+
+def test_number_that_is_a_code_of_another_column_is_an_amount(loaded):
+    text = TEXT.replace(b"30,1000", b"-7,1000")
+    assert loaded(text).data["age"][0] == -7
 
 
 def test_bunch_says_what_is_known(loaded):
@@ -90,16 +111,18 @@ def test_bunch_says_what_is_known(loaded):
 
 
 def test_what_a_user_does_to_a_bunch_stays_in_that_bunch(loaded):
-    data = loaded()
+    data = loaded(keep_codes=True)
     data.mutability["age"] = "both"
     data.feature_names.clear()
     data.target_names.clear()
     data.domain["grade"].clear()
-    again = loaded()
+    data.special_values["months"].clear()
+    again = loaded(keep_codes=True)
     assert again.mutability["age"] == "none"
     assert again.feature_names
     assert again.target_names
     assert again.domain["grade"]
+    assert again.special_values["months"]
 
 
 def test_complete_rows_keep_their_numbers_and_their_integers(loaded):
