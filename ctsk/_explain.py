@@ -30,6 +30,7 @@ def explain(
     domain=None,
     feature_costs=None,
     X_reference=None,
+    one_hot_groups=None,
     n_alternatives=1,
     sparse=False,
     return_path=False,
@@ -72,6 +73,11 @@ def explain(
         standard deviation, which is the unit of the search. They are also required for a
         generator that must be fitted, such as REVISE, and that the model was not trained
         with, or was trained with in units other than X's.
+    one_hot_groups : dict or list, default=None
+        Columns of `X` that are the one-hot columns of a category, for a model that was
+        trained elsewhere: a dict from the name of the category to the names or indices of
+        its columns, or a list of lists. Every counterfactual holds exactly one 1 in each
+        group. A :class:`CounterfactualTrainedClassifier` has a parameter of its own.
 
     Returns
     -------
@@ -143,6 +149,12 @@ def explain(
     # the CPU is restored; by default, fork_rng would save that of every GPU.
     with default_torch_modes(), torch.random.fork_rng(devices=[]):
         model = _unwrapped(model)
+        if one_hot_groups is not None and not foreign_models.is_known(model):
+            raise ValueError(
+                "one_hot_groups is for a torch module or a skorch classifier. Pass it to "
+                "CounterfactualTrainedClassifier before it is fitted; a pipeline knows the "
+                "columns of its own encoders."
+            )
         # A pipeline is explained in the units of its own input, as one model with its steps.
         if isinstance(model, Pipeline):
             table = check_table(X, _names_of(model))
@@ -152,7 +164,8 @@ def explain(
             if isinstance(_unwrapped(model.steps[-1][1]), CounterfactualTrainedClassifier):
                 _warn_where_different(request)
         else:
-            request = make_request(_explainable(model, X_reference), X, target, settings)
+            explainable = _explainable(model, X_reference, one_hot_groups)
+            request = make_request(explainable, X, target, settings)
         return search(request)
 
 
@@ -169,7 +182,7 @@ def _unwrapped(model):
     return model.estimator if isinstance(model, FrozenEstimator) else model
 
 
-def _explainable(model, X_reference):
+def _explainable(model, X_reference, one_hot_groups=None):
     """Return a model other than a pipeline in the form that a search explains."""
     if isinstance(model, CounterfactualTrainedClassifier):
         return model._explainable()
@@ -178,7 +191,12 @@ def _explainable(model, X_reference):
         defaults = CounterfactualTrainedClassifier()
         generator = new_generator(defaults.generator)
         return foreign_models.model_of(
-            model, X_reference, generator=generator, tau=defaults.tau, T=defaults.T
+            model,
+            X_reference,
+            one_hot_groups,
+            generator=generator,
+            tau=defaults.tau,
+            T=defaults.T,
         )
     raise TypeError(
         f"model is of type {type(model).__name__}, unfitted perhaps; it must be a "

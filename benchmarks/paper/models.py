@@ -42,6 +42,7 @@ def untrained(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **pa
     X_train, _ = split(name, seed).train
     settings = {
         "domain": three_sigma_domain(X_train),
+        "resolution": None,
         "tau": PROTOCOLS[name].tau,
         "lambda_reg": PROTOCOLS[name].lambda_reg,
         "generator": ECCCoGenerator(step_size=step_size),

@@ -7,7 +7,6 @@ import torch
 
 from ctsk._columns.one_hot import OneHotGroups
 
-
 # Fields of a box with one row for each row that it bounds.
 _BOUNDS = ("lower", "upper", "low", "high")
 

@@ -6,7 +6,6 @@ from functools import cached_property
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from ctsk._columns.constraints import Constraints
 from ctsk._columns.containers import as_table, densified
 from ctsk._columns.grid import Grid
 from ctsk._columns.one_hot import OneHotGroups

@@ -7,7 +7,6 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from ctsk._columns.constraints import Constraints
 from ctsk._columns.containers import is_frame, is_missing, listed
 from ctsk._columns.other_frames import is_other_frame, to_pandas
 

@@ -13,6 +13,7 @@ from ctsk._columns.containers import dtypes_of, is_frame, listed
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
+from ctsk._columns.user_columns import check_groups
 from ctsk._columns.user_constraints import check_costs
 from ctsk._columns.validation import check_table, naming_reference, refuse_values
 from ctsk._explaining.models import ExplainableModel
@@ -34,7 +35,7 @@ def is_known(model):
     return isinstance(model, nn.Module) or _is_skorch(model)
 
 
-def model_of(model, X_reference, **search):
+def model_of(model, X_reference, one_hot_groups=None, **search):
     """Return a model that was trained elsewhere as an explainable model.
 
     Parameters
@@ -44,6 +45,8 @@ def model_of(model, X_reference, **search):
         classifier returns the input of its criterion.
     X_reference : DataFrame or array-like of shape (n_reference, n_features)
         Observed rows, as they enter the model, which determine domain and scales.
+    one_hot_groups : dict, list or None, default=None
+        Columns that are the one-hot columns of a category; see `check_groups`.
     **search : dict
         Defaults of the search: generator, tau and T.
 
@@ -65,7 +68,7 @@ def model_of(model, X_reference, **search):
             "and scales: explain(model, X, X_reference=X_train)."
         )
     X_reference = check_table(X_reference, name="X_reference")
-    schema = _schema(X_reference)
+    schema = _schema(X_reference, one_hot_groups)
     logits = _logits(model)
 
     # X is read by the schema of the reference rows. Rows are judged by the model itself, and
@@ -105,15 +108,19 @@ def model_of(model, X_reference, **search):
 
 
 class _Unscaled(nn.Module):
-    """Maps rows from module units to the units of the model's input."""
+    """Maps rows from module units to the units and the order of the model's input."""
 
     def __init__(self, encoder):
         super().__init__()
+        # Declared one-hot columns come last in module rows, wherever they are in X. Every
+        # feature has one column, because the model takes no gaps.
+        columns = [columns[0] for columns in encoder.feature_columns]
+        self.register_buffer("columns", torch.as_tensor(columns))
         self.register_buffer("center", torch.as_tensor(encoder.center))
         self.register_buffer("scale", torch.as_tensor(encoder.scale))
 
     def forward(self, rows):
-        return rows * self.scale + self.center
+        return (rows * self.scale + self.center)[:, self.columns]
 
 
 class _Logits(nn.Module):
@@ -248,7 +255,7 @@ def _look_like_probabilities(raw, is_skorch):
     return is_share and bool(((output.sum(dim=1) - 1).abs() < 1e-4).all())
 
 
-def _schema(X):
+def _schema(X, one_hot_groups):
     """Return the schema of reference rows, or raise a ValueError if a column is not numeric."""
     names = list(getattr(X, "columns", [f"x{i}" for i in range(X.shape[1])]))
     dtypes = dtypes_of(X) if is_frame(X) else [X.dtype] * len(names)
@@ -259,7 +266,9 @@ def _schema(X):
                 "numbers only. Encode categories in a step before a skorch classifier, and "
                 "explain the pipeline of both."
             )
-    return Schema.fit(X, names, np.zeros(len(names), dtype=bool))
+    categorical = np.zeros(len(names), dtype=bool)
+    dummies = check_groups(one_hot_groups, names, categorical)
+    return Schema.fit(X, names, categorical, dummies=dummies)
 
 
 def _read(X, schema, like):

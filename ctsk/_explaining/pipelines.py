@@ -6,12 +6,12 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
+from ctsk._columns.categories import Categories
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.containers import check_columns, dtypes_of, is_frame, listed
 from ctsk._columns.encoder import Encoder, reachable_columns
 from ctsk._columns.grid import Grid
 from ctsk._columns.rows import Rows
-from ctsk._columns.categories import Categories
 from ctsk._columns.schema import Schema
 from ctsk._columns.validation import check_table, refuse_values
 from ctsk._explaining.curves import Curve, Line
