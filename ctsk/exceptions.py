@@ -19,3 +19,7 @@ class OtherConstraintsWarning(UserWarning):
 
 class PoorReconstructionWarning(UserWarning):
     """Warning used if an autoencoder reconstructs rows too poorly for a search among its codes."""
+
+
+class UnobservedDomainWarning(UserWarning):
+    """Warning used if no training value of a feature lies in the domain that the user passed."""

@@ -1,17 +1,20 @@
 """Checks of mutability, domain, costs and categorical features as users write them."""
 
-import difflib
-from collections.abc import Set
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 
 from ctsk._columns.constraints import Constraints
-from ctsk._columns.containers import is_frame, is_missing, listed
-from ctsk._columns.other_frames import is_other_frame, to_pandas
+from ctsk._columns.containers import MOST_LISTED, is_frame, is_missing, listed
+from ctsk._columns.user_entries import (
+    entries_by_feature,
+    entries_by_row,
+    feature_position,
+    is_sequence,
+)
+from ctsk._columns.user_warnings import warn_user
+from ctsk.exceptions import UnobservedDomainWarning
 
-# One valid entry of each parameter, for error messages.
-_EXAMPLES = {"mutability": "'none'", "domain": "(0, None)", "feature_costs": "2.0"}
 # Whether a feature may rise, and whether it may fall.
 _MUTABILITY = {
     "both": (True, True),
@@ -19,9 +22,9 @@ _MUTABILITY = {
     "decrease": (False, True),
     "none": (False, False),
 }
-# Number of dimensions of an array that holds an entry for every row and feature; the last one
-# of a domain holds low and high.
-_TABLE_DIMENSIONS = {"mutability": 2, "domain": 3}
+# A domain counts as unobserved only if its gap to the observed range is more than this share of
+# the unit of the feature: ranges that were mapped through a pipeline are off by rounding.
+_GAP = 1e-6
 
 
 def check_categorical(categorical_features, names, X):
@@ -85,7 +88,7 @@ def check_features(features, names, parameter):
                 f"{len(names)} features."
             )
         return np.array(entries, dtype=bool)
-    positions = [_position(feature, names, parameter) for feature in entries]
+    positions = [feature_position(feature, names, parameter) for feature in entries]
     return np.isin(np.arange(len(names)), positions)
 
 
@@ -95,6 +98,7 @@ def check_costs(feature_costs, encoder, default=None):
     Parameters
     ----------
     feature_costs : dict, array-like of shape (n_features,) or None
+        The key "*" of a dict stands for all features that the dict does not name.
     encoder : Encoder
     default : ndarray of shape (n_features,), default=None
         Costs of the features that are not named. None stands for 1 per module unit (with
@@ -115,7 +119,8 @@ def check_costs(feature_costs, encoder, default=None):
         default = np.ones(len(encoder.names))
         default[encoder.numeric] /= np.abs(encoder.scale[: len(encoder.numeric)])
     costs = default.copy()
-    for feature, cost in _by_feature(feature_costs, encoder.names, "feature_costs").items():
+    entries = entries_by_feature(feature_costs, encoder.names, "feature_costs")
+    for feature, cost in entries.items():
         if not isinstance(cost, Real) or not 0 <= cost < np.inf:
             raise ValueError(
                 f"feature_costs of feature {encoder.names[feature]!r} is {cost!r:.200}; it must be "
@@ -132,10 +137,11 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
     ----------
     mutability : dict, array-like of shape (n_features,) or None
         If `rows` are given, also one dict per row, or an array-like of shape
-        (n_rows, n_features).
+        (n_rows, n_features). The key "*" of a dict stands for all features that the dict
+        does not name.
     domain : "auto", dict, array-like of shape (n_features,) or None
         If `rows` are given, also one dict per row, or an array of shape
-        (n_rows, n_features, 2).
+        (n_rows, n_features, 2). The key "*" as above.
     encoder : Encoder
     default : Constraints
         Constraints of the features that are not named, in X's units.
@@ -147,17 +153,22 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
     constraints : Constraints
         Constraints in X's units.
 
+    Warns
+    -----
+    UnobservedDomainWarning
+        If a domain holds no training value of a feature that may move.
+
     Raises
     ------
     ValueError
         If a feature or a mutability is unknown, a domain is empty or invalid, or the
         constraints of the rows do not match the rows.
     """
-    mutabilities = _by_row(mutability, encoder.names, "mutability", rows)
+    mutabilities = entries_by_row(mutability, encoder.names, "mutability", rows)
     if isinstance(domain, str) and domain == "auto":
         # Written out, so that it restores inferred bounds; None keeps the default.
         domain = ["auto"] * len(encoder.names)
-    domains = _by_row(domain, encoder.names, "domain", rows)
+    domains = entries_by_row(domain, encoder.names, "domain", rows)
     # Copies, because the entries below are written into them.
     fields = {
         name: np.array(np.broadcast_to(getattr(default, name), np.shape(default.low)))
@@ -166,6 +177,7 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
     # Ellipsis stands for all rows; once one row differs, every row needs its own entries.
     if any(idx is not ... for idx, _ in mutabilities + domains):
         fields = {name: np.tile(array, (len(rows), 1)) for name, array in fields.items()}
+    is_named = np.zeros_like(fields["is_inferred"])
     columns = encoder.feature_slices
     for idx, entries in mutabilities:
         for feature, word in entries.items():
@@ -182,7 +194,10 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
             fields["low"][idx, columns[feature]] = low
             fields["high"][idx, columns[feature]] = high
             fields["is_inferred"][idx, columns[feature]] = is_inferred
-    return Constraints(groups=encoder.groups, **fields)
+            is_named[idx, columns[feature]] = not is_inferred
+    constraints = Constraints(groups=encoder.groups, **fields)
+    _warn_of_unobserved(constraints, is_named, encoder)
+    return constraints
 
 
 def _directions(mutability, feature, encoder, idx):
@@ -199,8 +214,8 @@ def _directions(mutability, feature, encoder, idx):
     if may_rise != may_fall and categories is not None and not categories.ordered:
         raise ValueError(
             f"mutability of feature {name} is {mutability!r}, but its categories have no order. "
-            "Use 'both' or 'none', define the order by an ordered pandas categorical, or list "
-            "the categories that may be reached in domain."
+            "Give it 'both' or 'none', define the order by an ordered pandas categorical, or "
+            "list the categories that may be reached in domain."
         )
     return may_rise, may_fall
 
@@ -212,7 +227,9 @@ def _domain(entry, feature, encoder, idx, columns):
         return encoder.domain[0][columns], encoder.domain[1][columns]
     categories = encoder.schema.categories.get(feature)
     if categories is None:
-        return _bounds(entry, name)
+        low, high = _bounds(entry, name)
+        _check_holds_a_value(low, high, feature, encoder, name)
+        return low, high
     # The lower bound of a one-hot column is always 0.
     return 0.0, _reachable(entry, categories, name)
 
@@ -221,12 +238,12 @@ def _bounds(entry, name):
     """Return the bounds of a numeric feature."""
     if entry is None:
         return -np.inf, np.inf
-    if not _is_sequence(entry, 2) or not all(
+    if not is_sequence(entry, 2) or not all(
         bound is None or isinstance(bound, Real) for bound in entry
     ):
         raise ValueError(
-            f"domain of feature {name} is {entry!r:.200}; it must be a pair (low, high) of "
-            "numbers, with None for an open side, or 'auto'."
+            f"domain of feature {name} is {entry!r:.200}; its own entry must be a pair (low, "
+            "high) of numbers, with None for an open side, or None for no bounds, or 'auto'."
         )
     low = -np.inf if entry[0] is None else float(entry[0])
     high = np.inf if entry[1] is None else float(entry[1])
@@ -236,19 +253,34 @@ def _bounds(entry, name):
             f"domain of feature {name} is ({low}, {high}); low must not be greater than high, "
             "and an open side is None."
         )
+    if low == np.inf or high == -np.inf:
+        raise ValueError(
+            f"domain of feature {name} is ({low}, {high}), which holds no finite number; an open "
+            "side is None."
+        )
     return low, high
+
+
+def _check_holds_a_value(low, high, feature, encoder, name):
+    """Raise a ValueError if no value that the feature can take lies within the bounds."""
+    if encoder.schema.integral[feature] and np.ceil(low) > high:
+        raise ValueError(
+            f"domain of feature {name} is ({low}, {high}), but the column holds integers, and no "
+            "whole number lies within these bounds. Widen them, or fix the feature by mutability "
+            "'none'."
+        )
 
 
 def _reachable(entry, categories, name):
     """Return 1 for each category that a domain lists, and 0 for the others."""
     values = [value for value in categories.values if value is not None]
     if entry is None:
-        entry = values
+        return np.array([value is not None for value in categories.values], dtype=np.float64)
     # A pair is the domain of a number; as a list of categories, it is probably a mistake.
     if isinstance(entry, str | dict | tuple) or not hasattr(entry, "__iter__"):
         raise ValueError(
-            f"domain of feature {name} is {entry!r:.200}; it must be a list of categories, None "
-            "for all, or 'auto'."
+            f"domain of feature {name} is {entry!r:.200}; its own entry must be a list of "
+            "categories, None for all, or 'auto'."
         )
     reachable = np.zeros(len(categories))
     for value in entry:
@@ -259,6 +291,11 @@ def _reachable(entry, categories, name):
                 f"({listed(values)}){reason}."
             )
         reachable[values.index(value)] = 1
+    if not reachable.any():
+        raise ValueError(
+            f"domain of feature {name} lists no category, so that the feature could never change. "
+            f"Fix it by mutability 'none', or list some of its categories ({listed(values)})."
+        )
     return reachable
 
 
@@ -267,130 +304,34 @@ def _described(name, idx):
     return repr(name) if idx is ... else f"{name!r} (row {np.ravel(idx)[0]})"
 
 
-def _by_row(spec, names, parameter, rows):
-    """Return a list of pairs: positions of rows (... for all), and their entries by feature."""
-    if rows is None or spec is None or isinstance(spec, str | dict | Set):
-        return [(..., _by_feature(spec, names, parameter))]
-    if is_other_frame(spec):
-        spec = to_pandas(spec, parameter)
-    # Any dict makes it a list of dicts, so that a mixture gets an error about the list.
-    if not is_frame(spec) and any(isinstance(entry, dict) for entry in spec):
-        return list(enumerate(_dict_per_row(spec, names, parameter, len(rows))))
-    table = _table(spec, names, parameter, rows)
-    if table is None:
-        return [(..., _by_feature(spec, names, parameter))]
-    # Rows with equal entries are constrained together: distinct entries are few, rows many.
-    # A missing entry keeps the default.
-    return [
-        (np.array(idx), {feature: entry})
-        for feature, column in table.items()
-        for entry, idx in _positions_by_entry(column).items()
-        if not is_missing(entry) and entry != (None, None)
-    ]
+def _warn_of_unobserved(constraints, is_named, encoder):
+    """Warn once of the named domains that lie wholly beyond the observed range."""
+    n_numeric = len(encoder.numeric)
+    least, most = encoder.observed
+    gap = _GAP * np.abs(encoder.scale[:n_numeric])
+    low, high = constraints.low[..., :n_numeric], constraints.high[..., :n_numeric]
+    # A number that the classifier of a pipeline does not see alone has no observed range.
+    is_known = np.isfinite(least) & np.isfinite(most)
+    is_unobserved = ((low > most + gap) | (high < least - gap)) & is_known
+    # The domain of an immutable feature has no effect.
+    may_move = (constraints.may_rise | constraints.may_fall)[..., :n_numeric]
+    is_unobserved &= may_move & is_named[..., :n_numeric]
 
-
-def _dict_per_row(spec, names, parameter, n_rows):
-    """Yield the entries of each row, by position of the feature."""
-    if len(spec) != n_rows or not all(entry is None or isinstance(entry, dict) for entry in spec):
-        raise ValueError(
-            f"{parameter} is a list of {len(spec)} entries, some of them dicts; it needs one dict "
-            f"(or None) for each of the {n_rows} rows of X."
+    is_by_row = is_unobserved.ndim == 2
+    is_unobserved, low, high = np.atleast_2d(is_unobserved, low, high)
+    texts = []
+    for column in np.flatnonzero(is_unobserved.any(axis=0)):
+        row = is_unobserved[:, column].argmax()
+        name = _described(encoder.names[encoder.numeric[column]], row if is_by_row else ...)
+        texts.append(
+            f"{name}: domain ({low[row, column]:.10g}, {high[row, column]:.10g}), observed "
+            f"{least[column]:.10g} to {most[column]:.10g}"
         )
-    for entry in spec:
-        yield _by_feature(entry, names, parameter)
-
-
-def _table(spec, names, parameter, rows):
-    """Return lists of one entry per row, by position of the feature; None without a table."""
-    if is_frame(spec):
-        spec = _aligned(spec, parameter, rows)
-        features = [_position(name, names, parameter) for name in spec.columns]
-        array = spec.to_numpy(dtype=object)
-    else:
-        features = range(len(names))
-        # As objects, words and None in nested lists stay what they are.
-        array = np.asarray(spec, dtype=None if isinstance(spec, np.ndarray) else object)
-    # Fewer dimensions hold one entry per feature, for all rows alike.
-    if array.ndim != _TABLE_DIMENSIONS[parameter]:
-        return None
-    expected = (len(rows), len(features), 2)[: array.ndim]
-    if array.shape != expected:
-        raise ValueError(
-            f"{parameter} has shape {array.shape}; one entry for every row and feature takes "
-            f"{expected}."
+    if texts:
+        more = "; ..." if len(texts) > MOST_LISTED else ""
+        warn_user(
+            "The domain of some features holds none of their training values (a wrong unit?): "
+            f"{'; '.join(texts[:MOST_LISTED])}{more}. A value that moves leaves the range in "
+            "which the model was trained. Domains are in the units of X.",
+            UnobservedDomainWarning,
         )
-    columns = array.swapaxes(0, 1).tolist()
-    # A pair is a hashable tuple with None for an open side, as in a dict.
-    if parameter == "domain":
-        columns = [
-            [tuple(None if is_missing(bound) else bound for bound in pair) for pair in column]
-            for column in columns
-        ]
-    return dict(zip(features, columns, strict=True))
-
-
-def _aligned(table, parameter, rows):
-    """Return a DataFrame of constraints in the order of X's rows, matched by the index."""
-    index = rows.original.index if is_frame(rows.table) else np.arange(len(rows))
-    if len(table) != len(rows) or list(table.index) == list(index):
-        return table
-    if not table.index.is_unique or set(table.index) != set(index):
-        raise ValueError(
-            f"The index of {parameter} is not that of X, so that their rows cannot be matched. If "
-            f"the rows are in X's order, pass {parameter}.set_axis(X.index)."
-        )
-    return table.loc[index]
-
-
-def _positions_by_entry(entries):
-    """Return the positions of each distinct entry."""
-    positions = {}
-    for idx, entry in enumerate(entries):
-        positions.setdefault(entry, []).append(idx)
-    return positions
-
-
-def _by_feature(spec, names, parameter):
-    """Return the entries of a specification by position of the feature."""
-    if spec is None:
-        return {}
-    if hasattr(spec, "to_dict"):
-        # A pandas Series names its features in its index.
-        spec = spec.to_dict()
-    if isinstance(spec, dict):
-        by_position = {_position(key, names, parameter): value for key, value in spec.items()}
-        if len(by_position) < len(spec):
-            raise ValueError(f"{parameter} names a feature twice: {listed(list(spec))}.")
-        return by_position
-    if not _is_sequence(spec, len(names)):
-        raise ValueError(
-            f"{parameter} must be a dict by feature, such as "
-            f"{{{names[0]!r}: {_EXAMPLES[parameter]}}}, or a sequence with one entry for each of "
-            f"the {len(names)} features; got {spec!r:.200}."
-        )
-    return dict(enumerate(spec))
-
-
-def _is_sequence(values, length):
-    """Return whether values have an order, which a set has not, and a given length."""
-    has_order = hasattr(values, "__len__") and not isinstance(values, str | Set)
-    return has_order and len(values) == length
-
-
-def _position(key, names, parameter):
-    """Return the position of the feature with a name or an index."""
-    if key in names:
-        return names.index(key)
-    # If names are numbers themselves, a number that is none of them is an unknown name.
-    are_strings = all(isinstance(name, str) for name in names)
-    if are_strings and isinstance(key, Integral) and 0 <= key < len(names):
-        return int(key)
-    # Upper and lower case would count as different letters in the comparison.
-    by_lower_case = {str(name).lower(): name for name in names}
-    close = difflib.get_close_matches(str(key).lower(), by_lower_case, n=1)
-    hint = f" Did you mean {by_lower_case[close[0]]!r}?" if close else ""
-    index = f" or an index from 0 to {len(names) - 1}" if are_strings else ""
-    raise ValueError(
-        f"{parameter} names the feature {key!r}, which X does not have.{hint} Use a column name "
-        f"({listed(names)}){index}."
-    )
