@@ -177,7 +177,6 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
     # Ellipsis stands for all rows; once one row differs, every row needs its own entries.
     if any(idx is not ... for idx, _ in mutabilities + domains):
         fields = {name: np.tile(array, (len(rows), 1)) for name, array in fields.items()}
-    is_named = np.zeros_like(fields["is_inferred"])
     columns = encoder.feature_slices
     for idx, entries in mutabilities:
         for feature, word in entries.items():
@@ -194,9 +193,8 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
             fields["low"][idx, columns[feature]] = low
             fields["high"][idx, columns[feature]] = high
             fields["is_inferred"][idx, columns[feature]] = is_inferred
-            is_named[idx, columns[feature]] = not is_inferred
     constraints = Constraints(groups=encoder.groups, **fields)
-    _warn_of_unobserved(constraints, is_named, encoder)
+    _warn_of_unobserved(constraints, default, encoder)
     return constraints
 
 
@@ -304,34 +302,35 @@ def _described(name, idx):
     return repr(name) if idx is ... else f"{name!r} (row {np.ravel(idx)[0]})"
 
 
-def _warn_of_unobserved(constraints, is_named, encoder):
-    """Warn once of the named domains that lie wholly beyond the observed range."""
-    n_numeric = len(encoder.numeric)
+def _warn_of_unobserved(constraints, default, encoder):
+    """Warn once of the new domains that lie wholly beyond the observed range."""
+    numeric = slice(len(encoder.numeric))
+    low, high = constraints.low[..., numeric], constraints.high[..., numeric]
     least, most = encoder.observed
-    gap = _GAP * np.abs(encoder.scale[:n_numeric])
-    low, high = constraints.low[..., :n_numeric], constraints.high[..., :n_numeric]
+    gap = _GAP * np.abs(encoder.scale[numeric])
+    is_unobserved = (low > most + gap) | (high < least - gap)
     # A number that the classifier of a pipeline does not see alone has no observed range.
-    is_known = np.isfinite(least) & np.isfinite(most)
-    is_unobserved = ((low > most + gap) | (high < least - gap)) & is_known
+    is_unobserved &= np.isfinite(least) & np.isfinite(most)
+    # `fit` has already warned of its own domains, which are the defaults of `explain`.
+    is_unobserved &= (low != default.low[..., numeric]) | (high != default.high[..., numeric])
     # The domain of an immutable feature has no effect.
-    may_move = (constraints.may_rise | constraints.may_fall)[..., :n_numeric]
-    is_unobserved &= may_move & is_named[..., :n_numeric]
+    is_unobserved &= (constraints.may_rise | constraints.may_fall)[..., numeric]
 
-    is_by_row = is_unobserved.ndim == 2
     is_unobserved, low, high = np.atleast_2d(is_unobserved, low, high)
     texts = []
     for column in np.flatnonzero(is_unobserved.any(axis=0)):
         row = is_unobserved[:, column].argmax()
-        name = _described(encoder.names[encoder.numeric[column]], row if is_by_row else ...)
+        idx = ... if is_unobserved[:, column].all() else row
         texts.append(
-            f"{name}: domain ({low[row, column]:.10g}, {high[row, column]:.10g}), observed "
+            f"{_described(encoder.names[encoder.numeric[column]], idx)}: domain "
+            f"({low[row, column]:.10g}, {high[row, column]:.10g}), observed "
             f"{least[column]:.10g} to {most[column]:.10g}"
         )
     if texts:
         more = "; ..." if len(texts) > MOST_LISTED else ""
         warn_user(
-            "The domain of some features holds none of their training values (a wrong unit?): "
-            f"{'; '.join(texts[:MOST_LISTED])}{more}. A value that moves leaves the range in "
-            "which the model was trained. Domains are in the units of X.",
+            "The domain of some features holds none of their observed values (a wrong unit?): "
+            f"{'; '.join(texts[:MOST_LISTED])}{more}. Values that move leave the observed range. "
+            "Domains are in the units of X.",
             UnobservedDomainWarning,
         )

@@ -392,16 +392,19 @@ def test_the_warning_names_the_first_row_whose_domain_holds_no_training_value(en
     domains = [None, {"age": (25, 30)}, {"age": (240, 480)}]
     with pytest.warns(UnobservedDomainWarning, match=r"'age' \(row 2\): domain \(240, 480\)"):
         check(encoder, domain=domains, n_rows=3)
+    with pytest.warns(UnobservedDomainWarning, match="'age': domain"):
+        check(encoder, [{"job": "none"}, {}, {}], {"age": (240, 480)}, n_rows=3)
 
 
-def test_only_domains_of_this_call_that_can_matter_are_warned_of(encoder):
+def test_only_new_domains_that_have_an_effect_are_warned_of(encoder):
     with pytest.warns(UnobservedDomainWarning):
         fitted = check(encoder, domain={"age": (240, 480)})
     # An immutable feature does not move, whatever its domain.
     check(encoder, {"age": "none"}, {"age": (240, 480)})
     check(encoder, [{"age": "none"}] * 3, {"age": (240, 480)}, n_rows=3)
-    # The domain of the fit was warned of by the fit.
+    # The fit has warned of its own domain already.
     check_constraints({"job": "none"}, {"job": None}, encoder, fitted)
+    check_constraints(None, {"age": (240, 480)}, encoder, fitted)
 
 
 @pytest.mark.parametrize("unknown", [(-np.inf, np.inf), (np.nan, np.nan)], ids=str)
