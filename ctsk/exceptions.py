@@ -23,3 +23,7 @@ class PoorReconstructionWarning(UserWarning):
 
 class UnknownValueWarning(UserWarning):
     """Warning used if X holds categories or gaps that the training rows did not have."""
+
+
+class UnobservedDomainWarning(UserWarning):
+    """Warning used if no training value of a feature lies in the domain that the user passed."""

@@ -107,10 +107,13 @@ def random_generator(random):
 
 def random_domain(random, column):
     if column.categories is not None:
-        some = random.sample(column.categories, random.randint(0, len(column.categories)))
+        some = random.sample(column.categories, random.randint(1, len(column.categories)))
         return random.choice(["auto", None, some])
     data = column.data.astype(float)
     low, high = sorted(data.mean() + data.std() * random.uniform(-3, 3) for _ in range(2))
+    # A domain without a whole number is an error on a column of integers.
+    if column.data.dtype.kind in "iu":
+        low, high = np.floor(low), np.floor(high)
     return random.choice(["auto", None, (low, None), (None, high), (low, high), (high, high)])
 
 

@@ -10,13 +10,13 @@ from scipy import sparse
 from ctsk._columns.other_frames import is_other_frame, to_pandas
 
 # Maximum number of names or categories in one error message.
-_MOST_LISTED = 10
+MOST_LISTED = 10
 
 
 def listed(values):
     """Return at most ten of the values as text for an error message."""
-    text = ", ".join(map(repr, values[:_MOST_LISTED]))
-    return f"{text}, ..." if len(values) > _MOST_LISTED else text
+    text = ", ".join(map(repr, values[:MOST_LISTED]))
+    return f"{text}, ..." if len(values) > MOST_LISTED else text
 
 
 def is_frame(X):

@@ -7,7 +7,7 @@ import numpy as np
 
 from ctsk._columns.containers import is_frame, listed
 from ctsk._columns.grid import Grid
-from ctsk._columns.user_constraints import _by_feature, _position
+from ctsk._columns.user_entries import entries_by_feature, feature_position
 
 
 def check_categorical(categorical_features, names, X):
@@ -71,7 +71,7 @@ def check_features(features, names, parameter):
                 f"{len(names)} features."
             )
         return np.array(entries, dtype=bool)
-    positions = [_position(feature, names, parameter) for feature in entries]
+    positions = [feature_position(feature, names, parameter) for feature in entries]
     return np.isin(np.arange(len(names)), positions)
 
 
@@ -105,7 +105,7 @@ def check_groups(one_hot_groups, names, categorical):
                 f"one_hot_groups contains {group!r:.200}; a group is a list of at least two "
                 "columns, as in {'color': ['color_red', 'color_blue']}."
             )
-        features = tuple(_position(column, names, "one_hot_groups") for column in group)
+        features = tuple(feature_position(column, names, "one_hot_groups") for column in group)
         repeated = [f for f in features if f in seen or features.count(f) > 1]
         if repeated:
             raise ValueError(
@@ -143,7 +143,7 @@ def check_special_values(special_values, schema):
     """
     numeric, special = set(schema.numeric), {}
     for key, values in (special_values or {}).items():
-        feature = _position(key, schema.names, "special_values")
+        feature = feature_position(key, schema.names, "special_values")
         values = [values] if isinstance(values, Real) else list(values)
         for value in values:
             if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(value):
@@ -186,7 +186,7 @@ def check_resolution(resolution, schema):
     if isinstance(resolution, str):
         return {}
     grids, numeric = {}, set(schema.numeric)
-    for feature, step in _by_feature(resolution, schema.names, "resolution").items():
+    for feature, step in entries_by_feature(resolution, schema.names, "resolution").items():
         name = schema.names[feature]
         if isinstance(step, str) and step == "auto":
             continue

@@ -1,17 +1,19 @@
 """Checks of mutability, domain, costs and categorical features as users write them."""
 
-import difflib
-from collections.abc import Set
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 
-from ctsk._columns.containers import is_frame, is_missing, listed
-from ctsk._columns.other_frames import is_other_frame, to_pandas
+from ctsk._columns.containers import MOST_LISTED, is_frame, is_missing, listed
+from ctsk._columns.user_entries import (
+    entries_by_feature,
+    entries_by_row,
+    is_sequence,
+)
+from ctsk._columns.user_warnings import warn_user
+from ctsk.exceptions import UnobservedDomainWarning
 
-# One valid entry of each parameter, for error messages.
-_EXAMPLES = {"mutability": "'none'", "domain": "(0, None)", "feature_costs": "2.0"}
 # Whether a feature may rise, and whether it may fall.
 _MUTABILITY = {
     "both": (True, True),
@@ -19,9 +21,9 @@ _MUTABILITY = {
     "decrease": (False, True),
     "none": (False, False),
 }
-# Number of dimensions of an array that holds an entry for every row and feature; the last one
-# of a domain holds low and high.
-_TABLE_DIMENSIONS = {"mutability": 2, "domain": 3}
+# A domain counts as unobserved only if its gap to the observed range is more than this share of
+# the unit of the feature: ranges that were mapped through a pipeline are off by rounding.
+_GAP = 1e-6
 
 
 def check_costs(feature_costs, encoder, default=None):
@@ -30,6 +32,7 @@ def check_costs(feature_costs, encoder, default=None):
     Parameters
     ----------
     feature_costs : dict, array-like of shape (n_features,) or None
+        The key "*" of a dict stands for all features that the dict does not name.
     encoder : Encoder
     default : ndarray of shape (n_features,), default=None
         Costs of the features that are not named. None stands for 1 per module unit (with
@@ -50,7 +53,8 @@ def check_costs(feature_costs, encoder, default=None):
         default = np.ones(len(encoder.names))
         default[encoder.numeric] /= np.abs(encoder.scale[: len(encoder.numeric)])
     costs = default.copy()
-    for feature, cost in _by_feature(feature_costs, encoder.names, "feature_costs").items():
+    entries = entries_by_feature(feature_costs, encoder.names, "feature_costs")
+    for feature, cost in entries.items():
         if not isinstance(cost, Real) or not 0 <= cost < np.inf:
             raise ValueError(
                 f"feature_costs of feature {encoder.names[feature]!r} is {cost!r:.200}; it must be "
@@ -67,10 +71,11 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
     ----------
     mutability : dict, array-like of shape (n_features,) or None
         If `rows` are given, also one dict per row, or an array-like of shape
-        (n_rows, n_features).
+        (n_rows, n_features). The key "*" of a dict stands for all features that the dict
+        does not name.
     domain : "auto", dict, array-like of shape (n_features,) or None
         If `rows` are given, also one dict per row, or an array of shape
-        (n_rows, n_features, 2).
+        (n_rows, n_features, 2). The key "*" as above.
     encoder : Encoder
     default : Constraints
         Constraints of the features that are not named, in X's units.
@@ -82,17 +87,22 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
     constraints : Constraints
         Constraints in X's units.
 
+    Warns
+    -----
+    UnobservedDomainWarning
+        If a domain holds no training value of a feature that may move.
+
     Raises
     ------
     ValueError
         If a feature or a mutability is unknown, a domain is empty or invalid, or the
         constraints of the rows do not match the rows.
     """
-    mutabilities = _by_row(mutability, encoder.names, "mutability", rows)
+    mutabilities = entries_by_row(mutability, encoder.names, "mutability", rows)
     if isinstance(domain, str) and domain == "auto":
         # Written out, so that it restores inferred bounds; None keeps the default.
         domain = ["auto"] * len(encoder.names)
-    domains = _by_row(domain, encoder.names, "domain", rows)
+    domains = entries_by_row(domain, encoder.names, "domain", rows)
     # Copies, because the entries below are written into them.
     fields = {
         name: np.array(np.broadcast_to(getattr(default, name), np.shape(default.low)))
@@ -121,7 +131,9 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
             is_inferred = isinstance(entry, str) and entry == "auto"
             low, high = _domain(entry, feature, encoder, idx, columns[feature])
             enter(idx, feature, low=low, high=high, is_inferred=is_inferred)
-    return replace(default, **fields)
+    constraints = replace(default, **fields)
+    _warn_of_unobserved(constraints, default, encoder)
+    return constraints
 
 
 def _directions(mutability, feature, encoder, idx):
@@ -138,8 +150,8 @@ def _directions(mutability, feature, encoder, idx):
     if may_rise != may_fall and categories is not None and not categories.ordered:
         raise ValueError(
             f"mutability of feature {name} is {mutability!r}, but its categories have no order. "
-            "Use 'both' or 'none', define the order by an ordered pandas categorical, or list "
-            "the categories that may be reached in domain."
+            "Give it 'both' or 'none', define the order by an ordered pandas categorical, or "
+            "list the categories that may be reached in domain."
         )
     return may_rise, may_fall
 
@@ -153,39 +165,50 @@ def _domain(entry, feature, encoder, idx, columns):
     if categories is not None:
         # The lower bound of a one-hot column is always 0.
         return 0.0, _reachable(entry, categories, name)
-    states = encoder.schema.states.get(feature, ())
-    special = []
-    # A list of bounds and special values; a list of two numbers is a pair like any other.
-    if isinstance(entry, list) and entry and not isinstance(entry[0], Real):
-        entry, special = entry[0], entry[1:]
-        if isinstance(entry, str) and entry == "auto":
-            entry = [encoder.domain[end][columns[0]] for end in (0, 1)]
-    low, high = _bounds(entry, name)
+    bounds, special = _split_special(entry, feature, encoder, name)
+    low, high = _bounds(bounds, name)
+    _check_holds_a_value(low, high, feature, encoder, name)
     if any(feature in group for group in encoder.schema.dummies):
-        # A dummy is reached if its domain holds 1, and left if it holds 0.
+        # A dummy is left if its domain holds 0, and reached if it holds 1.
         return float(low > 0), float(low <= 1 <= high)
-    unknown = [value for value in special if value not in states]
+    # After the number come the one-hot columns of its states, if it has any: the first stands
+    # for "a number", the others for special values and, at last, for a missing number.
+    states = encoder.schema.states.get(feature)
+    if states is None:
+        return low, high
+    reachable = [1.0, *(float(state in special) for state in states)]
+    return np.array([low, *np.zeros_like(reachable)]), np.array([high, *reachable])
+
+
+def _split_special(entry, feature, encoder, name):
+    """Return the bounds of a number, and the special values that a domain lists beside them."""
+    # Two numbers are bounds, whether they are a list or a tuple.
+    if not isinstance(entry, list) or not entry or isinstance(entry[0], Real | None):
+        return entry, ()
+    bounds, *special = entry
+    if isinstance(bounds, str) and bounds == "auto":
+        column = encoder.feature_columns[feature][0]
+        bounds = [end[column] for end in encoder.domain]
+    observed = [state for state in encoder.schema.states.get(feature, ()) if state == state]
+    unknown = [value for value in special if value not in observed]
     if unknown:
-        observed = [value for value in states if not np.isnan(value)]
         raise ValueError(
-            f"domain of feature {name} lists {listed(unknown)}; besides a pair (low, high), it may "
-            f"list special values of the feature that the training rows hold: {observed}."
+            f"domain of feature {name} lists {listed(unknown)}. After the bounds, it may list "
+            f"those special values of the feature that the training rows hold: {observed}."
         )
-    # After the number itself come its states, if it has any, of which the first is "a number".
-    reachable = [1.0, *(float(value in special) for value in states)] if states else []
-    return np.array([low, *(0.0 for _ in reachable)]), np.array([high, *reachable])
+    return bounds, special
 
 
 def _bounds(entry, name):
     """Return the bounds of a numeric feature."""
     if entry is None:
         return -np.inf, np.inf
-    if not _is_sequence(entry, 2) or not all(
+    if not is_sequence(entry, 2) or not all(
         bound is None or isinstance(bound, Real) for bound in entry
     ):
         raise ValueError(
-            f"domain of feature {name} is {entry!r:.200}; it must be a pair (low, high) of "
-            "numbers, with None for an open side, or 'auto'."
+            f"domain of feature {name} is {entry!r:.200}; its own entry must be a pair (low, "
+            "high) of numbers, with None for an open side, or None for no bounds, or 'auto'."
         )
     low = -np.inf if entry[0] is None else float(entry[0])
     high = np.inf if entry[1] is None else float(entry[1])
@@ -195,19 +218,35 @@ def _bounds(entry, name):
             f"domain of feature {name} is ({low}, {high}); low must not be greater than high, "
             "and an open side is None."
         )
+    if low == np.inf or high == -np.inf:
+        raise ValueError(
+            f"domain of feature {name} is ({low}, {high}), which holds no finite number; an open "
+            "side is None."
+        )
     return low, high
+
+
+def _check_holds_a_value(low, high, feature, encoder, name):
+    """Raise a ValueError if no value that the feature can take lies within the bounds."""
+    grid = encoder.grids.get(feature)
+    if grid is not None and grid.ceil(low) > high:
+        raise ValueError(
+            f"domain of feature {name} is ({low}, {high}), which holds none of the numbers that "
+            f"the feature can take: {grid}. Widen it, fix the feature by mutability 'none', or "
+            "let it take other numbers by the parameter resolution."
+        )
 
 
 def _reachable(entry, categories, name):
     """Return 1 for each category that a domain lists, and 0 for the others."""
     values = [value for value in categories.values if value is not None]
     if entry is None:
-        entry = values
+        return np.array([value is not None for value in categories.values], dtype=np.float64)
     # A pair is the domain of a number; as a list of categories, it is probably a mistake.
     if isinstance(entry, str | dict | tuple) or not hasattr(entry, "__iter__"):
         raise ValueError(
-            f"domain of feature {name} is {entry!r:.200}; it must be a list of categories, None "
-            "for all, or 'auto'."
+            f"domain of feature {name} is {entry!r:.200}; its own entry must be a list of "
+            "categories, None for all, or 'auto'."
         )
     reachable = np.zeros(len(categories))
     for value in entry:
@@ -218,6 +257,11 @@ def _reachable(entry, categories, name):
                 f"({listed(values)}){reason}."
             )
         reachable[values.index(value)] = 1
+    if not reachable.any():
+        raise ValueError(
+            f"domain of feature {name} lists no category, so that the feature could never change. "
+            f"Fix it by mutability 'none', or list some of its categories ({listed(values)})."
+        )
     return reachable
 
 
@@ -226,130 +270,35 @@ def _described(name, idx):
     return repr(name) if idx is ... else f"{name!r} (row {np.ravel(idx)[0]})"
 
 
-def _by_row(spec, names, parameter, rows):
-    """Return a list of pairs: positions of rows (... for all), and their entries by feature."""
-    if rows is None or spec is None or isinstance(spec, str | dict | Set):
-        return [(..., _by_feature(spec, names, parameter))]
-    if is_other_frame(spec):
-        spec = to_pandas(spec, parameter)
-    # Any dict makes it a list of dicts, so that a mixture gets an error about the list.
-    if not is_frame(spec) and any(isinstance(entry, dict) for entry in spec):
-        return list(enumerate(_dict_per_row(spec, names, parameter, len(rows))))
-    table = _table(spec, names, parameter, rows)
-    if table is None:
-        return [(..., _by_feature(spec, names, parameter))]
-    # Rows with equal entries are constrained together: distinct entries are few, rows many.
-    # A missing entry keeps the default.
-    return [
-        (np.array(idx), {feature: entry})
-        for feature, column in table.items()
-        for entry, idx in _positions_by_entry(column).items()
-        if not is_missing(entry) and entry != (None, None)
-    ]
+def _warn_of_unobserved(constraints, default, encoder):
+    """Warn once of the new domains that lie wholly beyond the observed range."""
+    numeric = slice(len(encoder.numeric))
+    low, high = constraints.low[..., numeric], constraints.high[..., numeric]
+    least, most = encoder.observed
+    gap = _GAP * np.abs(encoder.scale[numeric])
+    is_unobserved = (low > most + gap) | (high < least - gap)
+    # A number that the classifier of a pipeline does not see alone has no observed range.
+    is_unobserved &= np.isfinite(least) & np.isfinite(most)
+    # `fit` has already warned of its own domains, which are the defaults of `explain`.
+    is_unobserved &= (low != default.low[..., numeric]) | (high != default.high[..., numeric])
+    # The domain of an immutable feature has no effect.
+    is_unobserved &= (constraints.may_rise | constraints.may_fall)[..., numeric]
 
-
-def _dict_per_row(spec, names, parameter, n_rows):
-    """Yield the entries of each row, by position of the feature."""
-    if len(spec) != n_rows or not all(entry is None or isinstance(entry, dict) for entry in spec):
-        raise ValueError(
-            f"{parameter} is a list of {len(spec)} entries, some of them dicts; it needs one dict "
-            f"(or None) for each of the {n_rows} rows of X."
+    is_unobserved, low, high = np.atleast_2d(is_unobserved, low, high)
+    texts = []
+    for column in np.flatnonzero(is_unobserved.any(axis=0)):
+        row = is_unobserved[:, column].argmax()
+        idx = ... if is_unobserved[:, column].all() else row
+        texts.append(
+            f"{_described(encoder.names[encoder.numeric[column]], idx)}: domain "
+            f"({low[row, column]:.10g}, {high[row, column]:.10g}), observed "
+            f"{least[column]:.10g} to {most[column]:.10g}"
         )
-    for entry in spec:
-        yield _by_feature(entry, names, parameter)
-
-
-def _table(spec, names, parameter, rows):
-    """Return lists of one entry per row, by position of the feature; None without a table."""
-    if is_frame(spec):
-        spec = _aligned(spec, parameter, rows)
-        features = [_position(name, names, parameter) for name in spec.columns]
-        array = spec.to_numpy(dtype=object)
-    else:
-        features = range(len(names))
-        # As objects, words and None in nested lists stay what they are.
-        array = np.asarray(spec, dtype=None if isinstance(spec, np.ndarray) else object)
-    # Fewer dimensions hold one entry per feature, for all rows alike.
-    if array.ndim != _TABLE_DIMENSIONS[parameter]:
-        return None
-    expected = (len(rows), len(features), 2)[: array.ndim]
-    if array.shape != expected:
-        raise ValueError(
-            f"{parameter} has shape {array.shape}; one entry for every row and feature takes "
-            f"{expected}."
+    if texts:
+        more = "; ..." if len(texts) > MOST_LISTED else ""
+        warn_user(
+            "The domain of some features holds none of their observed values (a wrong unit?): "
+            f"{'; '.join(texts[:MOST_LISTED])}{more}. Values that move leave the observed range. "
+            "Domains are in the units of X.",
+            UnobservedDomainWarning,
         )
-    columns = array.swapaxes(0, 1).tolist()
-    # A pair is a hashable tuple with None for an open side, as in a dict.
-    if parameter == "domain":
-        columns = [
-            [tuple(None if is_missing(bound) else bound for bound in pair) for pair in column]
-            for column in columns
-        ]
-    return dict(zip(features, columns, strict=True))
-
-
-def _aligned(table, parameter, rows):
-    """Return a DataFrame of constraints in the order of X's rows, matched by the index."""
-    index = rows.original.index if is_frame(rows.table) else np.arange(len(rows))
-    if len(table) != len(rows) or list(table.index) == list(index):
-        return table
-    if not table.index.is_unique or set(table.index) != set(index):
-        raise ValueError(
-            f"The index of {parameter} is not that of X, so that their rows cannot be matched. If "
-            f"the rows are in X's order, pass {parameter}.set_axis(X.index)."
-        )
-    return table.loc[index]
-
-
-def _positions_by_entry(entries):
-    """Return the positions of each distinct entry."""
-    positions = {}
-    for idx, entry in enumerate(entries):
-        positions.setdefault(entry, []).append(idx)
-    return positions
-
-
-def _by_feature(spec, names, parameter):
-    """Return the entries of a specification by position of the feature."""
-    if spec is None:
-        return {}
-    if hasattr(spec, "to_dict"):
-        # A pandas Series names its features in its index.
-        spec = spec.to_dict()
-    if isinstance(spec, dict):
-        by_position = {_position(key, names, parameter): value for key, value in spec.items()}
-        if len(by_position) < len(spec):
-            raise ValueError(f"{parameter} names a feature twice: {listed(list(spec))}.")
-        return by_position
-    if not _is_sequence(spec, len(names)):
-        raise ValueError(
-            f"{parameter} must be a dict by feature, such as "
-            f"{{{names[0]!r}: {_EXAMPLES[parameter]}}}, or a sequence with one entry for each of "
-            f"the {len(names)} features; got {spec!r:.200}."
-        )
-    return dict(enumerate(spec))
-
-
-def _is_sequence(values, length):
-    """Return whether values have an order, which a set has not, and a given length."""
-    has_order = hasattr(values, "__len__") and not isinstance(values, str | Set)
-    return has_order and len(values) == length
-
-
-def _position(key, names, parameter):
-    """Return the position of the feature with a name or an index."""
-    if key in names:
-        return names.index(key)
-    # If names are numbers themselves, a number that is none of them is an unknown name.
-    are_strings = all(isinstance(name, str) for name in names)
-    if are_strings and isinstance(key, Integral) and 0 <= key < len(names):
-        return int(key)
-    # Upper and lower case would count as different letters in the comparison.
-    by_lower_case = {str(name).lower(): name for name in names}
-    close = difflib.get_close_matches(str(key).lower(), by_lower_case, n=1)
-    hint = f" Did you mean {by_lower_case[close[0]]!r}?" if close else ""
-    index = f" or an index from 0 to {len(names) - 1}" if are_strings else ""
-    raise ValueError(
-        f"{parameter} names the feature {key!r}, which X does not have.{hint} Use a column name "
-        f"({listed(names)}){index}."
-    )

@@ -157,7 +157,7 @@ def _bound_attacks(encoder, values, epsilon, features, domain):
     is_numeric = np.arange(encoder.groups.n_columns) < encoder.groups.n_numeric
     low, high = np.where(is_numeric, -np.inf, 0), np.where(is_numeric, np.inf, 1)
     constraints = check_constraints(
-        {names[feature]: "none" for feature in np.flatnonzero(is_fixed)},
+        np.where(is_fixed, "none", "both"),
         domain,
         encoder,
         Constraints.free(low, high, encoder.groups, fill=encoder.fill),

@@ -7,6 +7,7 @@ from ctsk._columns.encoder import Encoder
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
 from ctsk._columns.user_constraints import check_categorical, check_constraints, check_costs
+from ctsk.exceptions import UnobservedDomainWarning
 
 FRAME = pd.DataFrame(
     {
@@ -59,6 +60,7 @@ def test_categorical_features_by_dtype_name_index_or_mask(given, expected):
         (["work"], "categorical_features names the feature 'work'"),
         ([7], "categorical_features names the feature 7"),
         ([True, False], "categorical_features is a mask of 2 entries.*4 features"),
+        (["*"], r"categorical_features names the feature '\*'.*index from 0 to 3\.$"),
     ],
 )
 def test_bad_categorical_features_are_refused(given, message):
@@ -109,14 +111,14 @@ def test_domain_of_a_category_lists_what_may_be_reached(encoder):
     # Unless told otherwise, what was observed: 'high' was not, a missing value is no way out.
     assert of(encoder, check(encoder).high, "grade") == [1, 1, 0]
     assert of(encoder, check(encoder).high, "job") == [1, 1, 0]
-    given = {"grade": ["high", "low"], "job": None, "owner": np.array([True]), "age": (None, 5)}
+    given = {"grade": ["high", "low"], "job": None, "owner": np.array([True]), "age": (None, 25)}
     constraints = check(encoder, domain=given)
     assert of(encoder, constraints.high, "grade") == [1, 0, 1]
     assert of(encoder, constraints.high, "job") == [1, 1, 0]
     assert of(encoder, constraints.high, "owner") == [0, 1]
     assert (of(encoder, constraints.low, "age"), of(encoder, constraints.high, "age")) == (
         [-np.inf],
-        [5],
+        [25],
     )
     assert of(encoder, check(encoder, domain={"grade": "auto"}).high, "grade") == [1, 1, 0]
 
@@ -222,3 +224,193 @@ def test_an_error_in_a_table_names_the_row(encoder):
     table = pd.DataFrame({"age": ["none", "both", "sideways"]})
     with pytest.raises(ValueError, match=r"mutability of feature 'age' \(row 2\) is 'sideways'"):
         check(encoder, table, n_rows=3)
+
+
+def encoder_of(frame, categorical=(), unread=frozenset()):
+    names = list(frame)
+    schema = Schema.fit(frame, names, np.isin(names, categorical))
+    schema = Schema(names, schema.categories, schema.integral, unread)
+    return Encoder.fit(Rows.read(frame, schema), standardize=True)
+
+
+def test_a_star_constrains_the_features_that_are_not_named(encoder):
+    constraints = check(encoder, {"*": "none", "age": "increase"})
+    assert of(encoder, constraints.may_rise, "age") == [True]
+    assert constraints.may_rise.sum() == 1
+    assert not constraints.may_fall.any()
+
+
+def test_a_star_of_a_row_leaves_the_other_rows_alone(encoder):
+    constraints = check(encoder, [{"age": "both", "*": "none"}, None, {}], n_rows=3)
+    assert of(encoder, constraints.may_rise, "age") == [[True]] * 3
+    assert not constraints.may_rise[0, 1:].any()
+    assert constraints.may_rise[1:].all()
+
+
+def test_a_star_of_costs_spares_the_features_that_are_named(encoder):
+    assert check_costs({"job": 3, "*": 0.5}, encoder).tolist() == [0.5, 3, 0.5, 0.5]
+    assert check_costs(pd.Series({"*": 2.0}), encoder).tolist() == [2] * 4
+
+
+def test_a_star_frees_or_restores_the_domain_of_every_kind(encoder):
+    free = check(encoder, domain={"*": None, "owner": [True]})
+    assert (free.low[0], free.high[0]) == (-np.inf, np.inf)
+    # A missing value is never reached; all categories are, whether observed or not.
+    assert of(encoder, free.high, "job") == [1, 1, 0]
+    assert of(encoder, free.high, "grade") == [1, 1, 1]
+    assert of(encoder, free.high, "owner") == [0, 1]
+    restored = check_constraints(None, {"*": "auto"}, encoder, free)
+    np.testing.assert_array_equal(restored.low, encoder.domain[0])
+    np.testing.assert_array_equal(restored.high, encoder.domain[1])
+    assert restored.is_inferred.all()
+
+
+@pytest.mark.parametrize(
+    ("mutability", "domain", "message"),
+    [
+        ({"*": "increase"}, None, "mutability of feature 'job' is 'increase'.*Give it 'both'"),
+        ({"*": "up", "age": "both"}, None, "mutability of feature 'job' is 'up'"),
+        (
+            None,
+            {"*": (0, 100)},
+            "domain of feature 'job' is .*; its own entry must be a list",
+        ),
+        (None, {"*": ["cook"], "age": None}, "domain of feature 'grade' holds 'cook'"),
+        (
+            None,
+            {"*": ["cook"]},
+            "domain of feature 'age' is .*; its own entry must be a pair",
+        ),
+    ],
+)
+def test_a_star_that_a_feature_cannot_take_is_an_error_that_names_it(
+    encoder, mutability, domain, message
+):
+    with pytest.raises(ValueError, match=message):
+        check(encoder, mutability, domain)
+
+
+def test_a_star_that_suits_all_features_that_are_not_named_is_valid(encoder):
+    constraints = check(encoder, {"*": "increase", "job": "none"}, {"*": ["mid"], "age": None,
+                        "job": None, "owner": "auto"})  # fmt: skip
+    assert of(encoder, constraints.may_rise, "grade") == [True] * 3
+    assert of(encoder, constraints.may_fall, "owner") == [False] * 2
+    assert of(encoder, constraints.high, "grade") == [0, 1, 0]
+
+
+def test_a_star_is_harmless_for_features_that_the_model_ignores():
+    frame = pd.DataFrame({"age": [20.0, 40.0], "note": [0.0, 0.0]})
+    ignoring = encoder_of(frame, unread={1})
+    default = Constraints.free(*ignoring.domain, ignoring.groups)
+    constraints = check_constraints(
+        {"*": "increase"}, {"*": (25, 30)}, ignoring, default, Rows.read(frame, ignoring.schema)
+    )
+    assert constraints.may_fall.tolist() == [False, False]
+    assert (constraints.low[0], constraints.high[0]) == (25, 30)
+    assert constraints.low[1] == ignoring.domain[0][1]
+
+
+@pytest.mark.parametrize("entry", [[], np.array([]), set()], ids=["list", "array", "set"])
+def test_a_domain_without_a_category_is_an_error(encoder, entry):
+    with pytest.raises(ValueError, match="domain of feature 'job' lists no category.*'none'"):
+        check(encoder, domain={"job": entry})
+    with pytest.raises(ValueError, match=r"domain of feature 'job' \(row 1\) lists no category"):
+        check(encoder, domain=[None, {"job": entry}, {"job": ["cook"]}], n_rows=3)
+
+
+def test_a_feature_without_any_value_may_have_all_categories_or_the_inferred_ones():
+    empty = encoder_of(pd.DataFrame({"job": [None, None]}, dtype=object), categorical=["job"])
+    default = Constraints.free(*empty.domain, empty.groups)
+    for entry in (None, "auto"):
+        assert check_constraints(None, {"job": entry}, empty, default).high.tolist() == [0]
+
+
+def test_a_category_may_be_listed_twice(encoder):
+    constraints = check(encoder, domain={"job": ["cook", "cook"]})
+    assert of(encoder, constraints.high, "job") == [1, 0, 0]
+
+
+@pytest.mark.parametrize("bounds", [(0.2, 0.8), (2.5, 2.5), [1.1, 1.9]], ids=str)
+def test_a_domain_without_a_whole_number_is_an_error_on_an_integer_column(bounds):
+    frame = pd.DataFrame({"children": [0, 1, 4], "income": [0.0, 1.0, 4.0]})
+    whole = encoder_of(frame)
+    default = Constraints.free(*whole.domain, whole.groups)
+    low, high = bounds
+    message = rf"domain of feature 'children' is \({low}, {high}\), .* no whole number"
+    with pytest.raises(ValueError, match=message):
+        check_constraints(None, {"children": bounds}, whole, default)
+    # A float can take any number; an open side or a bound itself holds a whole number.
+    check_constraints(None, {"income": bounds}, whole, default)
+    for valid in [(0.5, 1), (1, 1), (0.5, None), (None, 0.5), (-0.5, 0.5), None, "auto"]:
+        check_constraints(None, {"children": valid}, whole, default)
+    with pytest.raises(ValueError, match=r"domain of feature 'children' \(row 2\) is"):
+        check_constraints(
+            None, [None, {}, {"children": bounds}], whole, default, Rows.read(frame, whole.schema)
+        )
+
+
+@pytest.mark.parametrize("entry", [(np.inf, None), (None, -np.inf), (np.inf, np.inf)], ids=str)
+def test_a_domain_without_a_finite_number_is_an_error(encoder, entry):
+    with pytest.raises(ValueError, match="domain of feature 'age' is .*inf"):
+        check(encoder, domain={"age": entry})
+
+
+# The observed ages are 20, 30 and 40.
+@pytest.mark.parametrize("entry", [(240, 480), (41, None), (None, 19.9), (0, 0)], ids=str)
+def test_a_domain_that_holds_no_training_value_is_warned_of(encoder, entry):
+    low, high = np.array(entry, dtype=float)
+    low, high = np.nan_to_num(low, nan=-np.inf), np.nan_to_num(high, nan=np.inf)
+    message = rf"wrong unit\?\): 'age': domain \({low:g}, {high:g}\), observed 20 to 40\."
+    with pytest.warns(UnobservedDomainWarning, match=message) as caught:
+        constraints = check(encoder, domain={"age": entry})
+    assert len(caught) == 1
+    assert (constraints.low[0], constraints.high[0]) == (low, high)
+
+
+# An error if a warning is issued.
+@pytest.mark.parametrize(
+    "entry", [(40, 99), (0, 20), (21, 22), (40 + 1e-9, 99), None, "auto", (None, None)], ids=str
+)
+def test_a_domain_within_or_at_the_end_of_the_observed_range_is_not_warned_of(encoder, entry):
+    check(encoder, domain={"age": entry})
+
+
+def test_one_warning_names_at_most_ten_features():
+    wide = encoder_of(pd.DataFrame({f"x{i}": [0.0, 1.0] for i in range(12)}))
+    default = Constraints.free(*wide.domain, wide.groups)
+    with pytest.warns(UnobservedDomainWarning) as caught:
+        check_constraints(None, {"*": (5, 6), "x0": (0, 1)}, wide, default)
+    (warning,) = caught
+    text = str(warning.message)
+    assert "'x0'" not in text
+    assert text.count("observed 0 to 1") == 10
+    assert "'x10': domain (5, 6), observed 0 to 1; ..." in text
+    assert "'x11'" not in text
+
+
+def test_the_warning_names_the_first_row_whose_domain_holds_no_training_value(encoder):
+    domains = [None, {"age": (25, 30)}, {"age": (240, 480)}]
+    with pytest.warns(UnobservedDomainWarning, match=r"'age' \(row 2\): domain \(240, 480\)"):
+        check(encoder, domain=domains, n_rows=3)
+    with pytest.warns(UnobservedDomainWarning, match="'age': domain"):
+        check(encoder, [{"job": "none"}, {}, {}], {"age": (240, 480)}, n_rows=3)
+
+
+def test_only_new_domains_that_have_an_effect_are_warned_of(encoder):
+    with pytest.warns(UnobservedDomainWarning):
+        fitted = check(encoder, domain={"age": (240, 480)})
+    # An immutable feature does not move, whatever its domain.
+    check(encoder, {"age": "none"}, {"age": (240, 480)})
+    check(encoder, [{"age": "none"}] * 3, {"age": (240, 480)}, n_rows=3)
+    # The fit has warned of its own domain already.
+    check_constraints({"job": "none"}, {"job": None}, encoder, fitted)
+    check_constraints(None, {"age": (240, 480)}, encoder, fitted)
+
+
+@pytest.mark.parametrize("unknown", [(-np.inf, np.inf), (np.nan, np.nan)], ids=str)
+def test_an_observed_range_that_is_unknown_is_not_warned_of(unknown):
+    frame = pd.DataFrame({"age": [20.0, 40.0]})
+    mixed = encoder_of(frame)
+    mixed.observed = tuple(np.array([bound]) for bound in unknown)
+    default = Constraints.free(*mixed.domain, mixed.groups)
+    check_constraints(None, {"age": (240, 480)}, mixed, default)

@@ -478,7 +478,7 @@ def test_a_set_has_no_order_and_is_refused(fitted_iris, iris, parameter):
               "feature_costs": {1, 2, 3, 4}}[parameter]  # fmt: skip
     with pytest.raises(ValueError, match=f"{parameter} must be a dict by feature"):
         fitted_iris.explain(iris[0][:2], **{parameter: braces})
-    with pytest.raises(ValueError, match="domain of feature 'x0' is {.*}; it must be a pair"):
+    with pytest.raises(ValueError, match="domain of feature 'x0' is {.*}.* must be a pair"):
         fitted_iris.explain(iris[0][:2], domain={0: {4, 8}})
 
 

@@ -6,6 +6,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from ctsk import CounterfactualTrainedClassifier
+from ctsk.exceptions import UnobservedDomainWarning
 from ctsk.metrics import robust_accuracy
 
 
@@ -94,8 +95,20 @@ def test_attacks_keep_to_the_given_features_and_domain(fitted, diabetes):
     partly = robust_accuracy(fitted, X, y, epsilon=1, features=all_but_one)
     assert robust_accuracy(fitted, X, y, epsilon=1) < partly < fitted.score(X, y)
     nowhere = dict.fromkeys(X, (1e9, 1e9))
-    upwards_only = robust_accuracy(fitted, X, y, epsilon=1, domain=nowhere)
+    with pytest.warns(UnobservedDomainWarning):
+        upwards_only = robust_accuracy(fitted, X, y, epsilon=1, domain=nowhere)
     assert robust_accuracy(fitted, X, y, epsilon=1) < upwards_only
+
+
+def test_a_column_named_like_the_wildcard_may_be_attacked_or_not(diabetes):
+    X, y = diabetes[0][["bmi", "bp", "age"]].set_axis(["*", "bp", "age"], axis=1), diabetes[1]
+    clf = CounterfactualTrainedClassifier(max_epochs=5, random_state=0).fit(X, y)
+    accuracies = [
+        robust_accuracy(clf, X, y, epsilon=1, features=features)
+        for features in (["*", "bp", "age"], ["*"], ["bp"], [])
+    ]
+    assert accuracies[0] < min(accuracies[1:3])
+    assert max(accuracies[1:3]) < accuracies[3] == clf.score(X, y)
 
 
 def test_features_that_are_not_attacked_never_move(fitted, diabetes):
