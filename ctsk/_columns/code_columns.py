@@ -14,10 +14,10 @@ _MANY_CODES = 20
 # A gap counts only between values that are as frequent as this, so that the sparse upper end of
 # counts never counts.
 _FREQUENT = 10
-# Minimum number of rows that a gap would hold if each value in it were as frequent as the rarer end.
-# Each value of a unimodal distribution is. If there are several modes, such as the years of school
-# and of college, or if people round, the values between the modes may be ten times rarer; even
-# then, the gap would be empty with a probability of exp(-10).
+# Minimum number of rows that a gap would hold if each of its values were as frequent as the rarer
+# end. Each value of a unimodal distribution is. If there are several modes, such as the years of
+# school and of college, or if people round, the values between the modes may be ten times rarer;
+# even then, the gap would be empty with a probability of exp(-10).
 _MIN_EXPECTED = 100
 # One empty value in a gap is common among amounts: engines with 4, 5, 6 and 8 cylinders, loans of
 # 12, 24, 36 and 60 months.
@@ -55,11 +55,13 @@ def warn_of_codes(names, values, stacklevel=2):
     -----
     A gap is irregular if its two ends hold at least 10 rows each, at least two values in between
     are absent, and at least 100 rows would hold these if they were as frequent as the rarer end.
-    The possible values are multiples of the greatest common divisor of all
-    differences, or between two multiples of a round number (2, 5, 10, 20, 50, ..., and 6 and 12)
-    the multiples of that number, because amounts are often rounded. The gap above 0 is disregarded:
-    amounts are often either zero or substantial. So are series with a constant ratio, and 1, 2,
-    5, 10, 20, ..., which are regular on a logarithmic scale.
+    The possible values are multiples of the greatest common divisor of all differences, or
+    between two multiples of a round number (2, 5, 10, 20, 50, ..., and 6 and 12) the multiples of
+    that number, because amounts are often rounded.
+
+    The gap above 0 is disregarded, because amounts are often either zero or substantial. Series
+    with a constant ratio, and 1, 2, 5, 10, 20, ..., are disregarded, because they are regular on
+    a logarithmic scale.
     """
     codes = []
     for position, distinct, counts in _few_whole_numbers(values):
@@ -88,7 +90,8 @@ def _few_whole_numbers(values):
     # The first rows can only exclude a column, so that the order of the rows does not matter.
     with np.errstate(invalid="ignore"):
         may_be_whole = ((head == np.rint(head)) & np.isfinite(head) | np.isnan(head)).all(axis=0)
-    for position in np.flatnonzero(may_be_whole):
+    # Flags are excluded before, because to count distinct values sorts them.
+    for position in np.flatnonzero(may_be_whole & ~_are_flags(values)):
         present = head[:, position]
         if len(np.unique(present[~np.isnan(present)])) >= _MANY_CODES:
             continue
@@ -106,6 +109,7 @@ def _ends_of_gaps(distinct, counts):
     frequent = whole[counts >= _FREQUENT]
     if _is_geometric(frequent):
         return []
+    # Rare values between two frequent ones, such as typing errors, fill a gap only by one each.
     step = np.gcd.reduce(np.diff(whole))
     rows_of = dict(zip(whole, counts, strict=True))
     ends = set()

@@ -140,15 +140,16 @@ def _refuse_numbers(name, cells, n_rows):
         return
     contents = Counter(_CONTENTS[kind] for kind in kinds if kind in _CONTENTS)
     content = contents.most_common(1)[0][0]
-    exceptions = f" (but not {listed(others[:3])})" if others else ""
-    identifiers = ""
-    if "whole" in kinds and _identifies_rows(cells, n_rows):
-        identifiers = " If they identify the rows, drop the column."
+    # Prose among numbers would make the error too long to read.
+    legible = [cell for cell in others if len(str(cell)) <= _LONGEST]
+    exceptions = f" (but not {listed(legible[:3])})" if legible else ""
+    remedy = _remedy(name, content, numbers, others)
+    if 2 * kinds.count("whole") > len(kinds) and _identifies_rows(cells, n_rows):
+        remedy += " If they identify the rows, drop the column."
     raise ValueError(
         f"Column {name!r} of X holds {content}, such as {listed(numbers[:3])}{exceptions}. As "
-        f"categories, they would have no order and no distances. "
-        f"{_remedy(name, content, numbers)}{identifiers} If they are categories, list the column "
-        "in categorical_features, or declare it by .astype('category')."
+        f"categories, they would have no order and no distances. {remedy} If they are categories, "
+        "list the column in categorical_features, or declare it by .astype('category')."
     )
 
 
@@ -216,22 +217,20 @@ def _are_codes(cells, kinds):
     return are_whole and not has_symbol and n_numbers < _MANY_CODES
 
 
-def _remedy(name, content, numbers):
-    """Return sentences that say how to convert a column to numbers."""
+def _remedy(name, content, numbers, others):
+    """Return a sentence that says how to convert a column to numbers."""
     column = f"X[{name!r}]"
     if content == _CONTENTS["date"]:
         return (
             "Derive numbers from them, such as years, or days since a date, for example by "
             f"pandas.to_datetime({column}, errors='coerce')."
         )
-    if content == _CONTENTS["decimal"]:
+    if content == _CONTENTS["decimal"] and not others:
         return f"Convert them by {column}.astype(float)."
-    if content == _CONTENTS["object"]:
-        return (
-            f"Convert them by pandas.to_numeric({column}, errors='coerce'), or all such columns by "
-            "X.infer_objects() or X.convert_dtypes()."
-        )
-    return f"Convert them by pandas.to_numeric({column}{_steps(numbers)}, errors='coerce')."
+    are_text = any(isinstance(number, str | bytes) for number in numbers)
+    steps = _steps(numbers) if are_text else ""
+    whole_table = "" if are_text else ", or all such columns by X.infer_objects()"
+    return f"Convert them by pandas.to_numeric({column}{steps}, errors='coerce'){whole_table}."
 
 
 def _steps(numbers):
