@@ -1,6 +1,10 @@
 """Warnings and errors of ctsk."""
 
 
+class ColumnKindWarning(UserWarning):
+    """Warning used if numeric columns look like codes or dummies of categories."""
+
+
 class InertDivergenceWarning(UserWarning):
     """Warning used if so few counterfactuals mature that the divergence has no effect."""
 
