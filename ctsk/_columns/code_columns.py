@@ -2,11 +2,11 @@
 
 import os
 import re
-import warnings
 
 import numpy as np
 
 from ctsk._columns.containers import listed
+from ctsk._columns.user_warnings import warn_user
 from ctsk.exceptions import ColumnKindWarning
 
 # Columns with more distinct values are taken for amounts without a look at their gaps.
@@ -33,7 +33,7 @@ _ROWS_AT_ONCE = 1_000
 _MAX_LISTED = 10
 
 
-def warn_of_codes(names, values, stacklevel=2):
+def warn_of_codes(names, values):
     """Warn, at most once, of numeric columns whose values look like codes of categories.
 
     Parameters
@@ -42,8 +42,6 @@ def warn_of_codes(names, values, stacklevel=2):
         Names of the numeric columns.
     values : ndarray of shape (n_rows, n_columns)
         float64; NaN where a number is missing.
-    stacklevel : int, default=2
-        See `warnings.warn`.
 
     Warns
     -----
@@ -69,13 +67,12 @@ def warn_of_codes(names, values, stacklevel=2):
         if ends:
             codes.append(f"{names[position]!r} ({listed(ends)})")
     if codes:
-        warnings.warn(
+        warn_user(
             "The whole numbers of these columns have irregular gaps, as codes do, between the "
             f"values in parentheses: {_first(codes)}. Counterfactuals may move into the gaps. If "
             "the numbers are codes, list the columns in categorical_features; if only some of "
             "them are, such as 9 for 'unknown', list those in special_values.",
             ColumnKindWarning,
-            stacklevel=stacklevel,
         )
 
 
@@ -145,7 +142,7 @@ def _is_geometric(values):
     return bool(is_preferred or np.allclose(ratios, ratios[0]))
 
 
-def warn_of_dummies(names, values, stacklevel=2):
+def warn_of_dummies(names, values):
     """Warn, at most once, of adjacent 0/1 columns that look like a one-hot group.
 
     Parameters
@@ -154,8 +151,6 @@ def warn_of_dummies(names, values, stacklevel=2):
         Names of the numeric columns that belong to no declared group.
     values : ndarray of shape (n_rows, n_columns)
         float64; NaN where a number is missing.
-    stacklevel : int, default=2
-        See `warnings.warn`.
 
     Warns
     -----
@@ -177,12 +172,11 @@ def warn_of_dummies(names, values, stacklevel=2):
             f"{name!r}: [{listed(members)}]"
             for name, members in zip(_group_names(groups), groups, strict=True)
         ]
-        warnings.warn(
+        warn_user(
             "In every row exactly one of these columns of zeros and ones is 1, as in the dummies "
             "of a category, but a counterfactual may contain none or several. Declare them by "
             f"one_hot_groups={{{_first(entries)}}}.",
             ColumnKindWarning,
-            stacklevel=stacklevel,
         )
 
 

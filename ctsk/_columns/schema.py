@@ -1,6 +1,5 @@
 """Kinds of the columns of X, which is read as numbers and written in the user's values."""
 
-import warnings
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from ctsk._columns.containers import (
     is_frame,
     listed,
 )
+from ctsk._columns.user_warnings import warn_user
 from ctsk.exceptions import UnknownValueWarning
 
 # Maximum number of features in one warning.
@@ -213,14 +213,13 @@ class Schema:
             if cells:
                 problems.append(f"{self.names[feature]!r} holds {listed(cells)}")
         if problems:
-            warnings.warn(
+            warn_user(
                 "X holds values that were absent when the estimator was fitted: "
                 f"{'; '.join(problems[:_MAX_LISTED])}. An unknown category is treated as a "
                 "missing one if training had any, and otherwise as the average category; a "
                 "number as the average number. Use handle_unknown='error' to reject unknown "
                 "categories.",
                 UnknownValueWarning,
-                stacklevel=2,
             )
 
     def dtypes(self, X):

@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import (  # noqa: F401
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call  # noqa: F401
 from sklearn.utils.validation import check_array, check_X_y, validate_data
 
+from ctsk._columns.code_columns import warn_of_codes, warn_of_dummies
 from ctsk._columns.containers import (
     as_table,
     check_columns,
@@ -29,6 +30,7 @@ from ctsk._columns.containers import (
 )
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
+from ctsk._columns.text_columns import check_words
 from ctsk._columns.user_columns import check_categorical, check_groups, check_special_values
 
 # scikit-learn checks the shape and the kind of X. Values are checked by `refuse_values`, whose
@@ -91,6 +93,7 @@ def check_training_rows(estimator, X, y, schema):
     rows = Rows.read(X, schema, like, warn=not learn)
     if learn:
         rows = replace(rows, schema=schema.with_states(rows.values))
+        _warn_of_kinds(rows)
     if is_frame(X):
         _, y = check_X_y(rows.values, y, estimator=estimator, **_CHECKS)
     refuse_values(rows.values, schema.names, type(estimator).__name__)
@@ -107,9 +110,25 @@ def _learned_schema(estimator, X):
     # Dummies of dtype bool would otherwise be categories.
     categorical[[feature for group in dummies for feature in group]] = False
     settings = {"dummies": dummies, "handle_unknown": estimator.handle_unknown}
+    if is_frame(X) and isinstance(features, str):
+        for position in np.flatnonzero(categorical):
+            check_words(names[position], X.iloc[:, position])
     schema = Schema.fit(X, names, categorical, **settings)
     special_values = check_special_values(estimator.special_values, schema)
     return replace(schema, special_values=special_values)
+
+
+def _warn_of_kinds(rows):
+    """Warn of numeric columns that probably hold categories: codes, and undeclared dummies."""
+    schema, values = rows.schema, rows.values
+    numbers = np.where(schema.is_state(values), np.nan, values)
+    warn_of_codes([schema.names[f] for f in schema.numeric], numbers[:, schema.numeric])
+    # In arrays, dummies mostly come from an encoder in an earlier step of a pipeline, which maps
+    # counterfactuals back to its own categories.
+    if schema.is_named:
+        flags = [f for f, group in schema.categories.items() if group.values == (False, True)]
+        columns = sorted({*schema.numeric, *flags})
+        warn_of_dummies([schema.names[f] for f in columns], numbers[:, columns])
 
 
 def check_X(estimator, X, *, warn=True):

@@ -8,6 +8,7 @@ from scipy.special import softmax
 from sklearn.utils import gen_batches
 from torch import nn
 
+from ctsk._columns.code_columns import warn_of_dummies
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.containers import dtypes_of, is_frame, listed
 from ctsk._columns.encoder import Encoder
@@ -84,6 +85,9 @@ def model_of(model, X_reference, one_hot_groups=None, **search):
 
     with naming_reference():
         rows = read(X_reference)
+    if schema.is_named:
+        columns = schema.numeric
+        warn_of_dummies([schema.names[f] for f in columns], rows.values[:, columns])
     if len(rows) < 2:
         raise ValueError(
             "X_reference has one row, which determines neither scales nor a domain. Pass many "
