@@ -267,8 +267,10 @@ def test_a_constant_column_is_whole_or_has_no_grid():
 )
 def test_large_floats_are_whole_by_necessity_and_have_no_grid(dtype, digits):
     rng = np.random.default_rng(0)
-    for n_values in 1, 5, 500:
-        amounts = (2.0**digits * rng.uniform(1, 15, n_values)).astype(dtype).astype(np.float64)
+    # From 2**(digits - 1), the distance between floats is one; from 2**digits, it is larger.
+    for n_values, factor in [(1, 0.5), (5, 0.5), (500, 0.5), (1, 9), (5, 9), (500, 9)]:
+        amounts = 2.0**digits * rng.uniform(factor, 1.9 * factor, n_values)
+        amounts = amounts.astype(dtype).astype(np.float64)
         assert (amounts == np.rint(amounts)).all()
         assert Grid.infer(amounts, dtype) is None
 
@@ -308,7 +310,7 @@ def test_a_sum_of_decimals_counts_as_a_decimal():
 )
 def test_one_huge_number_does_not_hide_the_step_of_the_others(outlier, dtype):
     rng = np.random.default_rng(0)
-    amounts = np.append(rng.gamma(1, 100, 1_000).round(2), outlier).astype(dtype)
+    amounts = np.append(outlier, rng.gamma(1, 100, 1_000).round(2)).astype(dtype)
     grid = Grid.infer(amounts.astype(np.float64), dtype)
     assert grid.step == 0.01
     assert grid.contains(amounts).all()
