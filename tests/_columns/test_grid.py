@@ -233,6 +233,8 @@ def test_whole_numbers_with_an_error_of_rounding_are_whole():
     amounts = np.array([1, 2, 30 * 0.1, 3 + 4e-16, 5])
     assert Grid.infer(amounts, np.float64).step == 1
     assert Grid.infer(amounts + [0, 0, 0, 0, 1e-12], np.float64) is None
+    # At this size, four units in the last place of a float32 are a quarter.
+    assert Grid.infer(np.array([1.0, 2.0, 1_000_000.25]), np.float32) is None
 
 
 def test_steps_need_twenty_distinct_values():
@@ -273,6 +275,22 @@ def test_large_floats_are_whole_by_necessity_and_have_no_grid(dtype, digits):
         amounts = amounts.astype(dtype).astype(np.float64)
         assert (amounts == np.rint(amounts)).all()
         assert Grid.infer(amounts, dtype) is None
+
+
+def test_zeros_are_no_evidence_that_large_floats_are_whole():
+    amounts = np.append(np.zeros(500), 2.0**53 * np.array([3, 7, 9]))
+    assert Grid.infer(amounts, np.float64) is None
+
+
+def test_floats_that_are_multiples_by_necessity_are_no_evidence_of_a_step():
+    rng = np.random.default_rng(0)
+    # The distance between floats of this size exceeds 0.05, so only one distinct value counts.
+    large = rng.uniform(1e6, 2e6, 100).astype(np.float32).astype(np.float64)
+    assert Grid.infer(np.append(np.full(500, 0.05), large), np.float32) is None
+
+
+def test_zero_is_one_of_the_twenty_distinct_multiples_of_a_small_step():
+    assert Grid.infer(multiples(1e-18, range(20)), np.float64).step == 1e-18
 
 
 @given(
