@@ -241,7 +241,8 @@ def _typical_spacing(amounts, dtype):
     # and are not dominated by a single sentinel such as 1e20. The exponent of zero is zero.
     total = np.frexp(amounts)[1].sum(dtype=np.int64)
     mean = total / max(np.count_nonzero(amounts), 1)
-    return 2.0 ** (mean - 1 - np.finfo(dtype).nmant)
+    limits = np.finfo(dtype)
+    return 2.0 ** (max(mean - 1, limits.minexp) - limits.nmant)
 
 
 def _are_multiples(numbers, factor, exponent, dtype):

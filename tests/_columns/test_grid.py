@@ -305,6 +305,13 @@ def test_random_floats_have_no_grid(seed, scale, dtype, name):
     assert Grid.infer(amounts.astype(dtype).astype(np.float64), dtype) is None
 
 
+@pytest.mark.parametrize("size", [1e-305, 1e-315, 5e-324])
+def test_the_smallest_floats_have_no_grid(size):
+    amounts = size * np.random.default_rng(0).uniform(1, 100, 100)
+    assert Grid.infer(amounts, np.float64) is None
+    assert Grid.infer(np.append(amounts, np.arange(50)), np.float64) is None
+
+
 def test_random_floats_have_no_grid_when_most_rows_are_zero():
     rng = np.random.default_rng(0)
     amounts = np.where(rng.random(5_000) < 0.99, 0, rng.gamma(2, 100, 5_000))
