@@ -10,7 +10,7 @@ import numpy as np
 
 # Fewer distinct values are no evidence of a step, except for whole numbers.
 _LEAST_DISTINCT = 20
-# A column is rejected on the strength of about as many values, before all are sorted.
+# About this many values suffice to reject a column before all of its values are sorted.
 _SAMPLE_SIZE = 64
 # Sums such as 0.1 + 0.2 miss the rounded decimal by a few units in the last place.
 _ULPS = 4
@@ -193,7 +193,7 @@ class Grid:
         return self.step, 1.0
 
     def _multiples(self, counts):
-        """Return so many steps as the column holds them."""
+        """Return the multiples with these counts, rounded to the dtype of the column."""
         numerator, denominator = self._fraction
         # A multiple beyond the range of the dtype is infinite.
         with np.errstate(over="ignore"):
@@ -221,7 +221,7 @@ class Grid:
 
 def _round_down(numbers, dtype):
     """Return the largest number of `dtype` that does not exceed each number, as float64."""
-    # A number beyond the range becomes infinite first, and then the largest that there is.
+    # A number above the range overflows to infinity, below which the largest float lies.
     with np.errstate(over="ignore"):
         rounded = numbers.astype(dtype)
         below = np.nextafter(rounded, np.array(-np.inf, dtype=dtype))
