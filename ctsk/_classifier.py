@@ -682,8 +682,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         # The net depends on scales and categories, which therefore never change after the first
         # fit. Constraints and costs may: they are read again in every fit.
         if fresh:
-            resolutions = check_resolution(self.resolution, rows.schema)
-            self.encoder_ = Encoder.fit(rows, standardize=self.standardize, resolutions=resolutions)
+            steps = check_resolution(self.resolution, rows.schema)
+            self.encoder_ = Encoder.fit(rows, standardize=self.standardize, steps=steps)
         encoder = self.encoder_
         inferred = Constraints.free(
             *encoder.domain, encoder.groups, fill=encoder.fill, is_inferred=True

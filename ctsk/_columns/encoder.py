@@ -11,6 +11,8 @@ from ctsk._columns.grid import Grid
 from ctsk._columns.one_hot import OneHotGroups
 from ctsk._columns.rounding import round_numbers
 
+# Rounding errors up to which an observed number counts as one of the grid, as 0.1 + 0.2 does.
+_FEW_ULPS = 4
 # Step of a coarse grid, in module units.
 _COARSE = 0.5
 
@@ -65,7 +67,7 @@ class Encoder:
         self.groups = _groups(schema)
 
     @classmethod
-    def fit(cls, rows, *, standardize, resolutions=None):
+    def fit(cls, rows, *, standardize, steps=None):
         """Learn center, scale, domain and grids from training rows.
 
         Parameters
@@ -74,9 +76,10 @@ class Encoder:
         standardize : bool
             Whether to standardize numeric features; False keeps X's units. A constant
             column has scale 1. Categories are never standardized.
-        resolutions : dict of int to Grid or None, default=None
-            Grids of numeric features by position, None for features without one. The
-            grids of features that are not listed are inferred.
+        steps : dict of int to float or None, default=None
+            Steps of the grids of numeric features by position; None for features without a
+            grid, unless their dtype is one of integers. The grids of features that are not
+            listed are inferred.
 
         Returns
         -------
@@ -97,7 +100,9 @@ class Encoder:
         center = mean if standardize else np.zeros_like(mean)
         scale = scale if standardize else np.ones_like(scale)
         # A feature without any number has an empty domain, at its fill.
-        bounds = (np.where(np.isnan(end), mean, end) for end in (low, high))
+        grids = _grids(schema, numbers, rows.dtypes, steps or {})
+        ends = (_on_grid(end, schema.numeric, grids) for end in (low, high))
+        bounds = (np.where(np.isnan(end), mean, end) for end in ends)
         # What no training row holds cannot be reached: a dummy or a number that never occurs.
         reachable = reachable_columns(schema) * (shares > 0)
         domain = [
@@ -111,7 +116,7 @@ class Encoder:
             observed=(low, high),
             fill=np.append(mean, zeros),
             shares=np.append(np.zeros_like(mean), shares),
-            grids=_grids(schema, numbers, rows.dtypes, resolutions or {}),
+            grids=grids,
         )
 
     @property
@@ -407,18 +412,32 @@ def _shares(schema, values):
     return np.concatenate(parts) / len(values)
 
 
-def _grids(schema, numbers, dtypes, resolutions):
-    """Return the grids of numeric features, those that are not given inferred."""
+def _grids(schema, numbers, dtypes, steps):
+    """Return the grids of numeric features, of which those without a given step are inferred."""
     grids = {}
     for feature, column in zip(schema.numeric, numbers.T, strict=True):
-        dtype, grid = dtypes[feature], resolutions.get(feature)
-        if feature not in resolutions:
+        dtype, step, grid = dtypes[feature], steps.get(feature), None
+        if feature not in steps:
             grid = Grid.infer(column[~np.isnan(column)], dtype)
-        elif grid is None and (schema.integral[feature] or dtype.kind in "biu"):
+        elif step is not None:
+            grid = Grid.of_step(step, dtype if dtype.kind == "f" else np.float64)
+        elif schema.integral[feature]:
             grid = Grid.of_step(1)
         if grid is not None:
             grids[feature] = grid
     return grids
+
+
+def _on_grid(ends, numeric, grids):
+    """Return bounds of numeric features, on the grid where rounding errors have moved them off."""
+    ends = ends.copy()
+    for column, feature in enumerate(numeric):
+        if feature in grids and np.isfinite(ends[column]):
+            below, above = grids[feature].floor(ends[column]), grids[feature].ceil(ends[column])
+            nearest = below if ends[column] - below < above - ends[column] else above
+            if abs(nearest - ends[column]) <= _FEW_ULPS * np.spacing(abs(ends[column])):
+                ends[column] = nearest
+    return ends
 
 
 def _statistics(numbers):

@@ -123,6 +123,16 @@ class Grid:
         suffix = "" if self.dtype == np.float64 else f", dtype={self.dtype}"
         return f"Grid(step={self.step}{suffix})"
 
+    @property
+    def spacing(self):
+        """The distance between two neighbors."""
+        return self.step if self.values is None else self.values[1] - self.values[0]
+
+    @property
+    def is_whole(self):
+        """Whether all numbers of the grid are whole."""
+        return all(number % 1 == 0 for number in self.values or (self.step,))
+
     def floor(self, numbers):
         """Return the largest grid number that does not exceed each number.
 

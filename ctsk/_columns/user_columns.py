@@ -162,7 +162,7 @@ def check_special_values(special_values, schema):
 
 
 def check_resolution(resolution, schema):
-    """Return the grids of numeric features that the user has set.
+    """Return the steps of numeric features that the user has set.
 
     Parameters
     ----------
@@ -173,27 +173,40 @@ def check_resolution(resolution, schema):
 
     Returns
     -------
-    resolutions : dict of int to Grid or None
+    steps : dict of int to float or None
         Features whose grid is to be inferred are left out.
 
     Raises
     ------
     ValueError
-        If a feature is unknown or not numeric, or a step is not a positive finite number.
+        If a feature is unknown or not numeric, or a step is not a positive finite number, or
+        not a whole one for a column of integers.
     """
     if resolution is None:
         return dict.fromkeys(schema.numeric)
     if isinstance(resolution, str):
         return {}
-    grids, numeric = {}, set(schema.numeric)
+    steps, numeric = {}, set(schema.numeric)
     for feature, step in entries_by_feature(resolution, schema.names, "resolution").items():
         name = schema.names[feature]
         if isinstance(step, str) and step == "auto":
             continue
         if feature not in numeric:
-            raise ValueError(f"resolution names {name!r}, which is not a numeric feature.")
+            raise ValueError(
+                f"resolution names {name!r}, which is not a numeric feature. Only numbers have a "
+                "resolution."
+            )
         try:
-            grids[feature] = None if step is None else Grid.of_step(step)
+            is_whole = step is None or Grid.of_step(step).is_whole
         except ValueError as error:
-            raise ValueError(f"resolution of feature {name!r} is invalid: {error}") from error
-    return grids
+            raise ValueError(
+                f"resolution of feature {name!r} is {step!r:.200}; it must be a positive finite "
+                "number, 'auto', or None."
+            ) from error
+        if schema.integral[feature] and not is_whole:
+            raise ValueError(
+                f"resolution of feature {name!r} is {step}, but the column holds integers. Convert "
+                "it by .astype(float), or choose a whole number."
+            )
+        steps[feature] = step
+    return steps

@@ -5,7 +5,7 @@ from numbers import Real
 
 import numpy as np
 
-from ctsk._columns.containers import MOST_LISTED, is_frame, is_missing, listed
+from ctsk._columns.containers import MOST_LISTED, is_missing, listed
 from ctsk._columns.user_entries import (
     entries_by_feature,
     entries_by_row,

@@ -13,7 +13,12 @@ from ctsk._columns.other_frames import is_other_frame, to_pandas
 # The key of all features that a dict or a table does not name.
 _OTHERS = "*"
 # One valid entry of each parameter, for error messages.
-_EXAMPLES = {"mutability": "'none'", "domain": "(0, None)", "feature_costs": "2.0"}
+_EXAMPLES = {
+    "mutability": "'none'",
+    "domain": "(0, None)",
+    "feature_costs": "2.0",
+    "resolution": "0.5",
+}
 # Number of dimensions of an array that holds an entry for every row and feature; the last one
 # of a domain holds low and high.
 _TABLE_DIMENSIONS = {"mutability": 2, "domain": 3}
