@@ -118,7 +118,7 @@ def report_several(search, explanations):
     costs = by_row([e.cost for e in explanations])
     # Shape (n_rows, K, n_features): whether any column of the feature moved.
     changed = np.stack(
-        [moves[..., columns].max(axis=-1) > 1e-6 for columns in encoder.feature_slices], axis=-1
+        [moves[..., columns].max(axis=-1) > 1e-6 for columns in encoder.feature_columns], axis=-1
     )
     distances, overlaps = [], []
     for i, j in itertools.combinations(range(K), 2):

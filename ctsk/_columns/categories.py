@@ -138,8 +138,8 @@ def codes_of(column, name, categories):
     Returns
     -------
     codes : int ndarray of shape (n_rows,)
-    unknown : list
-        The distinct unknown cells; None for a missing one.
+    unknown : dict
+        The first row of each distinct unknown cell, which is None for a missing one.
     """
     cells = cells_of(column)
     with _hashing(name):
@@ -147,17 +147,20 @@ def codes_of(column, name, categories):
     is_unknown = codes < 0
     if categories.has_missing:
         codes[is_unknown] = len(categories) - 1
-    return codes, list(dict.fromkeys(cells[is_unknown].tolist()))
+    unknown = {}
+    for row in np.flatnonzero(is_unknown).tolist():
+        unknown.setdefault(cells[row], row)
+    return codes, unknown
 
 
 def refuse_unknown(name, unknown, categories):
-    """Raise a ValueError that names an unknown cell of a column and the remedy."""
-    cell = unknown[0]
+    """Raise a ValueError that names the first unknown cell of a column, and the remedy."""
+    cell, row = next(iter(unknown.items()))
     problem = "a missing value" if cell is None else f"the unknown category {cell!r}"
     known = [value for value in categories.values if value is not None]
     raise ValueError(
-        f"Column {name!r} of X holds {problem}, which was absent when the estimator was fitted; "
-        f"the known categories are {listed(known)}. {_FILL if cell is None else _DECLARE}"
+        f"Column {name!r} of X holds {problem} (row {row}), which was absent when the estimator "
+        f"was fitted; the known categories are {listed(known)}. {_FILL if cell is None else _DECLARE}"
     )
 
 

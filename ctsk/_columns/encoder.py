@@ -318,7 +318,9 @@ class Encoder:
         moved = (encoded != factual_encoded) & np.isfinite(columns)
         columns = np.where(moved, columns, self.expand(factuals.values))
         # The conversion to module units and back may violate a bound by a rounding error.
-        values = self.collapse(np.clip(columns, low, high))
+        # The domain of a factual that may only move away from it is a point outside the domain.
+        columns = np.clip(np.clip(columns, low, high), box.lower, box.upper)
+        values = self.collapse(columns)
         is_moved = np.zeros(values.shape, dtype=bool)
         rows, moved_columns = np.nonzero(moved)
         is_moved[rows, self.feature_of_column[moved_columns]] = True

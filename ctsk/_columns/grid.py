@@ -123,6 +123,12 @@ class Grid:
         suffix = "" if self.dtype == np.float64 else f", dtype={self.dtype}"
         return f"Grid(step={self.step}{suffix})"
 
+    def __str__(self):
+        """Return what the numbers of the grid are, for an error message."""
+        if self.values is not None:
+            return f"{self.values[0]:g} and {self.values[1]:g}"
+        return "whole numbers" if self.step == 1 else f"multiples of {self.step:g}"
+
     @property
     def spacing(self):
         """The distance between two neighbors."""

@@ -199,7 +199,7 @@ class Schema:
 
     def _warn_of_unknown(self, values, unknown):
         """Warn, once for all features, of categories and gaps that training did not have."""
-        problems = [f"{name!r} holds {listed(cells)}" for name, cells in unknown.items()]
+        problems = [f"{name!r} holds {listed(list(cells))}" for name, cells in unknown.items()]
         for feature in np.flatnonzero(self.is_state(values).any(axis=0)):
             numbers, known = values[:, feature], self.states.get(feature, ())
             cells = [

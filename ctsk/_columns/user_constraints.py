@@ -232,8 +232,8 @@ def _check_holds_a_value(low, high, feature, encoder, name):
     if grid is not None and grid.ceil(low) > high:
         raise ValueError(
             f"domain of feature {name} is ({low}, {high}), which holds none of the numbers that "
-            f"the feature can take: {grid}. Widen it, fix the feature by mutability 'none', or "
-            "let it take other numbers by the parameter resolution."
+            f"the feature can take ({grid}). Widen it, fix the feature by mutability 'none', or "
+            "let the feature take other numbers by the parameter resolution."
         )
 
 

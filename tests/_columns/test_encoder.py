@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,8 +26,8 @@ def fit(X, *, standardize=True, categorical=None):
     """Return the space of X, and X as values."""
     categorical = np.zeros(X.shape[1], bool) if categorical is None else np.array(categorical)
     names = list(X.columns) if hasattr(X, "columns") else [f"x{i}" for i in range(X.shape[1])]
-    schema = Schema.fit(X, names, categorical)
-    rows = Rows.read(X, schema)
+    rows = Rows.read(X, Schema.fit(X, names, categorical), warn=False)
+    rows = replace(rows, schema=rows.schema.with_states(rows.values))
     return Encoder.fit(rows, standardize=standardize), rows.values
 
 
@@ -61,29 +63,22 @@ def test_module_rows_are_numbers_standardized_then_one_hot_groups(mixed):
     expected = [[1, 0, 0, 0, 1], [0, 1, 0, 1, 0], [0, 0, 1, 1, 0], [1, 0, 0, 0, 1]]
     np.testing.assert_array_equal(rows[:, 2:], expected)
     np.testing.assert_array_equal(encoder.collapse(encoder.expand(values)), values)
-    assert encoder.feature_slices == [
-        slice(2, 5), slice(0, 1), slice(5, 7), slice(1, 2)
-    ]  # fmt: skip
+    columns = [columns.tolist() for columns in encoder.feature_columns]
+    assert columns == [[2, 3, 4], [0], [5, 6], [1]]
 
 
 @pytest.mark.parametrize(
     ("rows", "low", "high"),
     [
-        pytest.param([-1.0, 0.0, 1.0], -3 * (2 / 3) ** 0.5, 3 * (2 / 3) ** 0.5, id="three sigma"),
-        pytest.param([-1.0] * 99 + [50.0], None, 50.0, id="widened to the data"),
-        pytest.param([0.0, 1.0, 2.0], 0.0, 1 + 3 * (2 / 3) ** 0.5, id="never negative"),
-        pytest.param([0.0, -1.0, -2.0], -1 - 3 * (2 / 3) ** 0.5, 0.0, id="never positive"),
-        pytest.param([100.0, 101.0, 102.0], 101 - 3 * (2 / 3) ** 0.5, None, id="far from zero"),
+        pytest.param([-1.5, 0.2, 1.25], -1.5, 1.25, id="amounts"),
         pytest.param([7.0, 7.0], 7.0, 7.0, id="constant"),
-        pytest.param([0.0, 0.0], 0.0, 0.0, id="constant zero"),
+        pytest.param([3.0, np.nan, 5.0], 3.0, 5.0, id="without gaps"),
+        pytest.param([0.1 + 0.2, *np.arange(4, 30) / 10], 0.3, 2.9, id="without rounding errors"),
     ],
 )
-def test_inferred_domain(rows, low, high):
-    rows = np.array(rows)
-    found_low, found_high = (bound[0] for bound in fit(rows[:, None])[0].domain)
-    spread = 3 * rows.std()
-    assert found_low == pytest.approx(rows.mean() - spread if low is None else low)
-    assert found_high == pytest.approx(rows.mean() + spread if high is None else high)
+def test_inferred_domain_of_a_number_is_the_observed_range(rows, low, high):
+    encoder, _ = fit(np.array(rows)[:, None])
+    assert [bound[0] for bound in encoder.domain] == [low, high]
 
 
 def test_inferred_domain_of_a_category_is_what_rows_hold_without_the_missing_one(mixed):
@@ -150,7 +145,7 @@ def test_values_handed_over_are_representable_and_inside_the_box(seed, dtype, ri
 
 
 def test_integers_are_rounded_to_the_nearest_inside_the_box():
-    encoder, _ = fit(np.array([[0], [2]]), standardize=False)
+    encoder, _ = fit(np.array([[0], [2], [5]]), standardize=False)
     box = Box(np.full((4, 1), 0.0), np.full((4, 1), 3.5), encoder.groups)
     encoded = np.array([[1.4], [1.6], [3.4], [9.0]])
     factuals = Rows.read(np.full((4, 1), 1.0), encoder.schema)
@@ -173,7 +168,7 @@ def test_category_handed_over_is_the_largest_of_those_that_may_be_reached(mixed)
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.int32, np.int8])
 def test_integers_at_the_ends_of_their_dtype_do_not_wrap_around(dtype):
-    encoder, _ = fit(np.array([[0], [2]]), standardize=False)
+    encoder, _ = fit(np.array([[0], [2], [5]]), standardize=False)
     box = Box(np.full((2, 1), -1e20), np.full((2, 1), 1e20), encoder.groups)
     factuals = Rows.read(np.full((2, 1), 1, dtype=dtype), encoder.schema)
     rows = encoder.decode(np.array([[1e20], [-1e20]]), np.ones((2, 1)), factuals, box)
@@ -181,3 +176,92 @@ def test_integers_at_the_ends_of_their_dtype_do_not_wrap_around(dtype):
     high, low = rows.container[:, 0].tolist()
     assert high > 0.99 * np.iinfo(dtype).max
     assert low == np.iinfo(dtype).min
+
+
+GAPS = pd.DataFrame({"a": [1.0, 3.0, np.nan, 8.0], "b": [2.5, -9.0, 4.5, 0.25]})
+
+
+@pytest.fixture
+def gaps():
+    schema = Schema.fit(GAPS, ["a", "b"], np.zeros(2, bool), special_values={1: (-9.0,)})
+    rows = Rows.read(GAPS, schema, warn=False)
+    rows = replace(rows, schema=schema.with_states(rows.values))
+    return Encoder.fit(rows, standardize=True), rows
+
+
+def test_missing_and_special_numbers_are_centered_beside_one_hot_columns(gaps):
+    encoder, rows = gaps
+    encoded = encoder.encode_values(rows.values)
+    a, b = np.array([1.0, 3.0, 8.0]), np.array([2.5, 4.5, 0.25])
+    np.testing.assert_allclose(encoded[[0, 1, 3], 0], (a - a.mean()) / a.std())
+    np.testing.assert_allclose(encoded[[0, 2, 3], 1], (b - b.mean()) / b.std())
+    assert encoded[2, 0] == encoded[1, 1] == 0
+    # "a number" and missing; "a number" and -9
+    expected = [[1, 0, 1, 0], [1, 0, 0, 1], [0, 1, 1, 0], [1, 0, 1, 0]]
+    np.testing.assert_array_equal(encoded[:, 2:], expected)
+    assert [columns.tolist() for columns in encoder.feature_columns] == [[0, 2, 3], [1, 4, 5]]
+    np.testing.assert_array_equal(encoder.collapse(encoder.expand(rows.values)), rows.values)
+
+
+def test_scales_domains_and_grids_are_those_of_the_amounts(gaps):
+    encoder, _ = gaps
+    assert [end[:2].tolist() for end in encoder.domain] == [[1.0, 0.25], [8.0, 4.5]]
+    assert [end[2:].tolist() for end in encoder.domain] == [[0] * 4, [1, 0, 1, 0]]
+    assert encoder.fill[:2].tolist() == [4.0, pytest.approx(7.25 / 3)]
+    assert {feature: grid.step for feature, grid in encoder.grids.items()} == {0: 1.0}
+
+
+def test_a_gap_is_left_for_a_number_of_the_grid_or_kept_bit_for_bit(gaps):
+    encoder, rows = gaps
+    factual_encoded = encoder.encode_values(rows.values)
+    found = factual_encoded.copy()
+    found[2, 2:4] = [1, 0]
+    box = Constraints.free(*encoder.domain, encoder.groups).box(encoder.expand(rows.values))
+    after = encoder.decode(found, factual_encoded, rows, box).container
+    pd.testing.assert_frame_equal(after, GAPS.assign(a=[1.0, 3.0, 4.0, 8.0]))
+
+
+def test_a_gap_that_training_did_not_have_is_the_mean_and_is_left_by_moving():
+    encoder, _ = fit(X[:, :1])
+    rows = Rows.read(np.full((2, 1), np.nan), encoder.schema, warn=False)
+    encoded = encoder.encode_values(rows.values)
+    np.testing.assert_allclose(encoded, 0, atol=1e-12)
+    box = Constraints.free(*encoder.domain, encoder.groups).box(encoder.expand(rows.values))
+    found = encoded + [[0.0], [0.5]]
+    after = encoder.decode(found, encoded, rows, box).values[:, 0]
+    assert np.isnan(after[0])
+    assert after[1] == pytest.approx(X[:, 0].mean() + 0.5 * X[:, 0].std())
+
+
+def test_an_unknown_category_is_the_training_shares_and_keeps_its_cell(mixed):
+    encoder, _ = mixed
+    flags = pd.DataFrame({"job": ["cook", "nurse", "cook", "cook"]})
+    encoder, _ = fit(flags, categorical=[True])
+    rows = Rows.read(pd.DataFrame({"job": ["pilot"] * 2}), encoder.schema, warn=False)
+    encoded = encoder.encode_values(rows.values)
+    assert encoded.tolist() == [[0.75, 0.25]] * 2
+    box = Constraints.free(*encoder.domain, encoder.groups).box(encoder.expand(rows.values))
+    after = encoder.decode(np.array([[0.75, 0.25], [0, 1]]), encoded, rows, box)
+    assert after.container["job"].tolist() == ["pilot", "nurse"]
+
+
+def test_a_number_at_a_bound_of_the_search_is_exactly_the_bound():
+    encoder, _ = fit(X[:, :1] * 1e-3 + 12345.678)
+    low, high = 12345.6712345, 12345.7654321
+    factuals = Rows.read(np.full((2, 1), 12345.7), encoder.schema)
+    box = Constraints.free(np.array([low]), np.array([high]), encoder.groups).box(factuals.values)
+    module_box = encoder.encode_box(box)
+    encoded = encoder.encode_values(factuals.values).astype(np.float32)
+    found = np.array([module_box.lower[0], module_box.upper[0]]).astype(np.float32)
+    assert encoder.decode(found, encoded, factuals, box).values[:, 0].tolist() == [low, high]
+
+
+def test_resolution_none_rounds_integers_only():
+    frame = pd.DataFrame({"whole": [1.0, 2.0, 4.0], "count": [1, 2, 4], "flag": [0.0, 1.0, 0.0]})
+    rows = Rows.read(frame, Schema.fit(frame, list(frame), np.zeros(3, bool)))
+    grids = Encoder.fit(rows, standardize=True).grids
+    assert {feature: str(grid) for feature, grid in grids.items()} == {
+        0: "whole numbers", 1: "whole numbers", 2: "0 and 1"
+    }  # fmt: skip
+    grids = Encoder.fit(rows, standardize=True, steps=dict.fromkeys(range(3))).grids
+    assert list(grids) == [1]

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ctsk._columns.schema import Schema
+from ctsk.exceptions import UnknownValueWarning
 
 GRADES = pd.CategoricalDtype(["low", "mid", "high"], ordered=True)
 FRAME = pd.DataFrame(
@@ -141,7 +144,52 @@ def test_category_dtype_that_lacks_a_known_category_gets_it():
 def test_what_was_not_fitted_is_refused_by_column_value_and_row(schema, column, values, message):
     frame = FRAME.assign(**{column: pd.Series(values, dtype=object, index=FRAME.index)})
     with pytest.raises(ValueError, match=message):
-        schema.read(frame)
+        replace(schema, handle_unknown="error").read(frame)
+
+
+def test_unknown_categories_are_minus_one_or_missing_where_that_is_known_with_one_warning(schema):
+    frame = FRAME.assign(
+        text=pd.Series(["a", "zebra", None], dtype=object, index=FRAME.index),
+        mixed=pd.Series(["x", "new", None], dtype=object, index=FRAME.index),
+    )
+    with pytest.warns(UnknownValueWarning, match="'text' holds 'zebra', None; 'mixed' holds 'new'"):
+        values = schema.read(frame)
+    assert values[:, 0].tolist() == [0, -1, -1]
+    assert values[:, 1].tolist() == [1, 2, 2]
+    # What did not move keeps its own cell.
+    after = values.copy()
+    after[0, 5] = 9.0
+    pd.testing.assert_frame_equal(
+        schema.write(frame, values, after), frame.assign(number=[9.0, 2.5, 3.5])
+    )
+
+
+def test_states_are_the_special_values_and_gaps_that_training_rows_hold():
+    frame = pd.DataFrame({"a": [1.0, -9.0, np.nan], "b": [1, 2, 3], "c": [-8.0, 1.0, 2.0]})
+    schema = Schema.fit(
+        frame, list("abc"), np.zeros(3, bool), special_values={0: (-9, -8), 2: (5,)}
+    )
+    schema = schema.with_states(schema.read(frame, warn=False))
+    assert list(schema.states) == [0]
+    assert schema.states[0][0] == -9
+    assert np.isnan(schema.states[0][1])
+    values = np.array([[-9.0, 1.0, 5.0], [0.0, np.nan, 0.0]])
+    assert schema.is_state(values).tolist() == [[True, False, True], [False, True, False]]
+
+
+def test_gaps_and_special_values_that_training_did_not_have_are_warned_of_once():
+    schema = Schema(["a", "b"], {}, np.zeros(2, bool), special_values={0: (-9.0, -8.0)})
+    schema = replace(schema, states={0: (-9.0,)})
+    with pytest.warns(UnknownValueWarning, match="'a' holds -8.0, nan; 'b' holds nan") as caught:
+        schema.read(np.array([[-9.0, 1.0], [-8.0, np.nan], [np.nan, 0.0]]))
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("row", [[0, 0], [1, 1], [0.5, 0.5], [np.nan, 1], [2, -1]])
+def test_a_group_that_does_not_hold_exactly_one_1_is_refused_by_its_row(row):
+    schema = Schema(["red", "blue"], {}, np.zeros(2, bool), dummies=((0, 1),))
+    with pytest.raises(ValueError, match=r"Row 1 of X \(1 in all\).*'red', 'blue'"):
+        schema.read(np.array([[0.0, 1.0], row]))
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_sparse_alternatives_leave_alone_what_the_first_changes_where_they_can(f
     encoder = alternatives.encoder
     moved = np.abs(alternatives.counterfactual_encoded - alternatives.factual_encoded)
     moved = np.column_stack(
-        [moved[:, encoder.feature_slices[feature]].max(axis=1) for feature in range(X.shape[1])]
+        [moved[:, encoder.feature_columns[feature]].max(axis=1) for feature in range(X.shape[1])]
     )
     first, second = moved[::2], moved[1::2]
     most = first > 0.5 * first.max(axis=1, keepdims=True)

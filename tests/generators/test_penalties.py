@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from ctsk._columns.constraints import Box
 from ctsk._columns.one_hot import OneHotGroups
 from ctsk.generators import GenericGenerator, Step
 from ctsk.generators.penalties import energy_schedule, l1_distance, nearness, ridged_energy
@@ -54,7 +55,8 @@ def test_push_is_added_to_the_loss(linear):
     states = torch.zeros(2, 3, dtype=torch.float64)
     earlier = torch.ones(2, 1, 3, dtype=torch.float64)
     targets, costs = torch.tensor([0, 1]), torch.ones(3, dtype=torch.float64)
-    batch = Batch(torch.arange(2), None, states, states, targets, states, states, costs, earlier)
+    box = Box(states, states, groups)
+    batch = Batch(torch.arange(2), None, states, states, targets, box, costs, earlier)
     logits = linear(states)
     without, pushed = (
         generator.losses(batch, logits, torch.zeros(2), 1, 5, groups, push) for push in (0.0, 2.0)
