@@ -40,11 +40,13 @@ def round_numbers(numbers, factuals, low, high, *, dtype, grid, special, roundin
     if dtype.kind == "f" and dtype != np.float64:
         numbers = _in_precision(numbers, low, high, dtype, grid)
     if special:
-        numbers = _off_special(numbers, factuals, low, high, grid, special)
-    return numbers
+        numbers = _off_special(numbers, factuals, dtype, grid, special)
+    # Where the bounds hold no number that the column can take, the factual's own stays.
+    is_outside = (numbers < low) | (numbers > high) | np.isin(numbers, special)
+    return np.where(is_outside, factuals, numbers)
 
 
-def _off_special(numbers, factuals, low, high, grid, special):
+def _off_special(numbers, factuals, dtype, grid, special):
     """Return numbers of which none is special: the next one in the direction of the factual."""
     falls = ~(numbers < factuals)
     # Special values may be neighbors, such as -9, -8 and -7.
@@ -52,13 +54,14 @@ def _off_special(numbers, factuals, low, high, grid, special):
         is_special = np.isin(numbers, special)
         if not is_special.any():
             break
-        inward = np.nextafter(numbers, np.where(falls, -np.inf, np.inf))
-        if grid is not None:
-            inward = np.where(falls, grid.floor(inward), grid.ceil(inward))
+        if grid is None:
+            ends = np.where(falls, -np.inf, np.inf).astype(dtype)
+            inward = np.nextafter(numbers.astype(dtype), ends).astype(np.float64)
+        else:
+            below, above = np.nextafter(numbers, -np.inf), np.nextafter(numbers, np.inf)
+            inward = np.where(falls, grid.floor(below), grid.ceil(above))
         numbers = np.where(is_special, inward, numbers)
-    # Without another number in reach, the factual's own stays.
-    is_outside = (numbers < low) | (numbers > high) | np.isin(numbers, special)
-    return np.where(is_outside, factuals, numbers)
+    return numbers
 
 
 def _on_grid(numbers, factuals, low, high, grid, rounding):

@@ -296,7 +296,7 @@ def test_a_category_may_be_listed_twice(encoder):
 
 @pytest.mark.parametrize("bounds", [(0.2, 0.8), (2.5, 2.5), [1.1, 1.9]], ids=str)
 def test_a_domain_without_a_whole_number_is_an_error_on_an_integer_column(bounds):
-    frame = pd.DataFrame({"children": [0, 1, 4], "income": [0.0, 1.0, 4.0]})
+    frame = pd.DataFrame({"children": [0, 1, 4], "income": [0.0, 1.5, 4.0]})
     whole = encoder_of(frame)
     default = Constraints.free(*whole.domain, whole.groups)
     low, high = bounds
