@@ -89,35 +89,64 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     mutability : dict, sequence or None, default=None
         Direction in which each feature may change: ``"both"``, ``"increase"``,
         ``"decrease"`` or ``"none"``. A dict maps column names or indices to directions; a
-        sequence holds one per feature. Features that are not named may change both ways.
-        A category can increase or decrease if it is an ordered pandas categorical or a
-        bool.
+        sequence holds one per feature. Features that are not named may change both ways;
+        the key ``"*"`` of a dict stands for all of them, so that ``{"*": "none",
+        "income": "increase"}`` lets only the income change. A category can increase or
+        decrease if it is an ordered pandas categorical or a bool. A number that is missing
+        or special, which is neither more nor less than others, stays so unless its feature
+        may change both ways.
     domain : "auto", dict, sequence or None, default="auto"
         Values to which each feature may move, in a dict by column name or index, or a
         sequence with one entry per feature. An entry is a pair ``(low, high)`` in X's
         units for a number, with None for an open side; a list of the reachable
         categories for a category; None for no bounds; or ``"auto"``, which is also the
-        entry of features that are not named. ``"auto"`` infers the domain from the
-        training rows. For a number it is three standard deviations around the mean,
-        widened to include all training rows, and cut at zero if none of them is negative
-        (or none positive). For a category it is the set of observed categories. None in
-        place of the whole removes all bounds. A value outside the domain may stay, or
-        move toward it.
+        entry of features that are not named; the key ``"*"`` stands for these, too.
+        ``"auto"`` is what the training rows hold: the range of a number from minimum to
+        maximum, the observed categories. None in place of the whole removes all bounds.
+        A value outside the domain either stays or moves into it. A list that begins with
+        the bounds of a number may add some of its `special_values`, which can then be
+        reached, too: ``[(0, 100), -9]``.
     feature_costs : dict, sequence or None, default=None
         Cost of changing each feature by one unit of X, or to another category, in a dict
         by column name or index, or a sequence with one number per feature. The costs
         weight the distance that the search penalizes and `Explanation` reports. Features
         that are not named cost 1 per standard deviation (with ``standardize=False``, per
-        unit of X) or per change of category. Only the ratios of the costs of features
+        unit of X) or per change of category; the key ``"*"`` stands for them. To leave a
+        missing or special value costs as much as one standard deviation, in addition to
+        the distance of the new number from the mean. Only the ratios of the costs of features
         whose `mutability` is not "none" matter to the search; the overall weight of the
         distance is the generator's `lambda_cost`.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Columns that hold categories, by names, indices or a mask; they are coded one-hot
         inside the estimator. ``"from_dtype"`` selects the columns of a DataFrame with
-        category, string, object or bool dtype; None selects no column. Categories are
+        category, string, object or bool dtype, and rejects those whose words read as
+        numbers or dates, or identify the rows; None selects no column. Categories are
         fixed by the first call to `fit`: the observed ones, and those that a category
         dtype declares. Missing values form their own category; a counterfactual can
         leave it but never enter it. A column can have at most 1,000 categories.
+    one_hot_groups : dict, list or None, default=None
+        Columns that are the one-hot columns (dummies) of a category: a dict from the name
+        of the category to the names or indices of its columns, or a list of lists. Each row
+        has exactly one 1 in a group, and so has each counterfactual. `mutability` and
+        `domain` of a column state whether its category may be reached and left.
+    special_values : dict or None, default=None
+        Codes among the numbers of a feature that are not amounts, such as
+        ``{"income": [-9, -8]}``, by column name or index. Like a missing number, each is a
+        state of its own, which a counterfactual can leave but not enter, unless the domain
+        lists it. Scale, domain and resolution are those of the amounts.
+    resolution : "auto", dict or None, default="auto"
+        Steps of which the numbers of counterfactuals are multiples, in a dict by column
+        name or index; its entries are a step, ``"auto"`` or None. ``"auto"`` infers the
+        numbers that a feature can take from the training rows: the two values of a column
+        that has only two; otherwise multiples of the largest step among 1, 2 and 5 times a
+        power of ten of which all values are multiples, given at least 20 distinct values;
+        whole numbers if all values are whole; and else any number. None rounds only to what
+        the dtype can hold, that is, to whole numbers for integers.
+    handle_unknown : {"missing", "error"}, default="missing"
+        What to do with categories that the first `fit` did not have. ``"missing"`` warns and
+        codes them like missing values, or, if the column had none in training, by the
+        shares of its categories; a counterfactual keeps or leaves them. ``"error"`` raises
+        a ValueError.
     standardize : bool, default=True
         Whether to standardize numeric features inside the estimator. X is passed, and
         counterfactuals are returned, in the original units either way.
@@ -209,6 +238,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     ``OMP_NUM_THREADS``. A user's `module` is built and trained under torch's global
     random state, forked and seeded from `random_state`, because layers such as dropout
     have no other source of random numbers; this is not thread-safe.
+
+    A missing number, and each of the `special_values`, is a state of its own: the module
+    sees a one-hot column beside the number, which is then the mean. These columns exist for
+    what the first `fit` has seen; a gap elsewhere is taken for the mean, with a warning
+    (`UnknownValueWarning`). A counterfactual can leave a state for a number of the domain,
+    but never enter it.
 
     X may be a sparse matrix, which is converted to a dense array: as a whole in `fit` and
     `explain`, and in chunks in the prediction methods. Wherever a model that was fitted
@@ -410,7 +445,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame, array-like or sparse matrix of shape (n_rows, n_features)
-            Numbers without missing values, and categories; see `categorical_features`.
+            Numbers and categories, some of which may be missing; see the class.
         y : array-like of shape (n_rows,)
             Class labels of at least two classes.
 
@@ -425,6 +460,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             (`NonFiniteLossError`). The estimator is then left as it was.
         TypeError
             If X is a DataFrame of a library that is not supported.
+
+        Warns
+        -----
+        ColumnKindWarning
+            If numbers look like codes of categories, or columns like dummies.
+        UnobservedDomainWarning
+            If a domain holds no observed value of a feature that may change.
         """
         fresh = not (self.warm_start and hasattr(self, "net_"))
         with validation.undo_on_failure(self):
@@ -567,8 +609,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame, array-like or sparse matrix of shape (n_rows, n_features)
-            The factuals, in the units of the training rows. Counterfactuals are integers
-            in columns that have an integer dtype, in X or in the training rows.
+            The factuals, in the units of the training rows. Numbers that change are rounded
+            by `resolution` of the estimator, and to integers in columns that have an
+            integer dtype, in X or in the training rows.
         target : None, label or array-like of shape (n_rows,), default=None
             The class to reach; labels are matched with rows by position. None stands for
             the other one of two classes, or for the runner-up of each row among more. A row
@@ -584,7 +627,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         mutability, domain : dict or sequence, default=None
             Features that are named override their fitted constraint; all others keep
             theirs. In `domain`, None removes the bounds of a feature and ``"auto"``
-            restores the inferred ones. Rows may differ: pass a list with one dict (or
+            restores the inferred ones. The key ``"*"`` stands for all features that a dict
+            does not name; these no longer keep their fitted constraint. Rows may differ:
+            pass a list with one dict (or
             None) per row. `mutability` may also be an array of shape (n_rows,
             n_features), or a DataFrame with the index of X and some of its columns.
             `domain` may also be an array of shape (n_rows, n_features, 2), in which a
@@ -611,6 +656,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         explanation : Explanation
             Rows without a counterfactual are returned too, with ``valid=False``.
 
+        Warns
+        -----
+        UnknownValueWarning
+            If X holds categories or gaps that the training rows did not have.
+        UnobservedDomainWarning
+            If a domain of this call holds no observed value of a feature that may change.
+
         Raises
         ------
         ValueError
@@ -622,10 +674,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
         Notes
         -----
-        A search stops as soon as the row that would be returned (decoded, clamped to its
-        box, with integers rounded) is predicted as its target with a probability of at
-        least `tau`. At most 4,096 rows are searched at once, which bounds the memory that
-        the search needs in addition to its results.
+        A search stops as soon as the row that would be returned (decoded, within its
+        domain, with numbers rounded) is predicted as its target with a probability of at
+        least `tau`. Numbers are rounded toward the factual if the row stays mature, which
+        is cheapest; else to the nearest, or away from the factual. At most 4,096 rows are
+        searched at once, which bounds the memory that the search needs in addition to its
+        results.
 
         The search for another alternative makes up to five attempts, which differ in the
         features that are fixed: those that earlier alternatives changed by more than half

@@ -158,9 +158,10 @@ def refuse_unknown(name, unknown, categories):
     cell, row = next(iter(unknown.items()))
     problem = "a missing value" if cell is None else f"the unknown category {cell!r}"
     known = [value for value in categories.values if value is not None]
+    remedy = _FILL if cell is None else _DECLARE
     raise ValueError(
         f"Column {name!r} of X holds {problem} (row {row}), which was absent when the estimator "
-        f"was fitted; the known categories are {listed(known)}. {_FILL if cell is None else _DECLARE}"
+        f"was fitted; the known categories are {listed(known)}. {remedy}"
     )
 
 
