@@ -56,9 +56,9 @@ def stability(estimator, explanation, X, y, *, n_refits=10, random_state=0):
     -----
     :math:`\frac{1}{B} \sum_b 1[\hat y_b(x') = y^+]`, where :math:`\hat y_b` is fitted
     on a bootstrap sample of the training rows, drawn within each class. If a sample
-    lacks a category that a categorical feature has in the training rows, the first
-    row with this category is added. Without it, the refitted model could not predict
-    counterfactuals that have the category.
+    lacks a category of a categorical feature, or a missing or special value of a number,
+    that the training rows have, the first row that has it is added. Without it, the
+    refitted model would not know the category when it predicts counterfactuals.
 
     Examples
     --------
@@ -80,7 +80,9 @@ def stability(estimator, explanation, X, y, *, n_refits=10, random_state=0):
             f"X has {n_features} features, but the explained rows have {n_expected}. Pass the "
             "training rows as they enter the estimator."
         )
-    categories = [_code_cells(cells_of(X, f)) for f in explanation.encoder.categorical]
+    encoder = explanation.encoder
+    categories = [_code_cells(cells_of(X, f)) for f in encoder.categorical]
+    categories += [_code_states(cells_of(X, f), encoder.schema, f) for f in encoder.schema.states]
     # All seeds are drawn before the first refit, so that more refits extend the list of
     # samples rather than change it.
     seeds = make_rng(random_state).integers(2**31 - 1, size=(n_refits, 2)).tolist()
@@ -102,6 +104,12 @@ def _code_cells(cells):
     codes = {}
     keys = (None if is_missing(cell) else cell for cell in cells)
     return np.array([codes.setdefault(key, len(codes)) for key in keys])
+
+
+def _code_states(cells, schema, feature):
+    """Return integer codes of the states of a number: 0, unless it is missing or special."""
+    special = schema.special_values.get(feature, ())
+    return _code_cells([cell if is_missing(cell) or cell in special else 0 for cell in cells])
 
 
 def _add_missing_categories(idx, categories):

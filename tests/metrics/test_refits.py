@@ -106,6 +106,26 @@ def test_all_missing_values_are_one_category():
     np.testing.assert_array_equal(_code_cells(cells), [0, 1, 0, 0, 0, 1, 2])
 
 
+def test_a_gap_and_a_special_value_of_a_single_row_are_known_to_every_refit(monkeypatch):
+    X, y = rare_jobs()
+    X = pd.DataFrame({"amount": np.arange(len(X)) + 0.5, "other": np.arange(len(X)) % 7 + 0.5})
+    X.loc[3, "amount"], X.loc[5, "amount"] = np.nan, -9.0
+    clf = CounterfactualTrainedClassifier(
+        special_values={"amount": [-9]}, lambda_div=0, lambda_adv=0, lambda_reg=0, max_epochs=1,
+        random_state=0,
+    ).fit(X, y)  # fmt: skip
+    fit = CounterfactualTrainedClassifier.fit
+
+    def checking(self, X, y):
+        assert X["amount"].isna().any()
+        assert (X["amount"] == -9).any()
+        return fit(self, X, y)
+
+    explanation = clf.explain(X.head(3), T=2)
+    monkeypatch.setattr(CounterfactualTrainedClassifier, "fit", checking)
+    stability(clf, explanation, X, y, n_refits=6)
+
+
 def test_stability_is_nan_where_the_counterfactual_is_not_valid(fitted_iris, iris):
     explanation = fitted_iris.explain(iris[0][:5], mutability=["none"] * 4)
     assert not explanation.valid.any()
