@@ -6,12 +6,12 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promise_checks import violations
 from random_schemas import (
     random_model,
     random_pipeline,
     random_request,
     unconstrained_model,
-    violations,
 )
 
 import ctsk
