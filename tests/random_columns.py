@@ -82,7 +82,7 @@ class Column:
     @property
     def precision(self):
         """The floating-point type whose numbers the column holds."""
-        return np.float32 if str(self.data.dtype).lower() == "float32" else np.float64
+        return precision_of(self.data.dtype)
 
     @property
     def has_grid(self):
@@ -100,8 +100,12 @@ class Column:
             return True
         # The decimal nearest to the number, rounded to a float once, is the number itself.
         multiple = round(Fraction(number) / self.step) * self.step
-        precision = np.float32 if dtype == np.float32 else np.float64
-        return float(precision(float(multiple))) == number
+        return float(precision_of(dtype)(float(multiple))) == number
+
+
+def precision_of(dtype):
+    """Return the floating-point type of NumPy for a dtype, which may be one of pandas."""
+    return np.float32 if str(dtype).lower() == "float32" else np.float64
 
 
 def common_step(amounts, precision):
@@ -204,7 +208,9 @@ def random_dummies(random, group, n_rows, dtypes=("int64", "int8", "float64", "f
     n_observed = n_columns - (n_columns > 2 and random.random() < 0.3)
     codes = rng.permutation(np.arange(n_rows) % n_observed)
     return [
-        Column(f"d{group}_{code}", pd.Series(codes == code).astype(dtype), ("dummies",), group=group)
+        Column(
+            f"d{group}_{code}", pd.Series(codes == code).astype(dtype), ("dummies",), group=group
+        )
         for code in range(n_columns)
     ]
 

@@ -95,3 +95,45 @@ def test_reference_rows_of_a_pipeline_may_be_dicts(diabetes):
         for rows in (X.head(50).to_dict("records"), X.head(50))
     )
     np.testing.assert_array_equal(found.counterfactual, expected.counterfactual)
+
+
+@pytest.mark.parametrize("settings", [{"sparse": True}, {"n_alternatives": 3}])
+def test_a_group_of_dummies_holds_one_one_whatever_is_reverted_or_held(settings):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(3, size=200)
+    X = np.column_stack([np.eye(3)[codes], rng.normal(size=(200, 2))])
+    clf = CounterfactualTrainedClassifier(
+        (),
+        **CONVENTIONAL,
+        one_hot_groups=[[0, 1, 2]],
+        max_epochs=30,
+        lr=0.05,
+        random_state=0,
+    ).fit(X, codes + X[:, 3] > 1)
+    explanation = clf.explain(X[:40], tau=0.6, T=60, **settings)
+    groups = explanation.counterfactual[:, :3]
+    assert np.isin(groups, [0, 1]).all()
+    assert (groups.sum(axis=1) == 1).all()
+    moved = (groups != np.repeat(X[:40, :3], explanation.n_alternatives, axis=0)).any(axis=1)
+    assert moved.any()
+
+
+def test_a_number_never_reaches_a_special_value_that_is_its_bound():
+    rng = np.random.default_rng(0)
+    amounts = rng.normal(size=200)
+    X = np.where(rng.random(200) < 0.1, -9.0, amounts)[:, None]
+    clf = CounterfactualTrainedClassifier(
+        (),
+        **CONVENTIONAL,
+        special_values={0: [-9]},
+        domain={0: (-9, None)},
+        max_epochs=30,
+        lr=0.05,
+        random_state=0,
+    ).fit(X, X[:, 0] > 0)
+    factuals = X[X[:, 0] > 0]
+    explanation = clf.explain(
+        factuals, tau=0.999999, T=500, generator=GenericGenerator(step_size=9.0)
+    )
+    low = explanation.counterfactual[:, 0].min()
+    assert low == np.nextafter(-9.0, 0.0)
