@@ -32,6 +32,7 @@ def model(kind, number):
 @settings(max_examples=150)
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.OtherConstraintsWarning")
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")
+@pytest.mark.filterwarnings("ignore::ctsk.exceptions.UnknownValueWarning")
 def test_promise_holds_on_the_rows_returned_whatever_the_columns_and_constraints(
     kind, number, chance
 ):

@@ -9,6 +9,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 import ctsk
 from ctsk import CounterfactualTrainedClassifier, GenericGenerator
 from ctsk._explaining.failure_reasons import ReasonKind
+from ctsk._explaining.request import Settings, make_request
+from ctsk._explaining.search import ChunkSearch
 from ctsk.exceptions import OtherConstraintsWarning
 
 CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
@@ -97,8 +99,9 @@ def test_reference_rows_of_a_pipeline_may_be_dicts(diabetes):
     np.testing.assert_array_equal(found.counterfactual, expected.counterfactual)
 
 
-@pytest.mark.parametrize("settings", [{"sparse": True}, {"n_alternatives": 3}])
-def test_a_group_of_dummies_holds_one_one_whatever_is_reverted_or_held(settings):
+@pytest.fixture
+def colored():
+    """A classifier of rows with a group of three dummies and two numbers, and the rows."""
     rng = np.random.default_rng(0)
     codes = rng.integers(3, size=200)
     X = np.column_stack([np.eye(3)[codes], rng.normal(size=(200, 2))])
@@ -110,12 +113,27 @@ def test_a_group_of_dummies_holds_one_one_whatever_is_reverted_or_held(settings)
         lr=0.05,
         random_state=0,
     ).fit(X, codes + X[:, 3] > 1)
-    explanation = clf.explain(X[:40], tau=0.6, T=60, **settings)
-    groups = explanation.counterfactual[:, :3]
+    return clf, X
+
+
+def test_a_group_of_dummies_holds_exactly_one_1_if_features_are_reverted(colored):
+    clf, X = colored
+    groups = clf.explain(X[:40], tau=0.6, T=60, sparse=True).counterfactual[:, :3]
     assert np.isin(groups, [0, 1]).all()
     assert (groups.sum(axis=1) == 1).all()
-    moved = (groups != np.repeat(X[:40, :3], explanation.n_alternatives, axis=0)).any(axis=1)
-    assert moved.any()
+    assert (groups != X[:40, :3]).any()
+
+
+def test_a_group_of_dummies_is_held_as_a_whole(colored):
+    clf, X = colored
+    request = make_request(clf._explainable(), X[:5], None, Settings())
+    chunk = ChunkSearch(request, None, slice(None))
+    first_dummy = np.tile([True, False, False, False, False], (5, 1))
+    box = chunk.box_of(np.arange(5), first_dummy)
+    # The numbers come first in the columns of the search.
+    np.testing.assert_array_equal(box.lower[:, 2:], X[:5, :3])
+    np.testing.assert_array_equal(box.upper[:, 2:], X[:5, :3])
+    assert (box.lower[:, :2] < box.upper[:, :2]).all()
 
 
 def test_a_number_never_reaches_a_special_value_that_is_its_bound():
