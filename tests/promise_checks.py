@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-# Distance to a bound, relative to the spread of the training amounts, within which a search
+# Distance to a bound, relative to the range of the training amounts, within which a search
 # stops only because of the bound.
 NEAR = 1e-6
 # A pipeline knows the range of its training rows in the units of its last step only.
@@ -182,7 +182,8 @@ def _problem_of_number(model, column, before, after, word, domain, dtype):
         return f"off the grid: {column.pair or column.step or 'whole numbers'}"
     # A float that may be anything stops as near as this only where it was pushed to the bound.
     if dtype == np.float64 and not column.has_grid:
-        near = NEAR * column.amounts.std()
+        low_amount, high_amount = column.range
+        near = NEAR * max(high_amount - low_amount, 0.0)
         is_exact = not (domain == "auto" and isinstance(model.clf, Pipeline))
         for bound in {low, high} - set(column.special) if is_exact else ():
             from_afar = was_state or abs(before - bound) > 1e3 * near

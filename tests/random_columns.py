@@ -57,7 +57,8 @@ class Column:
 
     @cached_property
     def range(self):
-        return self.amounts.min(), self.amounts.max()
+        """The observed range, which is empty if no training row holds an amount."""
+        return self.amounts.min(initial=np.inf), self.amounts.max(initial=-np.inf)
 
     @cached_property
     def is_integral(self):
@@ -119,11 +120,10 @@ def common_step(amounts, precision):
     errors = np.abs(np.array([float(decimal) for decimal in decimals]) - amounts)
     if (errors > 4 * np.spacing(np.abs(amounts).astype(precision))).any():
         return None
-    if all(decimal % 1 == 0 for decimal in decimals) and len(set(decimals)) < LEAST_DISTINCT:
-        return Fraction(1)
+    if len(set(decimals)) < LEAST_DISTINCT:
+        is_whole = decimals and all(decimal % 1 == 0 for decimal in decimals)
+        return Fraction(1) if is_whole else None
     divisor = reduce(_common_divisor, map(Fraction, decimals), Fraction(0))
-    if len(set(decimals)) < LEAST_DISTINCT or not divisor:
-        return None
     candidates = [Fraction(10) ** e * factor for e in range(-9, 9) for factor in (1, 2, 5)]
     return max(step for step in candidates if divisor % step == 0)
 
@@ -165,7 +165,9 @@ def _random_numbers(random, rng, name, dtype, n_rows, holds):
     is_integral = "int" in dtype.lower()
     shape, kinds = random.choice(SHAPES), []
     scale = random.choice([0.1, 1.0, 20.0])
-    numbers = rng.normal(random.choice([0.0, 0.0, 3 * scale]), scale, n_rows)
+    # Far from zero, float32 has few digits: it could not hold the digits of most numbers.
+    far = 1e6 if dtype in ("float64", "int64", "Int64") else 0.0
+    numbers = rng.normal(random.choice([0.0, 0.0, 3 * scale, far]), scale, n_rows)
     if shape == "flag":
         numbers = rng.integers(2, size=n_rows) + float(random.choice([0, 0, 1]))
         kinds.append("flags")
@@ -176,9 +178,9 @@ def _random_numbers(random, rng, name, dtype, n_rows, holds):
         numbers = counts * step if random.random() < 0.5 else counts / round(1 / step, 2)
         kinds.append("steps")
     elif shape == "whole" or is_integral:
-        numbers = (20 * numbers / scale).round() if shape == "steps" else numbers.round()
+        numbers = (20 * numbers).round() if shape == "steps" else numbers.round()
         kinds += ["whole floats"] if not is_integral else []
-    numbers = numbers.clip(-100, 100) if is_integral else numbers
+    numbers = numbers.clip(-100, 100) if dtype == "int8" else numbers
     special, resolution = (), "auto"
     if "special values" in holds and random.random() < 0.25:
         special = SPECIAL_VALUES[: random.randint(1, 3)]
@@ -190,7 +192,7 @@ def _random_numbers(random, rng, name, dtype, n_rows, holds):
         kinds.append("resolution by the user")
     data = pd.Series(numbers.astype(dtype.lower())).astype(dtype)
     if "gaps" in holds and dtype not in ("int64", "int8") and random.random() < 0.3:
-        data = data.mask(rng.random(n_rows) < 0.15)
+        data = data.mask(rng.random(n_rows) < random.choice([0.15, 0.15, 0.15, 1.0]))
     return Column(name, data, tuple(kinds), special=special, resolution=resolution)
 
 
@@ -249,7 +251,7 @@ def _odd_categories(random, column, holds):
 
 def _odd_numbers(random, column, holds):
     """Return a gap, special values, and numbers outside the range of training."""
-    low, high = column.range
+    low, high = column.range if len(column.amounts) else (0.0, 1.0)
     distance = (high - low + 1) * random.choice([1e-3, 0.1, 1.0])
     kind = int if column.is_integral else lambda number: float(column.precision(number))
     numbers = [kind(low - distance), kind(high + distance)] if "outside" in holds else []

@@ -76,6 +76,8 @@ def random_domain(random, column):
         return random.choice(["auto", None, some])
     if column.group is not None:
         return random.choice(["auto", "auto", None, (0, 1), (None, 0), (1, 1)])
+    if not len(column.amounts):
+        return random.choice(["auto", None])
     amounts, spread = column.amounts, column.amounts.std() + 0.1
     inner = float(random.choice(amounts))
     low, high = (
@@ -168,6 +170,7 @@ def random_model(random, *, kinds=None, constrained=True, n_rows=60, **parameter
         mutability=words,
         domain=domains,
         random_state=random.randrange(2**16),
+        standardize=random.random() < 0.9,
         **settings,
         **parameters,
     )
@@ -213,9 +216,9 @@ def random_labels(random, columns):
         for column in columns
     ]
     rows = np.array(codes, dtype=float).T
-    rows = (rows - np.nanmean(rows, axis=0)) / (np.nanstd(rows, axis=0) + 1e-9)
     # Missing numbers have an influence of their own.
-    rows = np.where(np.isnan(rows), 1.0, rows)
+    rows = np.where(np.isnan(rows), np.nan_to_num(rows).mean(axis=0) + 1.0, rows)
+    rows = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1e-9)
     scores = rows @ rng.normal(size=rows.shape[1]) + 0.3 * rng.normal(size=len(rows))
     return scores.argsort().argsort() * random.choice([2, 3]) // len(rows)
 
