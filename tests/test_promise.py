@@ -6,12 +6,12 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promise_checks import violations
 from random_schemas import (
     random_model,
     random_pipeline,
     random_request,
     unconstrained_model,
-    violations,
 )
 
 import ctsk
@@ -33,6 +33,7 @@ def model(kind, number):
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.OtherConstraintsWarning")
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.UnobservedDomainWarning")
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")
+@pytest.mark.filterwarnings("ignore::ctsk.exceptions.UnknownValueWarning")
 def test_promise_holds_on_the_rows_returned_whatever_the_columns_and_constraints(
     kind, number, chance
 ):

@@ -208,6 +208,13 @@ class Encoder:
             values[:, features] = codes[:, None] == np.arange(len(features))
         return values
 
+    def _are_states(self, columns):
+        """Return which features columns say to be missing or special, whatever the numbers."""
+        are_states = np.zeros((len(columns), len(self.names)), dtype=bool)
+        for feature, group in self._groups_by_kind[1]:
+            are_states[:, feature] = columns[:, group].argmax(axis=1) > 0
+        return are_states
+
     def encode(self, X):
         """Map X, in the user's units, to module rows; ndarray of shape (n_rows, n_columns)."""
         return self.encode_values(self.schema.read(densified(as_table(X, self.schema.names))))
@@ -326,13 +333,19 @@ class Encoder:
         is_moved[rows, self.feature_of_column[moved_columns]] = True
         values = np.where(is_moved, values, factuals.values)
         if rounding is not None:
-            is_number = is_moved & ~self.schema.is_state(values)
+            is_number = is_moved & ~self._are_states(columns)
             self._round(values, is_number, factuals, low, high, rounding)
         return factuals.with_values(values)
 
     def rounds(self, dtypes):
         """Return whether any number is rounded, to a grid or to one of some dtypes."""
-        return any(f in self.grids or dtypes[f] != np.float64 for f in self.numeric)
+        return any(self._rounds(feature, dtypes[feature]) for feature in self.numeric)
+
+    def _rounds(self, feature, dtype):
+        """Return whether a feature cannot hold every number as it is."""
+        # Only a float64 column without a grid holds them all, but special ones are no numbers.
+        has_rule = feature in self.grids or feature in self.schema.special_values
+        return has_rule or dtype != np.float64
 
     def _round(self, values, is_number, factuals, low, high, rounding):
         """Round the numbers that moved to what their columns can hold, in place."""
@@ -340,10 +353,9 @@ class Encoder:
         is_state = self.schema.is_state(factuals.values)
         for column, feature in enumerate(self.numeric):
             idx = np.flatnonzero(is_number[:, feature])
-            dtype, grid = factuals.dtypes[feature], self.grids.get(feature)
-            # A float64 column without a grid holds every number of the box as it is.
-            if not len(idx) or (dtype == np.float64 and grid is None):
+            if not len(idx) or not self._rounds(feature, factuals.dtypes[feature]):
                 continue
+            dtype, grid = factuals.dtypes[feature], self.grids.get(feature)
             # A step of a coarse grid, as that of a flag, is too long for a detour.
             is_coarse = grid is not None and grid.spacing > _COARSE * abs(self.scale[column])
             rounding_of_column = "nearest" if rounding == "away" and is_coarse else rounding

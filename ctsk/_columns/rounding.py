@@ -16,7 +16,7 @@ def round_numbers(numbers, factuals, low, high, *, dtype, grid, special, roundin
         The numbers, and those from which they started; NaN where there was none.
     low, high : ndarray of shape (n_rows,)
         Bounds of the result. A number stays what it was in the factual if they hold no
-        number of the grid.
+        number that the column can hold.
     dtype : numpy.dtype
     grid : Grid or None
     special : tuple of float
@@ -40,26 +40,28 @@ def round_numbers(numbers, factuals, low, high, *, dtype, grid, special, roundin
     if dtype.kind == "f" and dtype != np.float64:
         numbers = _in_precision(numbers, low, high, dtype, grid)
     if special:
-        numbers = _off_special(numbers, factuals, dtype, grid, special)
-    # Where the bounds hold no number that the column can take, the factual's own stays.
+        numbers = _off_special(numbers, factuals, low, high, dtype, grid, special)
+    # The bounds may lie between two neighbors, or hold nothing but special values.
     is_outside = (numbers < low) | (numbers > high) | np.isin(numbers, special)
     return np.where(is_outside, factuals, numbers)
 
 
-def _off_special(numbers, factuals, dtype, grid, special):
+def _off_special(numbers, factuals, low, high, dtype, grid, special):
     """Return numbers of which none is special: the next one in the direction of the factual."""
-    falls = ~(numbers < factuals)
+    # Without a factual, the direction is that of the farther bound.
+    is_above = np.where(np.isnan(factuals), numbers - low >= high - numbers, numbers >= factuals)
+    direction = np.where(is_above, -np.inf, np.inf)
     # Special values may be neighbors, such as -9, -8 and -7.
     for _ in special:
         is_special = np.isin(numbers, special)
         if not is_special.any():
             break
         if grid is None:
-            ends = np.where(falls, -np.inf, np.inf).astype(dtype)
-            inward = np.nextafter(numbers.astype(dtype), ends).astype(np.float64)
+            # A float64 next to the special value would be rounded back to it in fewer digits.
+            inward = np.nextafter(numbers.astype(dtype), direction.astype(dtype))
         else:
-            below, above = np.nextafter(numbers, -np.inf), np.nextafter(numbers, np.inf)
-            inward = np.where(falls, grid.floor(below), grid.ceil(above))
+            inward = np.nextafter(numbers, direction)
+            inward = np.where(is_above, grid.floor(inward), grid.ceil(inward))
         numbers = np.where(is_special, inward, numbers)
     return numbers
 

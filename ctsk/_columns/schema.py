@@ -128,6 +128,18 @@ class Schema:
         others = dummies | set(self.categories)
         return [feature for feature in range(len(self.names)) if feature not in others]
 
+    @property
+    def units(self):
+        """The unit in which each feature changes; int ndarray of shape (n_features,).
+
+        The dummies of a group are one unit, named by the first of them, because a change of
+        one of them alone would leave the group with two ones or none.
+        """
+        units = np.arange(len(self.names))
+        for group in self.dummies:
+            units[list(group)] = group[0]
+        return units
+
     def is_state(self, values):
         """Return which values are missing or special; bool ndarray of the shape of `values`."""
         is_state = np.isnan(values)

@@ -250,6 +250,10 @@ class ChunkSearch:
         box = self.box.select(idx)
         if held is None:
             return box
+        # A group of dummies is held as a whole, because its columns change together.
+        held = held.copy()
+        for group in self.rows.schema.dummies:
+            held[:, group] = held[:, group].any(axis=1, keepdims=True)
         return self._hold(box, self.encoder.per_column(held), idx)
 
     def _hold(self, box, held, idx=slice(None)):
@@ -310,7 +314,9 @@ class ChunkSearch:
             return np.where(is_predicted & (shares >= thresholds[trial_idx]), shares, -np.inf)
 
         sparse = values.copy()
-        sparse[valid] = revert_features(values[valid], rows.values[valid], score)
+        sparse[valid] = revert_features(
+            values[valid], rows.values[valid], score, self.rows.schema.units
+        )
         return sparse
 
 

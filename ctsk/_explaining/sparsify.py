@@ -8,7 +8,7 @@ from ctsk._columns.schema import differ
 _MAX_VALUES = 2**22
 
 
-def revert_features(values, factual_values, score):
+def revert_features(values, factual_values, score, units=None):
     """Revert as many features to the factuals' values as a greedy search can.
 
     Parameters
@@ -19,21 +19,25 @@ def revert_features(values, factual_values, score):
     score : callable
         Maps changed values, and the positions of their rows, to scores of shape
         (n_changed,); -inf rejects a row.
+    units : int ndarray of shape (n_features,), default=None
+        The unit of each feature; features of one unit are reverted together. None makes
+        every feature a unit.
 
     Returns
     -------
     sparse : ndarray of shape (n_rows, n_features)
-        Counterfactuals in which no further single feature can be reverted.
+        Counterfactuals in which no further single unit can be reverted.
 
     Notes
     -----
-    Each changed feature is reverted alone, to see how much of the score remains. Then as
-    many features as possible are reverted for good, those that cost the least score
+    Each changed unit is reverted alone, to see how much of the score remains. Then as
+    many units as possible are reverted for good, those that cost the least score
     first; bisection finds their number. Rows that were changed go through another round.
     """
     sparse, rows = values.copy(), np.arange(len(values))
+    units = np.arange(values.shape[1]) if units is None else units
     while len(rows):
-        scores = _scores_of_single_reverts(sparse, factual_values, rows, score)
+        scores = _scores_of_single_reverts(sparse, factual_values, rows, score, units)
         n_candidates = (scores > -np.inf).sum(axis=1)
         has_candidates = n_candidates > 0
         rows, scores = rows[has_candidates], scores[has_candidates]
@@ -41,7 +45,7 @@ def revert_features(values, factual_values, score):
         ranks = np.argsort(np.argsort(-scores, axis=1), axis=1)
 
         def reverted(n_reverted, idx, rows=rows, ranks=ranks):
-            is_reverted = ranks[idx] < n_reverted[idx, None]
+            is_reverted = (ranks[idx] < n_reverted[idx, None])[:, units]
             return np.where(is_reverted, factual_values[rows[idx]], sparse[rows[idx]])
 
         # The best candidate alone is known to pass, so the bisection starts at one.
@@ -56,16 +60,20 @@ def revert_features(values, factual_values, score):
     return sparse
 
 
-def _scores_of_single_reverts(values, factual_values, rows, score):
-    """Return the scores of rows with one feature reverted each; -inf for unchanged features."""
+def _scores_of_single_reverts(values, factual_values, rows, score, units):
+    """Return the scores of rows with one unit reverted each; -inf for unchanged units."""
     changed = differ(values[rows], factual_values[rows])
+    # Column u stands for unit u; those that no feature belongs to never change.
+    changed_units = np.zeros_like(changed)
+    for feature, unit in enumerate(units):
+        changed_units[:, unit] |= changed[:, feature]
     scores = np.full(changed.shape, -np.inf)
-    positions, features = np.nonzero(changed)
+    positions, reverted = np.nonzero(changed_units)
     n_at_once = _MAX_VALUES // changed.shape[1] + 1
     for start in range(0, len(positions), n_at_once):
         block = slice(start, start + n_at_once)
         idx = rows[positions[block]]
-        trials = values[idx]
-        trials[np.arange(len(idx)), features[block]] = factual_values[idx, features[block]]
-        scores[positions[block], features[block]] = score(trials, idx)
+        is_reverted = units == reverted[block, None]
+        trials = np.where(is_reverted, factual_values[idx], values[idx])
+        scores[positions[block], reverted[block]] = score(trials, idx)
     return scores

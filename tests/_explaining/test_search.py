@@ -9,6 +9,8 @@ from sklearn.preprocessing import FunctionTransformer, PowerTransformer, Standar
 import ctsk
 from ctsk import CounterfactualTrainedClassifier, GenericGenerator
 from ctsk._explaining.failure_reasons import ReasonKind
+from ctsk._explaining.request import Settings, make_request
+from ctsk._explaining.search import ChunkSearch
 from ctsk.exceptions import OtherConstraintsWarning
 
 CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
@@ -94,3 +96,61 @@ def test_reference_rows_of_a_pipeline_may_be_dicts(diabetes):
         for rows in (X.head(50).to_dict("records"), X.head(50))
     )
     np.testing.assert_array_equal(found.counterfactual, expected.counterfactual)
+
+
+@pytest.fixture
+def colored():
+    """A classifier of rows with a group of three dummies and two numbers, and the rows."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(3, size=200)
+    X = np.column_stack([np.eye(3)[codes], rng.normal(size=(200, 2))])
+    clf = CounterfactualTrainedClassifier(
+        (),
+        **CONVENTIONAL,
+        one_hot_groups=[[0, 1, 2]],
+        max_epochs=30,
+        lr=0.05,
+        random_state=0,
+    ).fit(X, codes + X[:, 3] > 1)
+    return clf, X
+
+
+def test_a_group_of_dummies_holds_exactly_one_1_if_features_are_reverted(colored):
+    clf, X = colored
+    groups = clf.explain(X[:40], tau=0.6, T=60, sparse=True).counterfactual[:, :3]
+    assert np.isin(groups, [0, 1]).all()
+    assert (groups.sum(axis=1) == 1).all()
+    assert (groups != X[:40, :3]).any()
+
+
+def test_a_group_of_dummies_is_held_as_a_whole(colored):
+    clf, X = colored
+    request = make_request(clf._explainable(), X[:5], None, Settings())
+    chunk = ChunkSearch(request, None, slice(None))
+    first_dummy = np.tile([True, False, False, False, False], (5, 1))
+    box = chunk.box_of(np.arange(5), first_dummy)
+    # The numbers come first in the columns of the search.
+    np.testing.assert_array_equal(box.lower[:, 2:], X[:5, :3])
+    np.testing.assert_array_equal(box.upper[:, 2:], X[:5, :3])
+    assert (box.lower[:, :2] < box.upper[:, :2]).all()
+
+
+def test_a_number_never_reaches_a_special_value_that_is_its_bound():
+    rng = np.random.default_rng(0)
+    amounts = rng.normal(size=200)
+    X = np.where(rng.random(200) < 0.1, -9.0, amounts)[:, None]
+    clf = CounterfactualTrainedClassifier(
+        (),
+        **CONVENTIONAL,
+        special_values={0: [-9]},
+        domain={0: (-9, None)},
+        max_epochs=30,
+        lr=0.05,
+        random_state=0,
+    ).fit(X, X[:, 0] > 0)
+    factuals = X[X[:, 0] > 0]
+    explanation = clf.explain(
+        factuals, tau=0.999999, T=500, generator=GenericGenerator(step_size=9.0)
+    )
+    low = explanation.counterfactual[:, 0].min()
+    assert low == np.nextafter(-9.0, 0.0)

@@ -113,3 +113,17 @@ def test_sparse_reverts_what_an_autoencoder_blurs(fitted_loans, loans):
         )
         n_changed[sparse] = np.median(cost(explanation, norm="n_changed")[explanation.valid])
     assert n_changed[True] < n_changed[False]
+
+
+def test_features_of_one_unit_are_reverted_together_or_not_at_all():
+    """The dummies of features 0 and 2 are a group; feature 1 is needed, they are not."""
+    values, factual = np.array([[0.0, 1.0, 1.0]]), np.array([[1.0, 0.0, 0.0]])
+    scored = []
+
+    def score(rows, _):
+        scored.extend(rows.tolist())
+        return np.where(rows[:, 1] > 0, rows[:, 1], -np.inf)
+
+    sparse = revert_features(values, factual, score, np.array([0, 1, 0]))
+    assert sparse.tolist() == [[1.0, 1.0, 0.0]]
+    assert all(row[0] + row[2] == 1 for row in scored)
