@@ -110,24 +110,33 @@ for ax, (title, of_model) in zip(axes, explanations.items(), strict=False):
         ax.scatter(before[moved], after[moved], s=18, c=color, label=label)
         ax.scatter(before[kept], after[kept], s=18, edgecolors=color, facecolors="none")
     n_entered = (has_moved & (after < 0)).sum()
-    ax.text(15, -9, f"{n_entered} rows moved below zero", color="tab:red")
-    ax.set(title=title, xlabel="burden of the applicant (%)", ylim=(-12, 105))
+    ax.set(
+        title=f"{title}:\n{n_entered} rows moved below zero",
+        xlabel="burden of the applicant (%)",
+        ylim=(-12, 105),
+    )
 axes[0].set_ylabel("burden of the counterfactual (%)")
 axes[0].legend(loc="upper left")
 
 was_gap = explanation.factual["income"].isna() & explanation.valid
 stated = explanation.counterfactual["income"][was_gap].dropna()
 bins = np.arange(500, 9001, 250)
-axes[2].hist(X_train["income"], bins, density=True, color="0.8", label="training rows")
-axes[2].hist(stated, bins, density=True, histtype="step", color="tab:orange", label="replace a gap")
-axes[2].set(title=f"{len(stated)} of {was_gap.sum()} gaps were left", xlabel="income", yticks=[])
+axes[2].hist(X_train["income"], bins, density=True, color="0.8", label="observed")
+axes[2].hist(
+    stated, bins, density=True, histtype="step", color="tab:orange", label="in place of a gap"
+)
+axes[2].set(
+    title=f"missing incomes:\n{len(stated)} of {was_gap.sum()} gaps were left",
+    xlabel="income of the counterfactual",
+    yticks=[],
+)
 axes[2].legend()
 
 # %%
-# Filled circles are burdens that changed. In the shaded area of the first panel, they are
-# recommendations that nobody can follow, such as a burden of -3 percent. In the second panel, that
-# area contains only applicants who keep their code. The third panel shows that the incomes that
-# replace gaps lie where incomes were observed.
+# Filled circles are burdens that changed, and open ones are burdens that did not. In the first
+# panel, the filled circles in the shaded area are recommendations that nobody can follow, such as a
+# burden of -3 percent. In the second panel, that area holds only applicants who keep their code.
+# The incomes of the third panel replace gaps; they lie within the range of the observed incomes.
 #
 # To have no loan is something that people can achieve. A code that is listed in the domain of a
 # feature, after the bounds of its amounts, may be reached.
