@@ -1,6 +1,6 @@
 """
-Columns of real tables
-======================
+Gaps, codes, flags and dummies
+==============================
 
 Tables hold more than clean numbers and words: gaps, codes among amounts, whole numbers, flags,
 dummy columns, and categories that appear only after the training. This example shows what
@@ -116,7 +116,6 @@ for ax, (title, of_model) in zip(axes, explanations.items(), strict=False):
         ylim=(-12, 105),
     )
 axes[0].set_ylabel("burden of the counterfactual (%)")
-axes[0].legend(loc="upper left")
 
 was_gap = explanation.factual["income"].isna() & explanation.valid
 stated = explanation.counterfactual["income"][was_gap].dropna()
@@ -130,7 +129,8 @@ axes[2].set(
     xlabel="income of the counterfactual",
     yticks=[],
 )
-axes[2].legend()
+for ax in axes[[0, 2]]:
+    ax.legend()
 
 # %%
 # Filled circles are burdens that changed, and open ones are burdens that did not. In the first
