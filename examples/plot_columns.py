@@ -134,8 +134,9 @@ for ax in axes[[0, 2]]:
 
 # %%
 # Filled circles are burdens that changed, and open ones are burdens that did not. In the first
-# panel, the filled circles in the shaded area are recommendations that nobody can follow, such as a
-# burden of -3 percent. In the second panel, that area holds only applicants who keep their code.
+# panel, the filled circles in the shaded area are recommendations that nobody can follow: a burden
+# of -3 percent, or the code of applicants without a credit record, which the model takes for the
+# lowest burden of all. In the second panel, that area holds only applicants who keep their code.
 # The incomes of the third panel replace gaps; they lie within the range of the observed incomes.
 #
 # To have no loan is something that people can achieve. A code that is listed in the domain of a
