@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._columns.containers import listed
+from ctsk._columns.user_columns import check_resolution
 from ctsk._columns.validation import check_table, naming_reference
 from ctsk._explaining import foreign_models, pipelines
 from ctsk._explaining.request import Settings, make_request
@@ -197,7 +198,10 @@ def _explainable_pipeline(pipeline, X, X_reference):
             pipelines.check_names(pipeline, X_reference)
             reference = pipelines.transformed(pipeline, X_reference)
     last = _unwrapped(pipeline.steps[-1][1])
-    return pipelines.model_of(pipeline, _explainable(last, reference), X, X_reference)
+    inner = _explainable(last, reference)
+    # A model that was trained elsewhere says nothing of grids, which are inferred then.
+    resolutions = check_resolution(getattr(last, "resolution", "auto"), inner.encoder.schema)
+    return pipelines.model_of(pipeline, inner, X, X_reference, resolutions=resolutions)
 
 
 def _warn_where_different(request):

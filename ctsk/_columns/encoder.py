@@ -308,8 +308,7 @@ class Encoder:
         columns = self.to_x_units(encoded)
         for bound in (low, high):
             # In float32, the states at a bound are equal to it, but their X units are not.
-            is_at_bound = encoded == self.to_module_units(bound).astype(encoded.dtype)
-            columns = np.where(is_at_bound, bound, columns)
+            columns = np.where(self.is_at(encoded, bound), bound, columns)
         # A value that overflowed counts as one that did not move.
         moved = (encoded != factual_encoded) & np.isfinite(columns)
         columns = np.where(moved, columns, self.expand(factuals.values))
@@ -324,9 +323,16 @@ class Encoder:
             self._round(values, is_number, factuals, low, high, rounding)
         return factuals.with_values(values)
 
+    def is_at(self, encoded, bound):
+        """Return which states lie at a bound in X's units, in the precision of the states."""
+        return encoded == self.to_module_units(bound).astype(encoded.dtype)
+
     def rounds(self, dtypes):
-        """Return whether any number is rounded, to a grid or to one of some dtypes."""
-        return any(f in self.grids or dtypes[f] != np.float64 for f in self.numeric)
+        """Return whether any number is rounded: to a grid, a dtype, or off a special value."""
+        special = self.schema.special_values
+        return any(
+            f in self.grids or f in special or dtypes[f] != np.float64 for f in self.numeric
+        )
 
     def _round(self, values, is_number, factuals, low, high, rounding):
         """Round the numbers that moved to what their columns can hold, in place."""
@@ -335,8 +341,9 @@ class Encoder:
         for column, feature in enumerate(self.numeric):
             idx = np.flatnonzero(is_number[:, feature])
             dtype, grid = factuals.dtypes[feature], self.grids.get(feature)
+            special = self.schema.special_values.get(feature, ())
             # A float64 column without a grid holds every number of the box as it is.
-            if not len(idx) or (dtype == np.float64 and grid is None):
+            if not len(idx) or (dtype == np.float64 and grid is None and not special):
                 continue
             # A step of a coarse grid, as that of a flag, is too long for a detour.
             is_coarse = grid is not None and grid.spacing > _COARSE * abs(self.scale[column])
@@ -348,7 +355,7 @@ class Encoder:
                 high[idx, column],
                 dtype=dtype,
                 grid=grid,
-                special=self.schema.special_values.get(feature, ()),
+                special=special,
                 rounding=rounding_of_column,
             )
             # A number that cannot be rounded stays what it was, also if that is no number.

@@ -44,6 +44,10 @@ class Line:
         """Undo the stage."""
         return self.inverse(numbers)
 
+    def is_defined(self, numbers):
+        """Return where the stage is known."""
+        return np.isfinite(numbers)
+
     def then(self, line):
         """Return both stages as one."""
         return Line(self.inverse(line.origin), self.unit * line.unit)
@@ -150,6 +154,10 @@ class Curve:
     def forward(self, numbers):
         """Apply the stage; numbers outside the table are taken for its nearest point."""
         return np.interp(numbers, self.points, self.heights)
+
+    def is_defined(self, numbers):
+        """Return which numbers lie within the table."""
+        return (numbers >= self.points[0]) & (numbers <= self.points[-1])
 
     def inverse(self, heights):
         """Undo the stage; heights that are not reached map to the nearest point."""
