@@ -136,7 +136,7 @@ def plain_encoder(paths, schema, inner):
         center[column], scale[column] = line.origin, line.unit
         if curved:
             curves[column] = curved
-    return PipelineEncoder(
+    encoder = PipelineEncoder(
         schema,
         curves=curves,
         center=np.append(center, np.zeros(n_one_hot)),
@@ -147,6 +147,9 @@ def plain_encoder(paths, schema, inner):
         domain=None,
         observed=None,
     )
+    # The range is mapped by the encoder itself, which therefore exists before.
+    encoder.observed = bounds_in_x_units(paths, encoder, inner, *inner.observed)
+    return encoder
 
 
 def complete_encoder(paths, plain, schema, inner, measured, reference, inferred):
@@ -174,8 +177,7 @@ def complete_encoder(paths, plain, schema, inner, measured, reference, inferred)
     n_numeric = len(plain.numeric)
     reachable = _reachable(paths, schema, inner)
     zeros, ones = np.zeros_like(reachable), np.ones_like(reachable)
-    observed = bounds_in_x_units(paths, plain, inner, *inner.observed)
-    amounts = _amounts(schema, reference)
+    observed, amounts = plain.observed, _amounts(schema, reference)
     if reference is not None:
         special = [schema.special_values.get(feature, ()) for feature in schema.numeric]
         observed = _joined(observed, amounts, special)

@@ -14,7 +14,7 @@ from ctsk._columns.validation import check_table, refuse_values
 from ctsk._explaining.curves import Curve
 from ctsk._explaining.made_up_rows import MadeUpRows
 from ctsk._explaining.pipeline_constraints import trained_constraints, trained_costs
-from ctsk._explaining.pipeline_encoder import bounds_in_x_units, complete_encoder, plain_encoder
+from ctsk._explaining.pipeline_encoder import complete_encoder, plain_encoder
 from ctsk._explaining.pipeline_map import measure
 from ctsk._explaining.pipeline_steps import follow, transformed
 
@@ -58,7 +58,7 @@ def model_of(pipeline, inner, X, X_reference=None, *, resolutions=None):
     plain = plain_encoder(paths, schema, inner.encoder)
     special = _special_values(paths, plain, inner.encoder)
     measured = measure(pipeline, inner, paths, plain, made_up, special)
-    constants = _constants(paths, plain, inner.encoder, measured, special)
+    constants = _constants(paths, plain, measured, special)
     schema = replace(
         schema,
         special_values={
@@ -74,11 +74,14 @@ def model_of(pipeline, inner, X, X_reference=None, *, resolutions=None):
     def read(X, *, warn=True):
         table = check_table(X, schema.names)
         check_names(pipeline, table)
-        rows = Rows.read(table, schema, like=X, warn=warn)
+        rows = Rows.read(table, schema, like=X, warn=False)
         _refuse_gaps(rows, measured.refused)
         _refuse_unknown(rows, measured.refused_unknown)
         refuse_values(rows.values, schema.names, "explain")
         _check_branches(rows, encoder)
+        # A warning of values that are rejected in the end would be out of place.
+        if warn:
+            schema.read(table)
         return rows
 
     # The search descends the affine map and the classifier's module as one module; only the
@@ -122,26 +125,22 @@ def _special_values(paths, encoder, inner):
     return special
 
 
-def _constants(paths, encoder, inner, measured, special):
+def _constants(paths, encoder, measured, special):
     """Return special values of features in whose gaps an unknown step puts a constant.
 
     A step of which nothing but its effect is known puts a constant in place of gaps, rather
     than a mean or a median, if the classifier has seen no number beyond it.
     """
-    observed = bounds_in_x_units(paths, encoder, inner, *inner.observed)
     constants = {}
     for column, feature in enumerate(encoder.numeric.tolist()):
-        is_known = feature in paths.imputed or feature in measured.states
-        if (
-            is_known
-            or feature not in measured.imputed
-            or observed[0, column] == observed[1, column]
-        ):
+        ends = encoder.observed[:, column]
+        is_filled = feature in measured.imputed and feature not in measured.states
+        # A column of one number shows nothing.
+        if feature in paths.imputed or not is_filled or not ends[0] < ends[1]:
             continue
-        tolerance = 1e-9 * (observed[1, column] - observed[0, column])
-        is_end = np.abs(observed[:, column] - measured.fill[column]) <= tolerance
+        is_end = np.abs(ends - measured.fill[column]) <= 1e-9 * (ends[1] - ends[0])
         if is_end.any():
-            constants[feature] = (observed[is_end, column][0].item(),)
+            constants[feature] = [*special.get(feature, ()), ends[is_end][0].item()]
     return constants
 
 
