@@ -313,15 +313,24 @@ class Encoder:
         moved = (encoded != factual_encoded) & np.isfinite(columns)
         columns = np.where(moved, columns, self.expand(factuals.values))
         # The conversion to module units and back may violate a bound by a rounding error.
-        values = self.collapse(np.clip(columns, low, high))
+        columns = np.clip(columns, low, high)
+        values = self.collapse(columns)
         is_moved = np.zeros(values.shape, dtype=bool)
         rows, moved_columns = np.nonzero(moved)
         is_moved[rows, self.feature_of_column[moved_columns]] = True
         values = np.where(is_moved, values, factuals.values)
         if rounding is not None:
-            is_number = is_moved & ~self.schema.is_state(values)
+            # A number at a bound may equal a special value, which only rounding avoids.
+            is_number = is_moved & ~self._in_state(columns)
             self._round(values, is_number, factuals, low, high, rounding)
         return factuals.with_values(values)
+
+    def _in_state(self, columns):
+        """Return which features are in a state other than a number, by their one-hot columns."""
+        in_state = np.zeros((len(columns), len(self.names)), dtype=bool)
+        for feature, group in self._groups_by_kind[1]:
+            in_state[:, feature] = columns[:, group].argmax(axis=1) > 0
+        return in_state
 
     def is_at(self, encoded, bound):
         """Return which states lie at a bound in X's units, in the precision of the states."""

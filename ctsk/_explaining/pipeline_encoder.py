@@ -9,20 +9,28 @@ from ctsk._columns.grid import Grid
 from ctsk._explaining.curves import Curve, Line
 from ctsk._explaining.pipeline_steps import split
 
-# Digits that a number must not exceed to count as one that was written down.
-_N_DIGITS = 12
+# Decimals that lie closer together than this many times the error of a number may be near it by
+# chance.
+_CHANCE = 1000
 # Share of every category in a row of an unknown one, where the pipeline has a code of its
 # own for it. The affine map is then that code, up to the weight of a share.
 _TINY_SHARE = 1e-6
 
 
-def shortened(numbers, error, center=0.0, scale=0.0):
-    """Return numbers of few digits in place of those that differ from one by rounding only."""
-    short = np.array([float(f"{number:.{_N_DIGITS}g}") for number in numbers])
-    # A zero that was mapped there and back is tiny compared with the unit.
-    short = np.where(np.abs(numbers) <= 1e-9 * scale, 0.0, short)
-    is_near = np.abs(short - numbers) <= error * (np.abs(numbers) + center + scale)
-    return np.where(is_near, short, numbers)
+def shortened(numbers, error):
+    """Return decimals in place of numbers that differ from one by no more than an error.
+
+    Parameters
+    ----------
+    numbers, error : ndarray of shape (n_numbers,)
+        The error is that of rounding, and positive.
+    """
+    decimals = -np.ceil(np.log10(_CHANCE * error)).astype(int)
+    short = [
+        round(number, n) for number, n in zip(numbers.tolist(), decimals.tolist(), strict=True)
+    ]
+    # The sum turns -0.0 into 0.0.
+    return np.where(np.abs(short - numbers) <= error, short, numbers) + 0.0
 
 
 class PipelineEncoder(Encoder):
@@ -89,8 +97,9 @@ class PipelineEncoder(Encoder):
             numbers = stage.solve(numbers)
         # The way through the units of the module and back leaves an error of rounding, by
         # which whole numbers and decimals would no longer be on their grid.
-        error = 1e-9 if column in self.curves else 1e-14
-        return shortened(numbers, error, np.abs(self.center[column]), np.abs(self.scale[column]))
+        center, scale = np.abs(self.center[column]), np.abs(self.scale[column])
+        precision = 1e-9 if column in self.curves else 1e-14
+        return shortened(numbers, precision * (np.abs(numbers) + center + scale))
 
     def bounds_to_x_units(self, low, high):
         """Map bounds of module columns to columns; what is open stays open."""
