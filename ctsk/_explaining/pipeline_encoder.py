@@ -98,7 +98,7 @@ class PipelineEncoder(Encoder):
         # The way through the units of the module and back leaves an error of rounding, by
         # which whole numbers and decimals would no longer be on their grid.
         center, scale = np.abs(self.center[column]), np.abs(self.scale[column])
-        precision = 1e-9 if column in self.curves else 1e-14
+        precision = 1e-9 if column in self.curves else 1e-12
         return shortened(numbers, precision * (np.abs(numbers) + center + scale))
 
     def bounds_to_x_units(self, low, high):
