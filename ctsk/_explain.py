@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._columns.containers import listed
+from ctsk._columns.user_columns import check_resolution
 from ctsk._columns.validation import check_table, naming_reference
 from ctsk._explaining import foreign_models, pipelines
 from ctsk._explaining.request import Settings, make_request
@@ -62,17 +63,21 @@ def explain(
         unmixed, as a number or as a category that is coded there. For all others only
         mutability carries over: a feature that an earlier step encodes or mixes (e.g.
         PCA) is immutable if all resulting columns are; one used several times, if any
-        use is. Their domain cannot be inferred; pass one if numbers are mixed.
+        use is. Their domain is the range of `X_reference`, and open without it; pass one
+        if numbers are mixed. A column that does not reach the classifier never changes,
+        whatever is passed for it.
     feature_costs : dict or sequence, default=None
         Cost per unit of `X`, or per change of category. If a step of the pipeline
         transforms a number by a curve, such as a logarithm, it is the cost per unit of
         the transformed number.
     X_reference : DataFrame or array-like of shape (n_reference, n_features), default=None
-        Observed rows with the columns of `X`, typically the training rows. They are required for a
-        model that was trained elsewhere, to determine the domain of each feature and its
-        standard deviation, which is the unit of the search. They are also required for a
-        generator that must be fitted, such as REVISE, and that the model was not trained
-        with, or was trained with in units other than X's.
+        Observed rows with the columns of `X`, typically the training rows. They are
+        required for a model that was trained elsewhere, to determine the domain of each
+        feature and its standard deviation, which is the unit of the search. They are also
+        required for a generator that must be fitted, such as REVISE, and that the model
+        was not trained with, or was trained with in units other than X's. For a pipeline,
+        they determine the range and the resolution of numbers of which the classifier
+        knows neither, such as whole numbers behind a scaler.
     one_hot_groups : dict or list, default=None
         Columns of `X` that are the one-hot columns of a category, for a model that was
         trained elsewhere: a dict from the name of the category to the names or indices of
@@ -107,8 +112,7 @@ def explain(
     :class:`sklearn.compose.ColumnTransformer`, :class:`sklearn.pipeline.FeatureUnion` and
     nested pipelines too, is measured on made-up rows. Each of its output columns must be a
     monotone function of one number, a linear mixture of numbers (e.g. PCA), or a code of
-    one category. Numbers may be imputed, but rows that are explained must not lack any.
-    Then the steps map a row to module units by :math:`b + \sum_j f_j(x_j)`, where
+    one category. Then the steps map a row to module units by :math:`b + \sum_j f_j(x_j)`, where
     :math:`f_j` is a table for a category and a monotone curve times a vector for a number;
     the search descends this map, and the whole pipeline judges what it finds. The unit of
     a number is that of the last column that holds it alone, so numbers should be scaled
@@ -116,6 +120,25 @@ def explain(
     ``categories_``, of the classifier, of a pandas category dtype, or of `X_reference`. A
     feature that does not reach the classifier is returned unchanged.
     Samplers, as in pipelines of imbalanced-learn, act in ``fit`` only and are skipped.
+
+    What the pipeline makes of a missing number is measured, too. If an imputer replaces
+    it, the search starts at the number that the imputer puts in its place; if an indicator
+    or the classifier itself distinguishes it from every number, it is a state beside the
+    number, as in the classifier. In either case, it may stay or be left for a number, and
+    is never reached. The constant of a
+    :class:`sklearn.impute.SimpleImputer` with ``strategy="constant"``, and a number that an
+    imputer takes for missing, are special values of X, which are never reached either,
+    even if some rows hold them as amounts. Of any other step, a number in place of gaps is
+    taken for a constant if the classifier has seen no smaller number, or no larger one.
+    Such a constant may extend the range that the classifier has observed beyond the
+    amounts; only `X_reference` shows their own range. An unknown category starts at the
+    code that the encoder has for it. A row that the pipeline rejects because of a gap or an
+    unknown category is an error.
+
+    Bounds, special values, resolutions and one-hot groups of the classifier hold in X's
+    units where a feature reaches it alone; a group and a step of the resolution only if its
+    columns arrive unchanged. An imputer that puts a mean among whole numbers hides from the
+    classifier that they are whole; `X_reference` shows it.
 
     Categories are ordered if they are an ordered pandas categorical in `X`, or if an
     :class:`sklearn.preprocessing.OrdinalEncoder` was given them in their order.
@@ -215,7 +238,10 @@ def _explainable_pipeline(pipeline, X, X_reference):
             pipelines.check_names(pipeline, X_reference)
             reference = pipelines.transformed(pipeline, X_reference)
     last = _unwrapped(pipeline.steps[-1][1])
-    return pipelines.model_of(pipeline, _explainable(last, reference), X, X_reference)
+    inner = _explainable(last, reference)
+    # A model that was trained elsewhere says nothing of grids, which are inferred then.
+    resolutions = check_resolution(getattr(last, "resolution", "auto"), inner.encoder.schema)
+    return pipelines.model_of(pipeline, inner, X, X_reference, resolutions=resolutions)
 
 
 def _warn_where_different(request):

@@ -319,8 +319,7 @@ class Encoder:
         columns = self.to_x_units(encoded)
         for bound in (low, high):
             # In float32, the states at a bound are equal to it, but their X units are not.
-            is_at_bound = encoded == self.to_module_units(bound).astype(encoded.dtype)
-            columns = np.where(is_at_bound, bound, columns)
+            columns = np.where(self.is_at(encoded, bound), bound, columns)
         # A value that overflowed counts as one that did not move.
         moved = (encoded != factual_encoded) & np.isfinite(columns)
         columns = np.where(moved, columns, self.expand(factuals.values))
@@ -336,6 +335,10 @@ class Encoder:
             is_number = is_moved & ~self._are_states(columns)
             self._round(values, is_number, factuals, low, high, rounding)
         return factuals.with_values(values)
+
+    def is_at(self, encoded, bound):
+        """Return which states lie at a bound in X's units, in the precision of the states."""
+        return encoded == self.to_module_units(bound).astype(encoded.dtype)
 
     def rounds(self, dtypes):
         """Return whether any number is rounded, to a grid or to one of some dtypes."""

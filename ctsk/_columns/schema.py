@@ -54,6 +54,9 @@ class Schema:
         Features that are the one-hot columns of a category, group by group.
     handle_unknown : {"missing", "error"}, default="missing"
         Whether to accept unknown categories.
+    imputed : set of int, default=frozenset()
+        Features whose gaps and special values a step of a pipeline replaces by a number, so
+        that they are no reason to warn.
     """
 
     names: list
@@ -65,6 +68,7 @@ class Schema:
     states: dict = field(default_factory=dict)
     dummies: tuple = ()
     handle_unknown: str = "missing"
+    imputed: set = frozenset()
 
     @classmethod
     def fit(cls, X, names, categorical, **settings):
@@ -213,6 +217,8 @@ class Schema:
         """Warn, once for all features, of categories and gaps that training did not have."""
         problems = [f"{name!r} holds {listed(list(cells))}" for name, cells in unknown.items()]
         for feature in np.flatnonzero(self.is_state(values).any(axis=0)):
+            if feature in self.imputed:
+                continue
             numbers, known = values[:, feature], self.states.get(feature, ())
             cells = [
                 cell

@@ -122,6 +122,9 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
     for idx, entries in mutabilities:
         for feature, word in entries.items():
             may_rise, may_fall = _directions(word, feature, encoder, idx)
+            # An unread feature never moves, whatever the user allows.
+            if feature in encoder.schema.unread:
+                continue
             enter(idx, feature, may_rise=may_rise, may_fall=may_fall)
     for idx, entries in domains:
         for feature, entry in entries.items():

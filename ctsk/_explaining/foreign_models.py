@@ -75,7 +75,8 @@ def model_of(model, X_reference, one_hot_groups=None, **search):
     # X is read by the schema of the reference rows. Rows are judged by the model itself, and
     # searched by a copy of its module.
 
-    def read(X):
+    # A gap is rejected and there are no categories, so that there is nothing to warn of.
+    def read(X, *, warn=True):
         table = check_table(X, schema.names if schema.is_named else None)
         return _read(table, schema, like=X)
 

@@ -1,13 +1,14 @@
 """The linear map from encoded rows of a pipeline to its classifier, learned on made-up rows."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from ctsk._columns.containers import densified, is_frame, is_missing
 from ctsk._explaining.curves import Curve
 from ctsk._explaining.pipeline_steps import transformed
+from ctsk._explaining.transformers import REJECTIONS
 from ctsk._torch.utils import device_of
 
 # Places of each number at which made-up rows are transformed, in units of half its range about
@@ -17,85 +18,13 @@ _PLACES = np.array([0.0, 0.5, -0.5, 1.0])
 # up to which they do: several curves in a row are accurate to a few thousandths.
 _N_COMBINATIONS = 20
 _ADDITIVITY = 1e-2
+# Difference up to which a gap has the effect of a number.
+_SAME = 1e-6
 _NOT_ADDITIVE = (
     "The pipeline treats a feature by the values of others (a FunctionTransformer that multiplies "
     "columns, say), so that no counterfactual can be mapped back through it. Derive such features "
     "before the pipeline, or leave the step to CounterfactualTrainedClassifier."
 )
-
-
-@dataclass(frozen=True)
-class MadeUpRows:
-    """Rows with the container, the names and the dtypes of X, but none of its values."""
-
-    names: list
-    dtypes: list
-    is_frame: bool
-
-    def known_categories(self, X_reference):
-        """Return the categories of each text column, as dtype or reference list them."""
-        known = {}
-        for feature, dtype in enumerate(self.dtypes):
-            declared = getattr(dtype, "categories", None)
-            cells = [] if declared is None else declared.tolist()
-            if dtype.kind in "OUST" and not cells and is_frame(X_reference):
-                observed = X_reference.iloc[:, feature].dropna().unique()
-                cells = sorted(observed, key=str)
-            if dtype.kind in "OUST":
-                # A column of objects may hold numbers.
-                known[feature] = cells or (None if isinstance(dtype, np.dtype) else [])
-        return known
-
-    def write(self, values, codings, schema):
-        """Return rows of given values; see `Schema.read`."""
-        columns = []
-        for feature, numbers in enumerate(values.T):
-            if feature in codings:
-                cells = dict(zip(codings[feature].values, codings[feature].cells, strict=True))
-                known = [cells[value] for value in schema.categories[feature].values]
-                columns.append([known[int(code)] for code in numbers])
-            elif feature in schema.unread:
-                columns.append([self._filler(feature)] * len(numbers))
-            else:
-                columns.append(numbers)
-        if not self.is_frame:
-            return np.column_stack(columns).astype(np.float64)
-        import pandas as pd
-
-        series = map(_series, columns, self.dtypes)
-        return pd.DataFrame(dict(zip(self.names, series, strict=True)))
-
-    def _filler(self, feature):
-        """Return a cell for a column that the classifier does not see."""
-        dtype = self.dtypes[feature]
-        if dtype.kind in "biuf":
-            return 1
-        # A missing value fits every other dtype, but a step may stumble over it in text.
-        return "" if dtype.name in ("object", "str", "string") else None
-
-    def fitting(self, feature, numbers):
-        """Return distinct numbers as the column's dtype holds them."""
-        dtype = getattr(self.dtypes[feature], "numpy_dtype", self.dtypes[feature])
-        if dtype.kind not in "biu" or not self.is_frame:
-            return numbers
-        least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-        whole = np.clip(np.rint(numbers), least, most)
-        if whole[0] == whole[1]:
-            whole[1] += 1 if whole[0] < most else -1
-        return whole
-
-
-def _series(cells, dtype):
-    """Return a Series of a dtype; of float64 for floats, whose rounding must not show."""
-    import pandas as pd
-
-    if dtype.kind == "f":
-        return pd.Series(cells, dtype=np.float64)
-    declared = getattr(dtype, "categories", None)
-    if declared is None:
-        return pd.Series(list(cells)).astype(dtype)
-    known = dict.fromkeys([*declared, *(cell for cell in cells if not is_missing(cell))])
-    return pd.Series(list(cells), dtype=pd.CategoricalDtype(list(known), ordered=dtype.ordered))
 
 
 class AffineMap(torch.nn.Module):
@@ -123,8 +52,82 @@ class AffineMap(torch.nn.Module):
         return torch.addmm(self.bias, rows, self.weight)
 
 
-def linear_map(pipeline, inner, paths, encoder, made_up):
-    """Return the map from encoded rows to the classifier's module rows.
+@dataclass(frozen=True, eq=False)
+class MeasuredMap:
+    """The affine map of a pipeline, and what the pipeline makes of gaps and unknown categories.
+
+    Parameters
+    ----------
+    to_module : AffineMap
+        From encoded rows to the classifier's module rows.
+    states : dict of int to tuple of float
+        By numeric feature, the special values, and NaN, whose effect is that of no number.
+    fill : ndarray of shape (n_numeric,)
+        The number, in X's units, that a gap or a special value is to the pipeline.
+    imputed : set of int
+        Features whose gaps do not reach the classifier, because a step replaces them.
+    refused : set of int
+        Features without which the pipeline rejects a row.
+    coded_unknown, refused_unknown : set of int
+        Categorical features whose unknown categories have a code of their own, or are
+        rejected.
+    """
+
+    to_module: AffineMap
+    states: dict
+    fill: np.ndarray
+    imputed: set
+    refused: set
+    coded_unknown: set
+    refused_unknown: set
+
+
+class _Probe:
+    """A pipeline that is given made-up rows of values."""
+
+    def __init__(self, pipeline, inner, paths, encoder, made_up):
+        self.pipeline, self.inner, self.paths = pipeline, inner, paths
+        self.encoder, self.made_up = encoder, made_up
+        gaps = [np.isnan(states[-1:]).any() for states in self._inner_states()]
+        self._has_gaps = np.array(gaps, dtype=bool)
+
+    def _inner_states(self):
+        schema = self.inner.encoder.schema
+        return [schema.states.get(feature, ()) for feature in range(len(schema.names))]
+
+    def rows(self, values):
+        """Return module rows, and which rows hold a gap that the classifier has never seen."""
+        X = self.made_up.write(values, self.paths.codings, self.encoder.schema)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            read = self.inner.read(transformed(self.pipeline, X), warn=False).values
+        is_new = (np.isnan(read) & ~self._has_gaps).any(axis=1)
+        return self.inner.encoder.encode_values(read), is_new
+
+    def required_rows(self, values):
+        """Return module rows; a ValueError if the pipeline rejects any."""
+        try:
+            return self.rows(values)[0]
+        except REJECTIONS as error:
+            raise ValueError(
+                f"The pipeline rejects rows that were made up to learn what it does ({error}). "
+                f"{_NOT_ADDITIVE}"
+            ) from error
+
+    def accepted_rows(self, values):
+        """Return what `rows` does; module rows are NaN where the pipeline rejects a row."""
+        try:
+            return self.rows(values)
+        except REJECTIONS:
+            if len(values) == 1:
+                size = self.inner.encoder.groups.n_columns
+                return np.full((1, size), np.nan), np.zeros(1, dtype=bool)
+        halves = [self.accepted_rows(half) for half in np.array_split(values, 2)]
+        return tuple(np.concatenate(parts) for parts in zip(*halves, strict=True))
+
+
+def measure(pipeline, inner, paths, encoder, made_up, special):
+    """Measure what a pipeline makes of numbers, categories, gaps and special values.
 
     Parameters
     ----------
@@ -133,62 +136,133 @@ def linear_map(pipeline, inner, paths, encoder, made_up):
         The last step.
     paths : FeaturePaths
     encoder : PipelineEncoder
+        An encoder without states.
     made_up : MadeUpRows
+    special : dict of int to iterable of float
+        Special values of numeric features, in X's units.
 
     Returns
     -------
-    to_module : AffineMap
+    measured : MeasuredMap
 
     Raises
     ------
     ValueError
         If the effects of features do not add up, or the pipeline rejects made-up rows.
     """
-
-    def module_rows(values):
-        X = made_up.write(values, paths.codings, encoder.schema)
-        try:
-            with np.errstate(all="ignore"):
-                return inner.encoder.encode(densified(transformed(pipeline, X)))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(
-                f"The pipeline rejects rows that were made up to learn what it does ({error}). "
-                f"{_NOT_ADDITIVE}"
-            ) from error
-
     # One row for each effect shows the map; rows in which everything changes at once show
     # whether the effects add up.
+    probe = _Probe(pipeline, inner, paths, encoder, made_up)
     places = _places(paths, encoder, inner.encoder, made_up)
-    weight, bias = _learned(module_rows, places, paths, encoder, inner.encoder)
+    base, weight, bias = _learned(probe, places)
     values = _combinations(places, paths, encoder)
     encoded = encoder.encode_values(values)
-    error = np.abs(encoded @ weight + bias - module_rows(values))
+    error = np.abs(encoded @ weight + bias - probe.required_rows(values))
     if not (error <= _ADDITIVITY * (1 + np.abs(encoded) @ np.abs(weight) + np.abs(bias))).all():
         raise ValueError(_NOT_ADDITIVE)
-    return AffineMap(weight, bias).to(device_of(inner.module))
+    unknown = _unknown_effects(probe, places[0], base)
+    for feature, effect in unknown.items():
+        # Relative to an unknown category, the effects of the known ones count in full.
+        if np.isfinite(effect).all() and feature not in paths.alone:
+            weight[encoder.feature_columns[feature]] -= effect
+            bias = bias + effect
+    effects, states, facts = _state_effects(probe, places[0], base, weight, special)
+    # The rows of the states stand between those of categories and those of dummies.
+    first = encoder.groups.n_columns - sum(map(len, encoder.schema.dummies))
+    weight = np.concatenate([weight[:first], effects, weight[first:]])
+    refused_unknown = {f for f, effect in unknown.items() if np.isnan(effect).any()}
+    return MeasuredMap(
+        AffineMap(weight, bias).to(device_of(inner.module)),
+        states,
+        coded_unknown=set(unknown) - refused_unknown - set(paths.alone),
+        refused_unknown=refused_unknown,
+        **facts,
+    )
 
 
-def _learned(module_rows, places, paths, encoder, inner):
-    """Return weight and bias of the linear map."""
+def _learned(probe, places):
+    """Return the module row of the first places, and weight and bias of the linear map."""
     # In the first row all numbers are at their first place and all categories at their first
     # value; each other row differs from it in one encoded column.
+    encoder, paths = probe.encoder, probe.paths
     values = np.tile(places[0], (encoder.groups.n_columns + 1, 1))
     for feature, columns in enumerate(encoder.feature_columns):
         codes = np.arange(len(columns))
         values[1 + columns, feature] = codes if feature in paths.codings else places[1, feature]
+    for group in encoder.schema.dummies:
+        columns = np.concatenate([encoder.feature_columns[feature] for feature in group])
+        values[np.ix_(1 + columns, group)] = np.eye(len(group))
     # The difference to the first row is the effect of a category, or of a number over the
     # distance between its places.
-    rows, encoded = module_rows(values), encoder.encode_values(values)
+    rows, encoded = probe.required_rows(values), encoder.encode_values(values)
     weight = rows[1:] - rows[0]
     n_numeric = len(encoder.numeric)
     lengths = np.diagonal(encoded[1:] - encoded[0])[:n_numeric]
     weight[:n_numeric] /= np.where(lengths == 0, 1, lengths)[:, None]
-    for feature in set(paths.alone) & set(paths.stages):
-        column = encoder.feature_columns[feature][0]
-        # Known without a measurement, and free of its rounding.
-        weight[column] = 0
-        weight[column, inner.feature_columns[paths.alone[feature]][0]] = 1
-    return weight, rows[0] - encoded[0, :n_numeric] @ weight[:n_numeric]
+    for column, feature in enumerate(encoder.numeric.tolist()):
+        if feature in paths.alone:
+            # Known without a measurement, and free of its rounding.
+            weight[column] = 0
+            weight[column, probe.inner.encoder.feature_columns[paths.alone[feature]][0]] = 1
+    return rows[0], weight, rows[0] - encoded[0, :n_numeric] @ weight[:n_numeric]
+
+
+def _unknown_effects(probe, place, base):
+    """Return the effect of an unknown category, by feature; NaN where it is rejected."""
+    # A column of Booleans holds no unknown ones.
+    features = [f for f in sorted(probe.paths.codings) if probe.made_up.dtypes[f].kind != "b"]
+    if not features:
+        return {}
+    values = np.tile(place, (len(features), 1))
+    values[np.arange(len(features)), features] = -1
+    rows, _ = probe.accepted_rows(values)
+    return dict(zip(features, rows - base, strict=True))
+
+
+def _state_effects(probe, place, base, weight, special):
+    """Measure gaps and special values.
+
+    Returns
+    -------
+    effects : ndarray of shape (n_states, n_module_columns)
+        For each feature with states: 0 for a number, and for each state its effect
+        relative to the number that fills it.
+    states : dict of int to tuple of float
+    facts : dict
+        The fields `fill`, `imputed` and `refused` of `MeasuredMap`.
+    """
+    encoder, paths = probe.encoder, probe.paths
+    read = [feature for feature in encoder.numeric.tolist() if feature in paths.stages]
+    tried = [(feature, value) for feature in read for value in (*special.get(feature, ()), np.nan)]
+    values = np.tile(place, (len(tried), 1))
+    for row, (feature, value) in enumerate(tried):
+        values[row, feature] = value
+    rows, is_new = probe.accepted_rows(values) if tried else (np.empty((0, len(base))), [])
+    encoded = encoder.encode_values(place[None])[0]
+    fill, states, effects = encoder.to_x_units(encoded), {}, [np.empty((0, len(base)))]
+    imputed, refused = set(), set()
+    for column, feature in enumerate(encoder.numeric.tolist()):
+        idx = [row for row, (other, _) in enumerate(tried) if other == feature]
+        accepted = [row for row in idx if np.isfinite(rows[row]).all()]
+        if idx and idx[-1] not in accepted:
+            refused.add(feature)
+        elif idx and not is_new[idx[-1]]:
+            imputed.add(feature)
+        if not accepted:
+            continue
+        # A gap, which comes last, defines the fill. Along the weights of the number, it is as
+        # far from the first place as some number; the rest is an effect of its own.
+        moves, direction = rows[accepted] - base, weight[column]
+        steps = moves @ direction / (direction @ direction or 1)
+        fill[column] = encoder.solve(encoded[column] + steps[-1:], column)[0]
+        rests = moves - steps[-1] * direction
+        is_state = np.abs(rests).max(axis=1) > _SAME * (1 + np.abs(rows[accepted]).max(axis=1))
+        if is_state.any():
+            own = [row for row, differs in zip(accepted, is_state, strict=True) if differs]
+            states[feature] = tuple(tried[row][1] for row in own)
+            effects += [np.zeros((1, len(base))), rests[is_state]]
+    facts = {"fill": fill[: len(encoder.numeric)], "imputed": imputed, "refused": refused}
+    return np.concatenate(effects), states, facts
 
 
 def _combinations(places, paths, encoder):
@@ -199,6 +273,8 @@ def _combinations(places, paths, encoder):
     values = np.take_along_axis(places, choices, axis=0)
     for feature, coding in paths.codings.items():
         values[:, feature] = rng.integers(len(coding.cells), size=_N_COMBINATIONS)
+    for group in encoder.schema.dummies:
+        values[:, group] = np.eye(len(group))[rng.integers(len(group), size=_N_COMBINATIONS)]
     return values
 
 
@@ -211,9 +287,11 @@ def _places(paths, encoder, inner, made_up):
     Returns
     -------
     places : ndarray of shape (n_places, n_features)
-        In X's units; 0 for categories, which is the first one.
+        In X's units; 0 for categories, which is the first one. The first dummy of a group
+        is 1.
     """
     places = np.zeros((len(_PLACES), len(encoder.names)))
+    places[:, [group[0] for group in encoder.schema.dummies]] = 1
     for column, feature in enumerate(encoder.numeric):
         middle, half = 0.0, 1.0
         if feature in paths.alone:
@@ -222,7 +300,9 @@ def _places(paths, encoder, inner, made_up):
                 (bounds[inner_column] - inner.center[inner_column]) / inner.scale[inner_column]
                 for bounds in inner.observed
             )
-            middle, half = (least + most) / 2, (most - least) / 2 or 1.0
+            # The classifier may have seen no number at all.
+            if not np.isnan(least):
+                middle, half = (least + most) / 2, (most - least) / 2 or 1.0
         numbers = (middle + half * _PLACES) * encoder.scale[column] + encoder.center[column]
         stages = encoder.curves.get(column, ())
         first = next((i for i, stage in enumerate(stages) if isinstance(stage, Curve)), 0)

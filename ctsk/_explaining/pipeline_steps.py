@@ -1,7 +1,9 @@
 """The paths of features through the fitted steps of a pipeline to its classifier."""
 
 import functools
+from copy import copy
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
@@ -66,10 +68,13 @@ class _Column:
 
     feature: int
     stages: tuple = ()
-    # What an imputer takes for missing and what it puts there, if the column passed one.
+    # What the first imputer on the path takes for missing, and what it puts there.
+    is_imputed: bool = False
     missing: object = None
     fill: object = None
     is_constant: bool = False
+    # Numbers, in X's units, that an imputer takes for missing or puts in place of a gap.
+    special: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,8 @@ class _Arrival:
     position: int | None
     stages: tuple = ()
     coding: Coding | None = None
+    special: tuple = ()
+    is_imputed: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,11 +106,18 @@ class FeaturePaths:
     uses : dict of int to list
         Where both arrive: features of the classifier; None for codes of a category and for
         a mixture. Features in neither do not reach the classifier.
+    special : dict of int to list of float
+        Numbers that are no amounts, in X's units: those that a SimpleImputer takes for
+        missing, and constants that it puts in place of gaps.
+    imputed : set of int
+        Numbers whose gaps a SimpleImputer fills.
     """
 
     codings: dict
     stages: dict
     uses: dict
+    special: dict
+    imputed: set
 
     @property
     def alone(self):
@@ -135,10 +149,14 @@ def follow(pipeline, names, schema, known):
     ValueError
         If a step cannot be inverted, or uses of a feature contradict each other.
     """
-    codings, stages, uses = {}, {}, {}
+    codings, stages, uses, special, imputed = {}, {}, {}, {}, set()
     for arrival in _arrivals(pipeline, names, schema, known):
         feature = arrival.feature
         uses.setdefault(feature, []).append(arrival.position)
+        if arrival.special:
+            special.setdefault(feature, []).extend(arrival.special)
+        if arrival.is_imputed:
+            imputed.add(feature)
         # The first arrival defines the feature for the search; all others must agree with it.
         # Lines after the last curve may differ, as each use has a weight of its own.
         if arrival.coding is not None:
@@ -154,7 +172,7 @@ def follow(pipeline, names, schema, known):
                 "as a number and as a category, say, or through different curves. Let the "
                 "pipeline use it once."
             )
-    return FeaturePaths(codings, stages, uses)
+    return FeaturePaths(codings, stages, uses, special, imputed)
 
 
 def split(stages):
@@ -174,14 +192,25 @@ def _arrivals(pipeline, names, schema, known):
             continue
         categories = schema.categories.get(position)
         if categories is None:
-            yield _Arrival(column.feature, position, column.stages)
+            yield _number(column, position)
             continue
         cells = np.array(categories.values, dtype=object)
         coding = walk.coding(column, cells, ordered=categories.ordered)
         # A number that passed stages and is a category after all arrives in both forms.
         yield _Arrival(column.feature, position, coding=coding)
         if column.stages:
-            yield _Arrival(column.feature, position, column.stages)
+            yield _number(column, position)
+
+
+def _number(column, position=None):
+    """Return the arrival of a number."""
+    return _Arrival(
+        column.feature,
+        position,
+        column.stages,
+        special=column.special,
+        is_imputed=column.is_imputed,
+    )
 
 
 @dataclass(frozen=True)
@@ -242,9 +271,10 @@ class _Walk:
 
     def _through_transformer(self, path, transformer, columns, names):
         # What an imputer does to numbers is measured, as of any transformer. That text may
-        # be missing is known from its parameters only.
-        if isinstance(transformer, SimpleImputer) and is_missing(transformer.missing_values):
+        # be missing, and that a number stands for a gap, is known from its parameters only.
+        if isinstance(transformer, SimpleImputer):
             columns = _imputed(transformer, columns)
+            transformer = _of_gaps(transformer)
         texts = {
             i: self.known[column.feature]
             for i, column in enumerate(columns)
@@ -263,7 +293,7 @@ class _Walk:
             yield _Arrival(columns[i].feature, None, coding=self.coding(columns[i], cells))
         for i in effects.mixed:
             if columns[i] is not None:
-                yield _Arrival(columns[i].feature, None, columns[i].stages)
+                yield _number(columns[i])
         return [
             None if i is None else replace(columns[i], stages=(*columns[i].stages, *stages))
             for i, stages in effects.outputs
@@ -283,6 +313,9 @@ class _Walk:
         if column.fill in cells.tolist() and not n_missing:
             cells = np.append(cells.astype(object), column.missing)
             unseen = (column.fill,) * column.is_constant
+            # A word such as "?" that stands for a gap is no category to be reached, either.
+            if not is_missing(column.missing):
+                unseen = (*unseen, column.missing)
         return Coding(cells, ordered, unseen)
 
 
@@ -296,11 +329,42 @@ def _weighted(column, weight):
 def _imputed(imputer, columns):
     """Return columns that know what an imputer does to their missing values."""
     is_constant = imputer.strategy == "constant"
-    return [
-        column
-        and replace(column, missing=imputer.missing_values, fill=fill, is_constant=is_constant)
-        for column, fill in zip(columns, imputer.statistics_, strict=True)
-    ]
+    imputed = []
+    for column, fill in zip(columns, imputer.statistics_, strict=True):
+        # What a second imputer would fill, the first one has filled.
+        if column is None or column.is_imputed:
+            imputed.append(column)
+            continue
+        special = _special_numbers(imputer, column.stages, fill)
+        entries = {"missing": imputer.missing_values, "fill": fill, "is_constant": is_constant}
+        imputed.append(replace(column, is_imputed=True, special=special, **entries))
+    return imputed
+
+
+def _special_numbers(imputer, stages, fill):
+    """Return what an imputer takes for a gap, and its constant, in X's units, if numbers."""
+    numbers = [imputer.missing_values, *[fill] * (imputer.strategy == "constant")]
+    numbers = [n for n in numbers if isinstance(n, Real) and not is_missing(n)]
+    numbers = np.array(numbers, dtype=np.float64)
+    for stage in reversed(stages):
+        numbers = stage.solve(numbers)
+    return tuple(numbers[np.isfinite(numbers)].tolist())
+
+
+def _of_gaps(imputer):
+    """Return an imputer that replaces NaN, where the fitted one replaces a number.
+
+    The number, 0 for example, may be among those at which the imputer is measured, and would
+    interrupt a function that is a line everywhere else.
+    """
+    if not isinstance(imputer.missing_values, Real) or is_missing(imputer.missing_values):
+        return imputer
+    imputer = copy(imputer)
+    imputer.missing_values = np.nan
+    if imputer.indicator_ is not None:
+        imputer.indicator_ = copy(imputer.indicator_)
+        imputer.indicator_.missing_values = np.nan
+    return imputer
 
 
 def _names_behind(step, names, n_columns):

@@ -17,7 +17,7 @@ _MARKS = ["Mark 0 ", "Mark 1 "]
 
 # What a transformer raises for rows that it was not made for: text in place of numbers, or a
 # frame of pandas in place of another one.
-_REJECTIONS = (ValueError, TypeError, KeyError, AttributeError)
+REJECTIONS = (ValueError, TypeError, KeyError, AttributeError)
 
 
 class Uninvertible(ValueError):
@@ -189,7 +189,7 @@ class _Probe:
         # Some transformers, such as Box-Cox, reject all rows because of one.
         try:
             return self.transform(numbers)
-        except _REJECTIONS as error:
+        except REJECTIONS as error:
             if width is None:
                 width = self._width(numbers, error)
             if len(numbers) == 1:
@@ -201,7 +201,7 @@ class _Probe:
         for row in numbers[::-1]:
             try:
                 return self.transform(row[None]).shape[1]
-            except _REJECTIONS:
+            except REJECTIONS:
                 continue
         raise Uninvertible(f"it rejects made-up rows ({error})") from error
 
@@ -251,7 +251,7 @@ class _Probe:
             row += len(cells)
         try:
             return self.transform(numbers, changes), rows
-        except _REJECTIONS as error:
+        except REJECTIONS as error:
             raise Uninvertible(f"it rejects made-up rows ({error})") from error
 
     def _text_that_is(self, leaving, rows, k):
@@ -333,7 +333,7 @@ class _Probe:
         else:
             try:
                 leaving = self.transform(numbers) if points else None
-            except _REJECTIONS:
+            except REJECTIONS:
                 # A column that rejects its points must not take the others along.
                 return {
                     k: self._measure(parents, {k: column_points})[k]
