@@ -1,9 +1,13 @@
 """One-hot groups among the columns that a module sees."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+
+# Number of columns in a run of groups of equal size up to which groups are summed by a product.
+_NARROW = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,21 +111,25 @@ class OneHotGroups:
         """
         if not self.sizes:
             return gradients
-        numeric, slopes = gradients[:, : self.n_numeric], gradients[:, self.n_numeric :]
-        # A product with the membership sums over each group; one with its transpose repeats
-        # the sum for each column of the group.
-        membership = self.membership(encoded)
-        means = (slopes * encoded[:, self.n_numeric :]) @ membership
-        return torch.cat([numeric, slopes - means @ membership.T], dim=1)
+        one_hot, sums = slice(self.n_numeric, None), _GroupSums(self, encoded)
+        relative = gradients.clone()
+        means = sums.of(relative[:, one_hot] * encoded[:, one_hot])
+        sums.subtract(means, relative[:, one_hot], out=relative[:, one_hot])
+        return relative
 
-    def project(self, encoded, allowed):
+    def project(self, encoded, allowed, support=None):
         r"""Project each group onto the simplex over its allowed categories.
 
         Parameters
         ----------
         encoded : Tensor of shape (n_rows, n_columns)
         allowed : Tensor of shape (n_rows, n_columns)
-            1 where a category is allowed, 0 elsewhere; at least one in each group.
+            Positive where a category is allowed, 0 elsewhere; at least one in each group.
+        support : Tensor of shape (n_rows, n_columns), default=None
+            Positive for some of the allowed categories, at least one in each group, and 0
+            elsewhere; by default, all that are allowed. The result does not depend on the
+            support, but the closer it is to the categories that keep a positive weight, the
+            faster the result is found.
 
         Returns
         -------
@@ -131,7 +139,10 @@ class OneHotGroups:
         -----
         The nearest point of the simplex is :math:`\max(v - \theta, 0)`. The threshold
         :math:`\theta` for which it sums to one is found by dropping the categories that
-        become negative until none is left to drop [1]_.
+        become negative until none is left to drop [1]_. This is Newton's method for a convex
+        function of :math:`\theta`, so it may start at any threshold that is not too large. Such
+        a threshold is the one under which the weights of any support, including those that
+        become negative, sum to one.
 
         References
         ----------
@@ -139,28 +150,43 @@ class OneHotGroups:
            onto the canonical simplex of R^n", Journal of Optimization Theory and
            Applications 50, 1986.
         """
-        if not self.sizes:
+        if not self.sizes or not len(encoded):
             return encoded
-        numeric, weights = encoded[:, : self.n_numeric], encoded[:, self.n_numeric :]
-        kept = allowed[:, self.n_numeric :]
-        membership = self.membership(encoded)
-        group = membership.argmax(dim=1)
-        # All rows run at once. Rows whose groups are all settled leave `pending`; each round
-        # overwrites the results of the others, so that the last round of a row counts.
-        simplex = torch.empty_like(weights)
-        pending = torch.arange(len(encoded), device=encoded.device)
-        while len(pending):
-            excess = (weights * kept) @ membership - 1
-            thresholds = (excess / (kept @ membership)).index_select(1, group)
-            above = (weights - thresholds).clamp_(min=0).mul_(kept)
-            simplex[pending] = above
-            # Signs and sums of floats are several times faster than comparisons.
-            positive = above.sign()
-            # A row is settled once no category was dropped in this round.
-            unsettled = (kept.sum(dim=1) - positive.sum(dim=1)).nonzero()[:, 0]
-            pending = pending.index_select(0, unsettled)
-            weights, kept = (part.index_select(0, unsettled) for part in (weights, positive))
-        return torch.cat([numeric, simplex], dim=1)
+        one_hot, sums = slice(self.n_numeric, None), _GroupSums(self, encoded)
+        weights, kept = encoded[:, one_hot], allowed[:, one_hot]
+        # Signs and sums of floats are several times faster than comparisons.
+        members = (allowed if support is None else support)[:, one_hot].sign()
+        # Under these thresholds, the weights of the members alone sum to one.
+        thresholds = (sums.of(weights * members) - 1) / sums.of(members)
+        projected = torch.empty_like(encoded)
+        projected[:, : self.n_numeric] = encoded[:, : self.n_numeric]
+        simplex = projected[:, one_hot]
+        sums.subtract(thresholds, weights, out=simplex).clamp_(min=0)
+        if kept.min() <= 0:
+            simplex.mul_(kept.sign())
+
+        # All rows run at once; `above` holds those with groups that are not settled yet.
+        pending, above = torch.arange(len(encoded), device=encoded.device), simplex
+        previous = torch.inf
+        while True:
+            # The excess falls to 0 up to rounding. Once it no longer falls, rounding is all that
+            # is left.
+            excess = sums.of(above) - 1
+            is_unsettled = (excess > 4 * torch.finfo(excess.dtype).eps) & (excess < previous)
+            unsettled = is_unsettled.any(dim=1).nonzero()[:, 0]
+            if not len(unsettled):
+                return projected
+            # A further round leaves settled rows alone, and is cheaper than a copy of most rows.
+            if 2 * len(unsettled) < len(pending):
+                pending, above, excess = (
+                    part.index_select(0, unsettled) for part in (pending, above, excess)
+                )
+            # Categories that are dropped stay at 0, because the thresholds only rise.
+            rises = excess.clamp(min=0) / sums.of(above.sign()).clamp(min=1)
+            sums.subtract(rises, above, out=above).clamp_(min=0)
+            if above is not simplex:
+                simplex.index_copy_(0, pending, above)
+            previous = excess
 
     def harden(self, encoded):
         """Turn each group into its largest category, as it is returned to the user.
@@ -183,3 +209,44 @@ class OneHotGroups:
             for columns in self.slices
         ]
         return hardened.scatter_(1, torch.cat(largest, dim=1), 1.0)
+
+
+class _GroupSums:
+    """Sums over the one-hot columns of each group, in the way that is fastest for their sizes.
+
+    Parameters
+    ----------
+    groups : OneHotGroups
+    like : Tensor
+        Tensor whose dtype and device the columns have.
+    """
+
+    def __init__(self, groups, like):
+        # Adjacent groups of equal size are one view with an axis of its own for the categories.
+        self.runs = [(len(list(run)), size) for size, run in itertools.groupby(groups.sizes)]
+        # Sums over views do less work than products with the membership, but they are many small
+        # operations if there are many runs of few columns.
+        is_narrow = sum(groups.sizes) <= _NARROW * len(self.runs) and len(self.runs) > 1
+        self.membership = groups.membership(like) if is_narrow else None
+
+    def of(self, columns):
+        """Return the sums over each group, of shape (n_rows, n_groups)."""
+        if self.membership is not None:
+            return columns @ self.membership
+        return torch.cat([view.sum(dim=2) for view in self._views(columns)], dim=1)
+
+    def subtract(self, per_group, columns, out):
+        """Subtract a number of each group from the columns of the group; return `out`."""
+        if self.membership is not None:
+            # The transposed membership repeats a number for each column of its group.
+            return torch.sub(columns, per_group @ self.membership.T, out=out)
+        numbers = per_group.split([n_groups for n_groups, _ in self.runs], dim=1)
+        parts = zip(self._views(columns), numbers, self._views(out), strict=True)
+        for view, number, difference in parts:
+            torch.sub(view, number[:, :, None], out=difference)
+        return out
+
+    def _views(self, columns):
+        """Return a view of each run, of shape (n_rows, n_groups of the run, size)."""
+        parts = columns.split([n_groups * size for n_groups, size in self.runs], dim=1)
+        return [part.unflatten(1, run) for part, run in zip(parts, self.runs, strict=True)]

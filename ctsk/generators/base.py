@@ -17,6 +17,9 @@ from ctsk.generators.penalties import nearness
 from ctsk.generators.result import Batch, Record
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
+# Number of entries of the states up to which the tensors of a step stay in the caches of a CPU
+# (4 MB each in float32). In quarters and halves of it, the overhead of torch costs more.
+_CACHED = 1_000_000
 
 
 class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
@@ -190,7 +193,19 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         # The cross-entropy of a target is at most -log(tau) if its probability is at least tau.
         limit = -math.log(tau)
         record = Record(factuals, T, epsilon, return_path)
-        batch = generator._first_batch(factuals, targets, box, costs, earlier)
+        first = generator._first_batch(factuals, targets, box, costs, earlier)
+        # Rows are searched independently. Those of wide tables are searched in parts, because
+        # most operations on one-hot columns only move memory.
+        in_parts = len(box.groups) > 0 and factuals.device.type == "cpu"
+        parts = first.split(max(1, _CACHED // factuals.shape[1])) if in_parts else [first]
+        unfinished = [
+            generator._descend(model, part, box, record, limit=limit, T=T, accept=accept, push=push)
+            for part in parts
+        ]
+        return record.result(Batch.concatenate(unfinished))
+
+    def _descend(self, model, batch, box, record, *, limit, T, accept, push):
+        """Search for the counterfactuals of a batch; record them, and return the immature rows."""
         # The model is evaluated once more than steps are taken: before the first one, too.
         for t in range(T + 1):
             # Evaluate the model at the states; the graph serves the gradient below.
@@ -211,16 +226,15 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
             # Move all rows, then drop those that are done: one selection costs less than a
             # second evaluation of the model for the others.
             with torch.enable_grad():
-                losses = generator.losses(batch, logits, entropies, t + 1, T, box.groups, push)
+                losses = self.losses(batch, logits, entropies, t + 1, T, box.groups, push)
             # Losses of rows are independent, so the gradient of the sum is that of each row.
             (gradients,) = torch.autograd.grad(losses.sum(), states)
-            batch = generator.move(batch, gradients, box.groups)
+            batch = self.move(batch, gradients, box.groups)
             if some_done:
                 batch = batch.select(~is_done)
             record.advance(batch, t + 1)
         # Unlike the recorded states, these keep relaxed categories, where gradients are taken.
-        unfinished = batch.at(batch.states.detach(), batch.codes).select(~is_done)
-        return record.result(unfinished)
+        return batch.at(batch.states.detach(), batch.codes).select(~is_done)
 
     def losses(self, batch, logits, cross_entropies, t, T, groups, push=0.0):
         """Return the loss of each row of a batch: cross-entropy, penalty, and push.
@@ -266,8 +280,9 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         states, bounds = batch.states.detach(), (batch.box.lower, batch.box.upper)
         # In a search among rows, the step itself is projected; see Notes for the reason.
         if batch.codes is None:
-            moved = _finite(states - self.step_size * gradients, states)
-            return batch.at(_confine(moved, *bounds, groups), None)
+            # The sum overwrites the product, which saves the memory of another tensor.
+            moved = _finite((gradients * -self.step_size).add_(states), states)
+            return batch.at(_confine(moved, states, *bounds, groups), None)
         # Features that the box holds back must not drive the code. Relative gradients are
         # needed to tell which categories would grow, because weights of a category sum to one.
         gradients = groups.relative(gradients, states)
@@ -280,7 +295,7 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         codes = _finite(codes.detach() - self.step_size * slopes, codes.detach())
         with torch.no_grad():
             decoded = self.decode(codes)
-        return batch.at(_confine(_finite(decoded, states), *bounds, groups), codes)
+        return batch.at(_confine(_finite(decoded, states), states, *bounds, groups), codes)
 
     def _first_batch(self, factuals, targets, box, costs, earlier):
         """Return the batch of all rows before the first step."""
@@ -374,6 +389,9 @@ def _finite(moved, states):
     return moved if moved.sum().isfinite() else torch.where(moved.isfinite(), moved, states)
 
 
-def _confine(rows, lower, upper, groups):
+def _confine(rows, states, lower, upper, groups):
     """Bring rows into their box: the simplex over reachable categories, and the bounds."""
-    return torch.clamp(groups.project(rows, upper), lower, upper)
+    # From one state to the next, few categories gain or lose all of their weight.
+    projected = groups.project(rows, upper, support=states)
+    # Without groups, the projection is `rows` itself, which may be the codes of a search.
+    return torch.clamp(projected, lower, upper, out=projected if len(groups) else None)

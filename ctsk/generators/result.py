@@ -1,6 +1,7 @@
 """Records of a search: its batch of rows, its log, and its result."""
 
-from dataclasses import dataclass
+import operator
+from dataclasses import dataclass, fields
 
 import torch
 
@@ -40,20 +41,44 @@ class Batch:
         """Return the batch of the rows for which a boolean mask is true."""
         # A mask as an index would be searched again for each of these tensors.
         positions = mask.nonzero()[:, 0]
+        return self._of_each(lambda values: values.index_select(0, positions))
 
-        def pick(values):
-            return None if values is None else values.index_select(0, positions)
+    def split(self, n_rows):
+        """Return consecutive batches of `n_rows` rows each; the last one may be smaller."""
+        # A batch that is small enough, or has no rows, is its own only part.
+        if len(self.idx) <= n_rows:
+            return [self]
+        slices = [slice(start, start + n_rows) for start in range(0, len(self.idx), n_rows)]
+        return [self._of_each(operator.itemgetter(part)) for part in slices]
+
+    @staticmethod
+    def concatenate(batches):
+        """Return the batch of the rows of several batches."""
+        if len(batches) == 1:
+            return batches[0]
+        merged = {}
+        for field in fields(Batch):
+            values = [getattr(batch, field.name) for batch in batches]
+            is_shared = values[0] is None or (field.name == "costs" and values[0].ndim == 1)
+            merged[field.name] = values[0] if is_shared else torch.cat(values)
+        return Batch(**merged)
+
+    def _of_each(self, pick):
+        """Return the batch of the rows that a function picks from each tensor."""
+
+        def picked(values):
+            return None if values is None else pick(values)
 
         return Batch(
             idx=pick(self.idx),
-            codes=pick(self.codes),
+            codes=picked(self.codes),
             states=pick(self.states),
             factuals=pick(self.factuals),
             targets=pick(self.targets),
             box=self.box.select(positions),
             # One dimension means that all rows share the same costs.
             costs=self.costs if self.costs.ndim == 1 else pick(self.costs),
-            earlier=pick(self.earlier),
+            earlier=picked(self.earlier),
         )
 
     def at(self, states, codes):
@@ -130,12 +155,10 @@ class Record:
     def advance(self, batch, t):
         """Record the states of a batch after `t` steps."""
         if self.nascent is not None:
-            is_outside = (batch.states - batch.factuals).abs_() >= self.epsilon
-            # A sum of floats is several times faster than any() or amax() along rows.
-            n_outside = is_outside.to(batch.states.dtype).sum(dim=1)
-            inside = (n_outside == 0).nonzero()[:, 0]
+            distances = (batch.states - batch.factuals).abs_().amax(dim=1)
+            inside = (distances < self.epsilon).nonzero()[:, 0]
             idx = batch.idx.index_select(0, inside)
-            self.nascent[idx] = batch.states.index_select(0, inside)
+            self.nascent.index_copy_(0, idx, batch.states.index_select(0, inside))
         if self.path is not None:
             # Later states overwrite this one; if the search ends here, it stays.
             self.path[batch.idx, t:] = batch.states[:, None]

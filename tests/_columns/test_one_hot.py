@@ -54,6 +54,52 @@ def test_projection_is_the_nearest_point_of_the_simplex_over_the_allowed(seed, s
             np.testing.assert_allclose(found, expected, atol=1e-12 * scale)
 
 
+@pytest.mark.parametrize(
+    "sizes",
+    [(50,), (4, 4, 4), (3, 2, 4, 1, 2), (90, 70, 3)],
+    ids=["one", "equal", "narrow", "wide"],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_projection_does_not_depend_on_the_support_it_starts_from(sizes, dtype):
+    rng = np.random.default_rng(0)
+    groups = OneHotGroups(1, sizes, (False,) * len(sizes))
+    rows = torch.tensor(rng.normal(size=(30, groups.n_columns)), dtype=dtype)
+    # A fraction allows a category as much as 1 does.
+    allowed = torch.tensor(rng.choice([0, 0.3, 1], size=rows.shape), dtype=dtype)
+    firsts = torch.tensor([columns.start for columns in groups.slices])
+    allowed[:, firsts] = 1
+    support = allowed * torch.tensor(rng.integers(0, 2, size=rows.shape))
+    support[:, firsts] = 0.5
+    projected = groups.project(rows, allowed, support=support)
+    assert projected.dtype == dtype
+    for columns in groups.slices:
+        for row, mask, found in zip(
+            rows[:, columns], allowed[:, columns], projected[:, columns], strict=True
+        ):
+            expected = projection_by_sorting(row.double().numpy(), mask.numpy() > 0)
+            np.testing.assert_allclose(found, expected, atol=8 * torch.finfo(dtype).eps)
+
+
+def test_projection_of_huge_weights_is_finite():
+    rows = torch.tensor([[0.0, 1e30, -1e30, 0.0, 1e9, 1e9]])
+    projected = GROUPS.project(rows, torch.ones(1, 6), support=torch.ones(1, 6))
+    assert projected.isfinite().all()
+    assert projected.min() >= 0
+
+
+def test_rows_are_projected_into_a_new_tensor():
+    rows, allowed = torch.randn(5, 6), torch.ones(5, 6)
+    before = rows.clone()
+    GROUPS.project(rows, allowed, support=allowed)
+    GROUPS.relative(rows, allowed)
+    assert torch.equal(rows, before)
+    assert torch.equal(allowed, torch.ones(5, 6))
+
+
+def test_no_rows_are_projected_to_no_rows():
+    assert GROUPS.project(torch.empty(0, 6), torch.empty(0, 6)).shape == (0, 6)
+
+
 @pytest.mark.parametrize("method", ["project", "harden"])
 def test_without_groups_rows_are_as_they_were(method):
     rows = torch.randn(3, 2)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from ctsk import ECCCoGenerator, GenericGenerator
 from ctsk._columns.constraints import Box
 from ctsk._columns.one_hot import OneHotGroups
+from ctsk.generators import base
 
 GENERATORS = [
     pytest.param(GenericGenerator(), id="generic"),
@@ -292,6 +293,44 @@ def test_category_that_may_not_be_reached_gets_no_weight():
     )  # fmt: skip
     assert not result.path[..., 4].any()
     assert result.path[..., 3].any()
+
+
+@pytest.mark.parametrize("per_row", [False, True], ids=["shared costs", "costs of rows"])
+def test_search_in_parts_finds_what_a_search_at_once_finds(monkeypatch, per_row):
+    factuals = torch.zeros(7, 5, dtype=torch.float64)
+    factuals[:, 1], factuals[:, 2] = torch.linspace(-4, 12, 7), 1
+    lower = torch.tensor([-1e3, -1e3, 0.0, 0.0, 0.0], dtype=torch.float64)
+    upper = torch.tensor([1e3, 1e3, 1.0, 1.0, 0.0], dtype=torch.float64)
+    costs = torch.linspace(0.5, 2, 35, dtype=torch.float64).reshape(7, 5)
+    judged = {}
+
+    def results(name):
+        seen = judged[name] = set()
+
+        def accept(states, idx):
+            seen.update(idx.tolist())
+            return idx != 5
+
+        found = search(
+            GenericGenerator(lambda_cost=0.1), category_model, factuals,
+            torch.ones(7, dtype=torch.int64), lower, upper, GROUPS, tau=0.7, T=9,
+            epsilon=0.4, accept=accept, costs=costs if per_row else costs[0], return_path=True,
+            earlier=factuals[:, None] + 0.1, push=0.1,
+        )  # fmt: skip
+        unfinished = found.unfinished
+        return [
+            found.counterfactuals, found.mature, found.n_iter, found.nascent, found.refused,
+            found.path, unfinished.idx, unfinished.states, unfinished.upper, unfinished.costs,
+            unfinished.earlier,
+        ]  # fmt: skip
+
+    expected = results("at once")
+    assert 0 < expected[1].sum() < 7
+    # Ten entries are two rows, so the last part is a single row.
+    monkeypatch.setattr(base, "_CACHED", 10)
+    for at_once, in_parts in zip(expected, results("in parts"), strict=True):
+        torch.testing.assert_close(in_parts, at_once, rtol=0, atol=1e-12)
+    assert judged["in parts"] == judged["at once"]
 
 
 @pytest.mark.parametrize("per_row", [False, True], ids=["shared costs", "costs of rows"])

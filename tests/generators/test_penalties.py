@@ -23,6 +23,15 @@ def test_l1_distance_sums_over_features_by_their_costs():
     assert l1_distance(step).tolist() == [7.0, 1.5]
 
 
+def test_l1_distance_has_the_sign_of_a_move_as_its_gradient_and_none_at_the_factual():
+    rows = torch.tensor([[1e-20, -2.0, 0.0, 3e20]], requires_grad=True)
+    costs = torch.tensor([1.0, 3.0, 5.0, 7.0])
+    factuals, targets = torch.zeros(1, 4), torch.tensor([0])
+    step = Step(rows, factuals, targets=targets, energies=torch.zeros(1), costs=costs, t=1, T=5)
+    (gradients,) = torch.autograd.grad(l1_distance(step).sum(), rows)
+    assert gradients.tolist() == [[1.0, -3.0, 0.0, 7.0]]
+
+
 def test_ridged_energy_is_energy_plus_a_thousandth_of_its_square():
     assert ridged_energy(torch.tensor([-10.0, 20.0])).tolist() == pytest.approx([-9.9, 20.4])
 
