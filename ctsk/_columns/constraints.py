@@ -40,10 +40,19 @@ class Box:
 
     def select(self, idx):
         """Return the bounds of the rows at some positions."""
-        # A tensor of positions selects faster by `index_select`.
-        if isinstance(idx, torch.Tensor):
-            return self._map(lambda bound: bound.index_select(0, idx), _BOUNDS)
-        return self._map(lambda bound: bound[idx], _BOUNDS)
+        return self.of_each(lambda bound: bound[idx])
+
+    def of_each(self, pick):
+        """Return the bounds of the rows that a function picks from each array of bounds."""
+        return self._map(pick, _BOUNDS)
+
+    @staticmethod
+    def concatenate(boxes):
+        """Return the bounds of the rows of several boxes, which are parts of one."""
+        first = boxes[0]
+        bounds = {name: [getattr(box, name) for box in boxes] for name in _BOUNDS}
+        merged = {name: torch.cat(b) for name, b in bounds.items() if b[0] is not None}
+        return replace(first, **merged)
 
     def to_tensors(self, *, dtype, device):
         """Return the same bounds as torch tensors."""

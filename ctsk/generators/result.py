@@ -59,6 +59,9 @@ class Batch:
         merged = {}
         for field in fields(Batch):
             values = [getattr(batch, field.name) for batch in batches]
+            if field.name == "box":
+                merged["box"] = Box.concatenate(values)
+                continue
             is_shared = values[0] is None or (field.name == "costs" and values[0].ndim == 1)
             merged[field.name] = values[0] if is_shared else torch.cat(values)
         return Batch(**merged)
@@ -75,7 +78,7 @@ class Batch:
             states=pick(self.states),
             factuals=pick(self.factuals),
             targets=pick(self.targets),
-            box=self.box.select(positions),
+            box=self.box.of_each(pick),
             # One dimension means that all rows share the same costs.
             costs=self.costs if self.costs.ndim == 1 else pick(self.costs),
             earlier=picked(self.earlier),
