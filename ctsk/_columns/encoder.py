@@ -4,15 +4,18 @@ from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
 
 from ctsk._columns.containers import as_table, densified
-from ctsk._columns.grid import Grid
 from ctsk._columns.one_hot import OneHotGroups
 from ctsk._columns.rounding import round_numbers
+from ctsk._columns.training_statistics import (
+    category_shares,
+    grids_of_numbers,
+    number_statistics,
+    on_grid,
+    reachable_columns,
+)
 
-# Rounding errors up to which an observed number counts as one of the grid, as 0.1 + 0.2 does.
-_FEW_ULPS = 4
 # Step of a coarse grid, in module units.
 _COARSE = 0.5
 
@@ -93,15 +96,15 @@ class Encoder:
         """
         values, schema = rows.values, rows.schema
         numbers = np.where(schema.is_state(values), np.nan, values)[:, schema.numeric]
-        mean, scale, low, high = _statistics(numbers)
-        shares = _shares(schema, values)
+        mean, scale, low, high = number_statistics(numbers)
+        shares = category_shares(schema, values)
         # Center 0 and scale 1 leave one-hot columns as they are in the common formula.
         zeros, ones = np.zeros_like(shares), np.ones_like(shares)
         center = mean if standardize else np.zeros_like(mean)
         scale = scale if standardize else np.ones_like(scale)
         # A feature without any number has an empty domain, at its fill.
-        grids = _grids(schema, numbers, rows.dtypes, steps or {})
-        ends = (_on_grid(end, schema.numeric, grids) for end in (low, high))
+        grids = grids_of_numbers(schema, numbers, rows.dtypes, steps or {})
+        ends = (on_grid(end, schema.numeric, grids) for end in (low, high))
         bounds = (np.where(np.isnan(end), mean, end) for end in ends)
         # What no training row holds cannot be reached: a dummy or a number that never occurs.
         reachable = reachable_columns(schema) * (shares > 0)
@@ -323,8 +326,8 @@ class Encoder:
         # A value that overflowed counts as one that did not move.
         moved = (encoded != factual_encoded) & np.isfinite(columns)
         columns = np.where(moved, columns, self.expand(factuals.values))
-        # The conversion to module units and back may violate a bound by a rounding error.
-        # The domain of a factual that may only move away from it is a point outside the domain.
+        # A bound may be violated by a rounding error. Where a factual may only move away from
+        # its domain, the box is a point outside of it, which the second clip restores.
         columns = np.clip(np.clip(columns, low, high), box.lower, box.upper)
         values = self.collapse(columns)
         is_moved = np.zeros(values.shape, dtype=bool)
@@ -398,75 +401,3 @@ def _groups(schema):
             *(None for _ in schema.dummies),
         ),
     )
-
-
-def reachable_columns(schema):
-    """Return 1 for each one-hot column whose category may be reached by default, else 0.
-
-    These are the observed categories, a number in place of a state, and all dummies.
-    """
-    groups = [schema.categories[feature].reachable for feature in sorted(schema.categories)]
-    groups += [[1, *(0 for _ in schema.states[feature])] for feature in sorted(schema.states)]
-    groups += [[1] * len(group) for group in schema.dummies]
-    return np.concatenate([np.empty(0), *groups])
-
-
-def _shares(schema, values):
-    """Return the share of the rows in each one-hot column."""
-    parts = [np.empty(0)]
-    for feature in sorted(schema.categories):
-        codes = values[:, feature].astype(np.intp)
-        parts.append(np.bincount(codes, minlength=len(schema.categories[feature])))
-    for feature in sorted(schema.states):
-        is_state = [
-            np.isnan(values[:, feature]) if np.isnan(s) else values[:, feature] == s
-            for s in schema.states[feature]
-        ]
-        counts = [mask.sum() for mask in is_state]
-        parts.append([len(values) - sum(counts), *counts])
-    for features in schema.dummies:
-        parts.append(values[:, features].sum(axis=0))
-    return np.concatenate(parts) / len(values)
-
-
-def _grids(schema, numbers, dtypes, steps):
-    """Return the grids of numeric features, of which those without a given step are inferred."""
-    grids = {}
-    for feature, column in zip(schema.numeric, numbers.T, strict=True):
-        dtype, step, grid = dtypes[feature], steps.get(feature), None
-        if feature not in steps:
-            grid = Grid.infer(column[~np.isnan(column)], dtype)
-        elif step is not None:
-            grid = Grid.of_step(step, dtype if dtype.kind == "f" else np.float64)
-        elif schema.integral[feature]:
-            grid = Grid.of_step(1)
-        if grid is not None:
-            grids[feature] = grid
-    return grids
-
-
-def _on_grid(ends, numeric, grids):
-    """Return bounds of numeric features, on the grid where rounding errors have moved them off."""
-    ends = ends.copy()
-    for column, feature in enumerate(numeric):
-        if feature in grids and np.isfinite(ends[column]):
-            below, above = grids[feature].floor(ends[column]), grids[feature].ceil(ends[column])
-            nearest = below if ends[column] - below < above - ends[column] else above
-            if abs(nearest - ends[column]) <= _FEW_ULPS * np.spacing(abs(ends[column])):
-                ends[column] = nearest
-    return ends
-
-
-def _statistics(numbers):
-    """Return mean, scale, minimum and maximum of columns, in which NaN is ignored."""
-    mean, scale = np.zeros(numbers.shape[1]), np.ones(numbers.shape[1])
-    low, high = np.full((2, numbers.shape[1]), np.nan)
-    # StandardScaler rejects an array without columns, and warns of one without numbers.
-    has_number = ~np.isnan(numbers).all(axis=0)
-    if has_number.any():
-        numbers = numbers[:, has_number]
-        scaler = StandardScaler().fit(numbers)
-        mean[has_number], scale[has_number] = scaler.mean_, scaler.scale_
-        low[has_number] = np.fmin.reduce(numbers, axis=0)
-        high[has_number] = np.fmax.reduce(numbers, axis=0)
-    return mean, scale, low, high

@@ -4,8 +4,9 @@ from functools import cached_property
 
 import numpy as np
 
-from ctsk._columns.encoder import Encoder, reachable_columns
+from ctsk._columns.encoder import Encoder
 from ctsk._columns.grid import Grid
+from ctsk._columns.training_statistics import reachable_columns
 from ctsk._explaining.curves import Curve, Line
 from ctsk._explaining.pipeline_steps import split
 

@@ -1,0 +1,81 @@
+"""What an encoder learns from training rows: scales, ranges, grids and shares."""
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+from ctsk._columns.grid import Grid
+
+# Rounding errors up to which an observed number counts as one of the grid, as 0.1 + 0.2 does.
+_FEW_ULPS = 4
+
+
+def reachable_columns(schema):
+    """Return 1 for each one-hot column whose category may be reached by default, else 0.
+
+    These are the observed categories, a number in place of a state, and all dummies.
+    """
+    groups = [schema.categories[feature].reachable for feature in sorted(schema.categories)]
+    groups += [[1, *(0 for _ in schema.states[feature])] for feature in sorted(schema.states)]
+    groups += [[1] * len(group) for group in schema.dummies]
+    return np.concatenate([np.empty(0), *groups])
+
+
+def category_shares(schema, values):
+    """Return the share of the rows in each one-hot column."""
+    parts = [np.empty(0)]
+    for feature in sorted(schema.categories):
+        codes = values[:, feature].astype(np.intp)
+        parts.append(np.bincount(codes, minlength=len(schema.categories[feature])))
+    for feature in sorted(schema.states):
+        is_state = [
+            np.isnan(values[:, feature]) if np.isnan(s) else values[:, feature] == s
+            for s in schema.states[feature]
+        ]
+        counts = [mask.sum() for mask in is_state]
+        parts.append([len(values) - sum(counts), *counts])
+    for features in schema.dummies:
+        parts.append(values[:, features].sum(axis=0))
+    return np.concatenate(parts) / len(values)
+
+
+def grids_of_numbers(schema, numbers, dtypes, steps):
+    """Return the grids of numeric features, of which those without a given step are inferred."""
+    grids = {}
+    for feature, column in zip(schema.numeric, numbers.T, strict=True):
+        dtype, step, grid = dtypes[feature], steps.get(feature), None
+        if feature not in steps:
+            grid = Grid.infer(column[~np.isnan(column)], dtype)
+        elif step is not None:
+            grid = Grid.of_step(step, dtype if dtype.kind == "f" else np.float64)
+        elif schema.integral[feature]:
+            grid = Grid.of_step(1)
+        if grid is not None:
+            grids[feature] = grid
+    return grids
+
+
+def on_grid(ends, numeric, grids):
+    """Return bounds of numeric features, on the grid where rounding errors have moved them off."""
+    ends = ends.copy()
+    for column, feature in enumerate(numeric):
+        if feature in grids and np.isfinite(ends[column]):
+            below, above = grids[feature].floor(ends[column]), grids[feature].ceil(ends[column])
+            nearest = below if ends[column] - below < above - ends[column] else above
+            if abs(nearest - ends[column]) <= _FEW_ULPS * np.spacing(abs(ends[column])):
+                ends[column] = nearest
+    return ends
+
+
+def number_statistics(numbers):
+    """Return mean, scale, minimum and maximum of columns, in which NaN is ignored."""
+    mean, scale = np.zeros(numbers.shape[1]), np.ones(numbers.shape[1])
+    low, high = np.full((2, numbers.shape[1]), np.nan)
+    # StandardScaler rejects an array without columns, and warns of one without numbers.
+    has_number = ~np.isnan(numbers).all(axis=0)
+    if has_number.any():
+        numbers = numbers[:, has_number]
+        scaler = StandardScaler().fit(numbers)
+        mean[has_number], scale[has_number] = scaler.mean_, scaler.scale_
+        low[has_number] = np.fmin.reduce(numbers, axis=0)
+        high[has_number] = np.fmax.reduce(numbers, axis=0)
+    return mean, scale, low, high
