@@ -151,12 +151,17 @@ fig.savefig("quickstart_diabetes.png", dpi=110)
 # --------------------------------
 # The pixels of the handwritten digits are scaled to [-1, 1], which is also their domain. A small
 # ``lambda_reg`` allows the energies of likely and unlikely rows to differ more than the default
-# does, which suits classes as distinct as these.
+# does, which suits classes as distinct as these. With ``resolution=None``, counterfactuals may use
+# all shades of gray, even for pixels that are white in every training image.
 images, digits = load_digits(return_X_y=True)
 images = images / 8 - 1
 MODELS = {
     name: CounterfactualTrainedClassifier(
-        **parameters, standardize=False, domain=[(-1, 1)] * 64, random_state=0
+        **parameters,
+        standardize=False,
+        domain=[(-1, 1)] * 64,
+        resolution=None,
+        random_state=0,
     )
     for name, parameters in {"BL": CONVENTIONAL, "CT": {"lambda_reg": 0.01}}.items()
 }
