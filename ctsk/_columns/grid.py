@@ -279,7 +279,7 @@ def _are_whole(distinct, ulp, dtype):
     spacing = _spacing(distinct, dtype)
     tolerance = np.where(_ULPS_PER_STEP * spacing <= 1, _ULPS * spacing, 0)
     errors = np.abs(distinct - np.rint(distinct))
-    return len(distinct) > 0 and ulp <= 0.25 and bool(np.all(errors <= tolerance))
+    return len(distinct) > 1 and ulp <= 0.25 and bool(np.all(errors <= tolerance))
 
 
 def _is_ungridded(amounts, exponent, dtype):

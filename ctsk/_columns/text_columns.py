@@ -115,13 +115,12 @@ def check_words(name, column):
     else:
         is_known = column.dtype.ordered or 2 * len(cells) <= len(declared)
     if not is_known and _identifies_rows(cells, len(present)):
-        by_dtype = "" if declared is not None else ", or declare it by .astype('category')"
         # The words are not listed, because they may be names or addresses of people.
         raise ValueError(
             f"Column {name!r} of X holds {len(cells)} different values in {len(present)} rows, so "
             "that it seems to identify the rows; nothing can be learned from categories that occur "
             "once. Drop the column, or derive from it what rows have in common. If it does hold "
-            f"categories, list it in categorical_features{by_dtype}."
+            f"categories, list it in categorical_features."
         )
 
 

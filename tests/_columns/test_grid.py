@@ -257,9 +257,9 @@ def test_integers_may_have_a_larger_step():
     assert Grid.infer(identifiers, np.int64).step == 1
 
 
-def test_a_constant_column_is_whole_or_has_no_grid():
-    assert Grid.infer(np.full(50, 30.0), np.float64).step == 1
-    assert Grid.infer(np.zeros(50), np.float64).step == 1
+def test_one_value_is_no_evidence_of_a_step():
+    assert Grid.infer(np.full(50, 30), np.int64).step == 1
+    assert Grid.infer(np.full(50, 30.0), np.float64) is None
     assert Grid.infer(np.full(50, 0.5), np.float64) is None
     assert Grid.infer(np.empty(0), np.float64) is None
 
