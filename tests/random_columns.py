@@ -22,7 +22,17 @@ SPECIAL_VALUES = (-9.0, -8.0, -7.0)
 STEPS = (0.01, 0.5, 100)
 NOVEL_WORD, NOVEL_CODE = "novel", 5.5
 # What columns and rows may hold, beside the cells of training rows and their like.
-EVERYTHING = frozenset({"gaps", "special values", "resolutions", "unknown categories", "outside"})
+EVERYTHING = frozenset(
+    {
+        "gaps",
+        "empty columns",
+        "integers as floats",
+        "special values",
+        "resolutions",
+        "unknown categories",
+        "outside",
+    }
+)
 LEAST_DISTINCT = 20
 
 
@@ -192,7 +202,8 @@ def _random_numbers(random, rng, name, dtype, n_rows, holds):
         kinds.append("resolution by the user")
     data = pd.Series(numbers.astype(dtype.lower())).astype(dtype)
     if "gaps" in holds and dtype not in ("int64", "int8") and random.random() < 0.3:
-        data = data.mask(rng.random(n_rows) < random.choice([0.15, 0.15, 0.15, 1.0]))
+        share = random.choice([0.15, 0.15, 0.15, 1.0 if "empty columns" in holds else 0.15])
+        data = data.mask(rng.random(n_rows) < share)
     return Column(name, data, tuple(kinds), special=special, resolution=resolution)
 
 
@@ -236,7 +247,8 @@ def perturbed(random, column, cells, holds):
         dtype = pd.CategoricalDtype(known, ordered=dtype.ordered)
     elif dtype.kind in "iub" and isinstance(dtype, np.dtype) and pd.Series(values).isna().any():
         # NumPy's integers and Booleans have no missing value.
-        dtype = {"b": "boolean"}.get(dtype.kind, random.choice(["float64", "Int64"]))
+        as_floats = "integers as floats" in holds and random.random() < 0.5
+        dtype = "boolean" if dtype.kind == "b" else "float64" if as_floats else "Int64"
     return pd.Series(values, index=cells.index, dtype=dtype)
 
 

@@ -31,10 +31,9 @@ from ctsk import (
 CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
 WORDS = ("both", "increase", "decrease", "none")
 WIDTH = 12
-# Whether `ctsk.explain` takes gaps in front of a pipeline that passes them on or imputes them.
-PIPELINES_HOLD_GAPS = False
-# A pipeline passes on neither special values nor grids; its encoders reject unknown categories.
-IN_PIPELINES = frozenset({"outside"} | ({"gaps"} if PIPELINES_HOLD_GAPS else set()))
+# Whether `ctsk.explain` takes gaps and unknown categories in front of a pipeline that passes them
+# on or replaces them, and keeps the two values of a flag.
+PIPELINES_TAKE_STATES = False
 
 
 @dataclass(frozen=True)
@@ -102,38 +101,55 @@ def random_domain(random, column):
 
 def random_pipeline(random, *, n_rows=60, **parameters):
     """Fit a classifier behind scalers and encoders, on 1 to 12 random columns."""
+    is_tolerant = PIPELINES_TAKE_STATES and random.random() < 0.5
+    imputes = PIPELINES_TAKE_STATES and random.random() < 0.5
+    holds = {"outside"} | ({"gaps"} if PIPELINES_TAKE_STATES else set())
     columns = [
-        random_column(random, f"c{i}", ENCODABLE, n_rows, IN_PIPELINES)
+        _behind_an_encoder(random_column(random, f"c{i}", ENCODABLE, n_rows, holds), imputes)
         for i in range(random.randint(1, WIDTH))
-    ]
-    # The scaled numbers of the last step show no grid. An encoder knows no categories but those
-    # that it has seen.
-    columns = [
-        replace(column, resolution=None)
-        if column.categories is None
-        else replace(
-            column,
-            categories=[value for value in column.categories if (column.data == value).any()],
-        )
-        for column in columns
     ]
     X = pd.DataFrame({column.name: column.data for column in columns})
     names = [column.name for column in columns]
     words = [column.name for column in columns if column.categories is not None]
-    encoder = random.choice(
-        [OneHotEncoder(sparse_output=False), OrdinalEncoder(encoded_missing_value=-1)]
-    )
-    scaler = random.choice([StandardScaler(), MinMaxScaler()])
-    if PIPELINES_HOLD_GAPS and random.random() < 0.5:
-        scaler = make_pipeline(SimpleImputer(), scaler)
     numbers = [name for name in names if name not in words]
-    coded = ColumnTransformer([("numbers", scaler, numbers), ("words", encoder, words)])
+    scaler = random.choice([StandardScaler(), MinMaxScaler()])
+    scaler = make_pipeline(SimpleImputer(), scaler) if imputes else scaler
+    coded = ColumnTransformer(
+        [("numbers", scaler, numbers), ("words", random_encoder(random, is_tolerant), words)]
+    )
     clf = CounterfactualTrainedClassifier(
         (8,), generator=random_generator(random), random_state=0, **parameters
     )
     fitted = make_pipeline(coded, clf).fit(X, random_labels(random, columns))
     n_columns = len(columns)
-    return Model(fitted, columns, X, ["both"] * n_columns, ["auto"] * n_columns, IN_PIPELINES)
+    holds |= {"unknown categories"} if is_tolerant else set()
+    return Model(fitted, columns, X, ["both"] * n_columns, ["auto"] * n_columns, holds)
+
+
+def random_encoder(random, is_tolerant):
+    """Draw an encoder of scikit-learn, which rejects unknown categories unless it is tolerant."""
+    if not is_tolerant:
+        return random.choice(
+            [OneHotEncoder(sparse_output=False), OrdinalEncoder(encoded_missing_value=-1)]
+        )
+    codes = {"encoded_missing_value": -1, "unknown_value": -2}
+    return random.choice(
+        [
+            OneHotEncoder(sparse_output=False, handle_unknown="ignore"),
+            OrdinalEncoder(handle_unknown="use_encoded_value", **codes),
+        ]
+    )
+
+
+def _behind_an_encoder(column, imputes):
+    """Return what a pipeline passes on of a column."""
+    if column.categories is not None:
+        # An encoder knows no categories but those that it has seen.
+        observed = [value for value in column.categories if (column.data == value).any()]
+        return replace(column, categories=observed)
+    # Scaled numbers show no grid but two values, among which there is no constant for gaps.
+    has_pair = PIPELINES_TAKE_STATES and column.pair and not imputes
+    return column if has_pair else replace(column, resolution=None)
 
 
 def random_model(random, *, kinds=None, constrained=True, n_rows=60, **parameters):

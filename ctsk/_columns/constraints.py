@@ -199,9 +199,11 @@ class Constraints:
         # `minimum` and `maximum` extend the box to a factual outside the domain.
         lower = xp.where(self.may_fall, xp.minimum(self.low, factuals), factuals)
         upper = xp.where(self.may_rise, xp.maximum(self.high, factuals), factuals)
-        # The bounds of every value that moves. Where a factual outside the domain may only
-        # move away from it, they cross: the box is a point, which no state can leave.
+        # The bounds of every value that moves. They would cross where a factual outside the
+        # domain may only move away from it, or where the domain is empty: it stays.
         low, high = xp.maximum(self.low, lower), xp.minimum(self.high, upper)
+        is_empty = low > high
+        low, high = xp.where(is_empty, lower, low), xp.where(is_empty, upper, high)
         n_numeric = self.groups.n_numeric
         numbers = factuals[:, :n_numeric]
         has_gap = (numbers < low[:, :n_numeric]) | (numbers > high[:, :n_numeric])

@@ -102,10 +102,13 @@ class Encoder:
         zeros, ones = np.zeros_like(shares), np.ones_like(shares)
         center = mean if standardize else np.zeros_like(mean)
         scale = scale if standardize else np.ones_like(scale)
-        # A feature without any number has an empty domain, at its fill.
         grids = grids_of_numbers(schema, numbers, rows.dtypes, steps or {})
-        ends = (on_grid(end, schema.numeric, grids) for end in (low, high))
-        bounds = (np.where(np.isnan(end), mean, end) for end in ends)
+        # A feature without any number has an empty domain, into which no number can move.
+        is_empty = np.isnan(low)
+        bounds = (
+            np.where(is_empty, np.inf, on_grid(low, schema.numeric, grids)),
+            np.where(is_empty, -np.inf, on_grid(high, schema.numeric, grids)),
+        )
         # What no training row holds cannot be reached: a dummy or a number that never occurs.
         reachable = reachable_columns(schema) * (shares > 0)
         domain = [
@@ -210,13 +213,6 @@ class Encoder:
             codes = columns[:, group].argmax(axis=1)
             values[:, features] = codes[:, None] == np.arange(len(features))
         return values
-
-    def _are_states(self, columns):
-        """Return which features columns say to be missing or special, whatever the numbers."""
-        are_states = np.zeros((len(columns), len(self.names)), dtype=bool)
-        for feature, group in self._groups_by_kind[1]:
-            are_states[:, feature] = columns[:, group].argmax(axis=1) > 0
-        return are_states
 
     def encode(self, X):
         """Map X, in the user's units, to module rows; ndarray of shape (n_rows, n_columns)."""
@@ -326,32 +322,34 @@ class Encoder:
         # A value that overflowed counts as one that did not move.
         moved = (encoded != factual_encoded) & np.isfinite(columns)
         columns = np.where(moved, columns, self.expand(factuals.values))
-        # A bound may be violated by a rounding error. Where a factual may only move away from
-        # its domain, the box is a point outside of it, which the second clip restores.
-        columns = np.clip(np.clip(columns, low, high), box.lower, box.upper)
+        # The conversion to module units and back may violate a bound by a rounding error.
+        columns = np.clip(columns, low, high)
         values = self.collapse(columns)
         is_moved = np.zeros(values.shape, dtype=bool)
         rows, moved_columns = np.nonzero(moved)
         is_moved[rows, self.feature_of_column[moved_columns]] = True
         values = np.where(is_moved, values, factuals.values)
         if rounding is not None:
-            is_number = is_moved & ~self._are_states(columns)
+            # A number at a bound may equal a special value, which only rounding avoids.
+            is_number = is_moved & ~self._in_state(columns)
             self._round(values, is_number, factuals, low, high, rounding)
         return factuals.with_values(values)
+
+    def _in_state(self, columns):
+        """Return which features are in a state other than a number, by their one-hot columns."""
+        in_state = np.zeros((len(columns), len(self.names)), dtype=bool)
+        for feature, group in self._groups_by_kind[1]:
+            in_state[:, feature] = columns[:, group].argmax(axis=1) > 0
+        return in_state
 
     def is_at(self, encoded, bound):
         """Return which states lie at a bound in X's units, in the precision of the states."""
         return encoded == self.to_module_units(bound).astype(encoded.dtype)
 
     def rounds(self, dtypes):
-        """Return whether any number is rounded, to a grid or to one of some dtypes."""
-        return any(self._rounds(feature, dtypes[feature]) for feature in self.numeric)
-
-    def _rounds(self, feature, dtype):
-        """Return whether a feature cannot hold every number as it is."""
-        # Only a float64 column without a grid holds them all, but special ones are no numbers.
-        has_rule = feature in self.grids or feature in self.schema.special_values
-        return has_rule or dtype != np.float64
+        """Return whether any number is rounded: to a grid, a dtype, or off a special value."""
+        special = self.schema.special_values
+        return any(f in self.grids or f in special or dtypes[f] != np.float64 for f in self.numeric)
 
     def _round(self, values, is_number, factuals, low, high, rounding):
         """Round the numbers that moved to what their columns can hold, in place."""
@@ -359,9 +357,11 @@ class Encoder:
         is_state = self.schema.is_state(factuals.values)
         for column, feature in enumerate(self.numeric):
             idx = np.flatnonzero(is_number[:, feature])
-            if not len(idx) or not self._rounds(feature, factuals.dtypes[feature]):
-                continue
             dtype, grid = factuals.dtypes[feature], self.grids.get(feature)
+            special = self.schema.special_values.get(feature, ())
+            # A float64 column without a grid holds every number of the box as it is.
+            if not len(idx) or (dtype == np.float64 and grid is None and not special):
+                continue
             # A step of a coarse grid, as that of a flag, is too long for a detour.
             is_coarse = grid is not None and grid.spacing > _COARSE * abs(self.scale[column])
             rounding_of_column = "nearest" if rounding == "away" and is_coarse else rounding
@@ -372,7 +372,7 @@ class Encoder:
                 high[idx, column],
                 dtype=dtype,
                 grid=grid,
-                special=self.schema.special_values.get(feature, ()),
+                special=special,
                 rounding=rounding_of_column,
             )
             # A number that cannot be rounded stays what it was, also if that is no number.

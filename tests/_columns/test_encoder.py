@@ -10,6 +10,7 @@ from ctsk._columns.constraints import Box, Constraints
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
+from ctsk._columns.user_constraints import check_constraints
 
 X = np.random.default_rng(0).normal([0.0, 100.0, 5.0], [1.0, 30.0, 0.0], size=(50, 3))
 MIXED = pd.DataFrame(
@@ -265,3 +266,22 @@ def test_resolution_none_rounds_integers_only():
     }  # fmt: skip
     grids = Encoder.fit(rows, standardize=True, steps=dict.fromkeys(range(3))).grids
     assert list(grids) == [1]
+
+
+def test_a_feature_without_any_number_reaches_none_unless_a_domain_says_so():
+    X = np.array([[np.nan, 1.0], [np.nan, 2.0]])
+    rows = Rows.read(X, Schema.fit(X, ["x0", "x1"], np.zeros(2, bool)), warn=False)
+    rows = replace(rows, schema=rows.schema.with_states(rows.values))
+    encoder = Encoder.fit(rows, standardize=True)
+    inferred = Constraints.free(*encoder.domain, encoder.groups, fill=encoder.fill)
+    columns = encoder.expand(np.array([[5.0, 1.0], [np.nan, 1.0]]))
+    box = inferred.box(columns)
+    # The numbers come first, then the states of x0, "a number" and "missing".
+    for column in (0, 2, 3):
+        np.testing.assert_array_equal(box.lower[:, column], columns[:, column])
+    np.testing.assert_array_equal(box.upper[:, 0], columns[:, 0])
+    assert box.upper[1, 2] == 0
+    wide = check_constraints(None, {0: (0, 9)}, encoder, inferred).box(columns)
+    assert wide.lower[:, 0].tolist() == [0, 0]
+    assert wide.upper[:, 0].tolist() == [9, 9]
+    assert wide.upper[1, 2] == 1
