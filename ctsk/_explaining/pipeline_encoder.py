@@ -6,7 +6,7 @@ import numpy as np
 
 from ctsk._columns.encoder import Encoder, reachable_columns
 from ctsk._columns.grid import Grid
-from ctsk._explaining.curves import Curve, Line
+from ctsk._explaining.curves import Curve, Line, solve_together
 from ctsk._explaining.pipeline_steps import split
 
 # Relative error of numbers that were mapped to the classifier and back; lines are measured.
@@ -92,32 +92,37 @@ class PipelineEncoder(Encoder):
                 numbers = stage.forward(numbers)
         return is_reached & super().is_at(encoded, bound)
 
-    def solve(self, encoded, column):
-        """Map numbers of one module column to X's units, through the functions of its curves.
+    def solve(self, encoded):
+        """Map numbers of module columns to X's units, through the functions of their curves.
 
         The tables of curves, which serve the search, are accurate to a few thousandths of a
         unit only.
+
+        Parameters
+        ----------
+        encoded : dict of int to ndarray
+            Numbers of each column.
+
+        Returns
+        -------
+        numbers : dict of int to ndarray
         """
-        numbers = encoded * self.scale[column] + self.center[column]
-        for stage in reversed(self.curves.get(column, ())):
-            numbers = stage.solve(numbers)
+        tasks = {
+            column: (self.curves.get(column, ()), part * self.scale[column] + self.center[column])
+            for column, part in encoded.items()
+        }
         # The way through the units of the module and back leaves an error of rounding, by
         # which whole numbers and decimals would no longer be on their grid.
-        return shortened(numbers, self.error(numbers, column))
+        return {
+            column: shortened(numbers, self.error(numbers, column))
+            for column, numbers in solve_together(tasks).items()
+        }
 
     def error(self, numbers, column):
         """Return the error of rounding of numbers that `solve` returns for a column."""
         precision = _CURVE_PRECISION if column in self.curves else _LINE_PRECISION
         size = np.abs(self.center[column]) + np.abs(self.scale[column])
         return precision * (np.abs(numbers) + size)
-
-    def bounds_to_x_units(self, low, high, column):
-        """Map bounds of a module column to X's units; what is open stays open."""
-        # Where a column falls, the upper bound in module units is the lower one in X's.
-        bounds = np.array([high, low] if self.falls[column] else [low, high])
-        ends, is_finite = np.array([-np.inf, np.inf]), np.isfinite(bounds)
-        ends[is_finite] = self.solve(bounds[is_finite], column)
-        return ends
 
 
 def plain_encoder(paths, schema, inner):
@@ -239,17 +244,23 @@ def bounds_in_x_units(paths, encoder, inner, low, high):
     -------
     bounds : ndarray of shape (2, n_numeric)
     """
-    bounds = np.full((2, len(encoder.numeric)), np.nan)
+    bounds, mapped = np.full((2, len(encoder.numeric)), np.nan), {}
     for column, feature in enumerate(encoder.numeric.tolist()):
         if feature not in paths.alone:
             continue
         inner_column = inner.feature_columns[paths.alone[feature]][0]
         ends = np.array([low[inner_column], high[inner_column]])
+        bounds[:, column] = ends
         # What arrives unchanged needs no way back, which would round it.
         if paths.stages[feature] and not np.isnan(ends).any():
-            ends = (ends - inner.center[inner_column]) / inner.scale[inner_column]
-            ends = encoder.bounds_to_x_units(*ends, column)
-        bounds[:, column] = ends
+            mapped[column] = (ends - inner.center[inner_column]) / inner.scale[inner_column]
+    solved = encoder.solve({column: ends[np.isfinite(ends)] for column, ends in mapped.items()})
+    for column, ends in mapped.items():
+        # Where a column falls, the upper bound in module units is the lower one in X's. What is
+        # open stays open.
+        step = -1 if encoder.falls[column] else 1
+        bounds[:, column] = [-np.inf, np.inf]
+        bounds[np.isfinite(ends)[::step], column] = solved[column][::step]
     return bounds
 
 
