@@ -43,9 +43,11 @@ class Line:
         """Undo the stage."""
         return numbers * self.unit + self.origin
 
-    def solve(self, numbers):
-        """Undo the stage."""
+    def solving(self, numbers):
+        """Undo the stage; see `Curve.solving`."""
         return self.inverse(numbers)
+        # Makes this a generator, as that of a curve is, although a line has nothing to request.
+        yield
 
     def is_defined(self, numbers):
         """Return where the stage is known."""
@@ -167,8 +169,18 @@ class Curve:
         step = self.direction
         return np.interp(heights, self.heights[::step], self.points[::step])
 
-    def solve(self, heights):
-        """Undo the stage to rounding, by division of intervals of the table."""
+    def solving(self, heights):
+        """Undo the stage to rounding, by division of intervals of the table.
+
+        Yields
+        ------
+        request : tuple of function and ndarray
+            Points at which the function is to be evaluated; its values are sent back.
+
+        Returns
+        -------
+        numbers : ndarray of shape (n_heights,)
+        """
         if not len(heights):
             return heights
         sign = self.direction
@@ -180,11 +192,66 @@ class Curve:
         rows = np.arange(len(heights))
         for _ in range(_N_DIVISIONS):
             points = low[:, None] + (high - low)[:, None] * _PARTS
-            inner = self.function(points[:, 1:-1].ravel()).reshape(len(heights), -1)
+            inner = yield self.function, points[:, 1:-1].ravel()
             # Of a monotone function, the points below the height come first.
+            inner = inner.reshape(len(heights), -1)
             n_below = (sign * inner < sign * heights[:, None]).sum(axis=1)
             low, high = points[rows, n_below], points[rows, n_below + 1]
         return np.where(is_reached, high, self.inverse(heights))
+
+
+def solve(stages, heights):
+    """Undo stages in reverse order, to rounding; see `solve_together`."""
+    return solve_together({0: (stages, heights)})[0]
+
+
+def solve_together(tasks):
+    """Undo the stages of several numbers, with as few calls of their functions as for one.
+
+    Parameters
+    ----------
+    tasks : dict of tuple
+        Stages, and an ndarray of heights behind the last one, by key.
+
+    Returns
+    -------
+    numbers : dict of ndarray
+    """
+    solvers = {key: _solving(*task) for key, task in tasks.items()}
+    numbers, answers = {}, dict.fromkeys(solvers)
+    while answers:
+        requests = {}
+        for key, answer in answers.items():
+            try:
+                requests[key] = solvers[key].send(answer)
+            except StopIteration as stop:
+                numbers[key] = stop.value
+        answers = _answers(requests)
+    return numbers
+
+
+def _solving(stages, heights):
+    for stage in reversed(stages):
+        heights = yield from stage.solving(heights)
+    return heights
+
+
+def _answers(requests):
+    """Return the values of functions at points, by key."""
+    answers, by_source = {}, {}
+    for key, (function, points) in requests.items():
+        # Functions that were measured on the same transformer are evaluated in one call.
+        source = getattr(function, "source", None)
+        if source is None:
+            answers[key] = function(points)
+        else:
+            by_source.setdefault(id(source), []).append((key, function, points))
+    for group in by_source.values():
+        parents = {function.column: function.parent for _, function, _ in group}
+        points = {function.column: points for _, function, points in group}
+        heights = group[0][1].source.measure(parents, points)
+        answers |= {key: heights[function.column] for key, function, _ in group}
+    return answers
 
 
 def _unit(heights):

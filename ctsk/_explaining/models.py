@@ -27,7 +27,8 @@ class ExplainableModel:
         Class labels in the order of the logits.
     read : callable
         Reads X, in the user's units and container, as `Rows`; raises a ValueError if the
-        model does not accept it.
+        model does not accept it. With ``warn=False``, it does not warn of values that the
+        training rows did not have.
     predict_proba : callable
         The judge, which maps `Rows` to probabilities of shape (n_rows, n_classes), NaN
         for rows that the model rejects.

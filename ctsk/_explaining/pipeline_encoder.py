@@ -7,9 +7,11 @@ import numpy as np
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.grid import Grid
 from ctsk._columns.training_statistics import reachable_columns
-from ctsk._explaining.curves import Curve, Line
+from ctsk._explaining.curves import Curve, Line, solve_together
 from ctsk._explaining.pipeline_steps import split
 
+# Relative error of numbers that were mapped to the classifier and back; lines are measured.
+_LINE_PRECISION, _CURVE_PRECISION = 1e-12, 1e-9
 # Decimals that lie closer together than this many times the error of a number may be near it by
 # chance.
 _CHANCE = 1000
@@ -26,12 +28,16 @@ def shortened(numbers, error):
     numbers, error : ndarray of shape (n_numbers,)
         The error is that of rounding, and positive.
     """
-    decimals = -np.ceil(np.log10(_CHANCE * error)).astype(int)
-    short = [
-        round(number, n) for number, n in zip(numbers.tolist(), decimals.tolist(), strict=True)
-    ]
+    short = rounded(numbers, error)
     # The sum turns -0.0 into 0.0.
     return np.where(np.abs(short - numbers) <= error, short, numbers) + 0.0
+
+
+def rounded(numbers, error):
+    """Return numbers rounded to as many decimals as their error permits."""
+    decimals = -np.ceil(np.log10(_CHANCE * error)).astype(int)
+    pairs = zip(numbers.tolist(), decimals.tolist(), strict=True)
+    return np.array([round(number, n_decimals) for number, n_decimals in pairs])
 
 
 class PipelineEncoder(Encoder):
@@ -87,31 +93,37 @@ class PipelineEncoder(Encoder):
                 numbers = stage.forward(numbers)
         return is_reached & super().is_at(encoded, bound)
 
-    def solve(self, encoded, column):
-        """Map numbers of one module column to X's units, through the functions of its curves.
+    def solve(self, encoded):
+        """Map numbers of module columns to X's units, through the functions of their curves.
 
         The tables of curves, which serve the search, are accurate to a few thousandths of a
         unit only.
+
+        Parameters
+        ----------
+        encoded : dict of int to ndarray
+            Numbers of each column.
+
+        Returns
+        -------
+        numbers : dict of int to ndarray
         """
-        numbers = encoded * self.scale[column] + self.center[column]
-        for stage in reversed(self.curves.get(column, ())):
-            numbers = stage.solve(numbers)
+        tasks = {
+            column: (self.curves.get(column, ()), part * self.scale[column] + self.center[column])
+            for column, part in encoded.items()
+        }
         # The way through the units of the module and back leaves an error of rounding, by
         # which whole numbers and decimals would no longer be on their grid.
-        center, scale = np.abs(self.center[column]), np.abs(self.scale[column])
-        precision = 1e-9 if column in self.curves else 1e-12
-        return shortened(numbers, precision * (np.abs(numbers) + center + scale))
+        return {
+            column: shortened(numbers, self.error(numbers, column))
+            for column, numbers in solve_together(tasks).items()
+        }
 
-    def bounds_to_x_units(self, low, high):
-        """Map bounds of module columns to columns; what is open stays open."""
-        # Where a column falls, the upper bound in module units is the lower one in X's.
-        bounds = np.stack([np.where(self.falls, high, low), np.where(self.falls, low, high)])
-        columns = np.broadcast_to([[-np.inf], [np.inf]], bounds.shape).copy()
-        for column in range(len(self.numeric)):
-            # An end that is open in module units is open in X's, too.
-            is_finite = np.isfinite(bounds[:, column])
-            columns[is_finite, column] = self.solve(bounds[is_finite, column], column)
-        return columns
+    def error(self, numbers, column):
+        """Return the error of rounding of numbers that `solve` returns for a column."""
+        precision = _CURVE_PRECISION if column in self.curves else _LINE_PRECISION
+        size = np.abs(self.center[column]) + np.abs(self.scale[column])
+        return precision * (np.abs(numbers) + size)
 
 
 def plain_encoder(paths, schema, inner):
@@ -191,8 +203,8 @@ def complete_encoder(paths, plain, schema, inner, measured, reference, inferred)
     if reference is not None:
         special = [schema.special_values.get(feature, ()) for feature in schema.numeric]
         observed = _joined(observed, amounts, special)
-    # Open where nothing was observed of the feature alone.
-    low, high = np.where(np.isnan(observed), [[-np.inf], [np.inf]], observed)
+    grids = _grids(paths, schema, inner, observed, amounts, reference, inferred)
+    low, high = _domain(paths, plain, observed, grids)
     return PipelineEncoder(
         schema,
         curves=plain.curves,
@@ -202,7 +214,7 @@ def complete_encoder(paths, plain, schema, inner, measured, reference, inferred)
         observed=tuple(observed),
         fill=np.append(measured.fill, zeros),
         shares=_shares(paths, schema, inner, measured),
-        grids=_grids(paths, schema, inner, observed, amounts, reference, inferred),
+        grids=grids,
     )
 
 
@@ -233,16 +245,24 @@ def bounds_in_x_units(paths, encoder, inner, low, high):
     -------
     bounds : ndarray of shape (2, n_numeric)
     """
-    bounds = np.full((2, encoder.groups.n_columns), np.nan)
-    is_alone = np.zeros(len(encoder.numeric), dtype=bool)
+    bounds, mapped = np.full((2, len(encoder.numeric)), np.nan), {}
     for column, feature in enumerate(encoder.numeric.tolist()):
-        if feature in paths.alone:
-            inner_column = inner.feature_columns[paths.alone[feature]][0]
-            ends = np.array([low[inner_column], high[inner_column]])
-            bounds[:, column] = (ends - inner.center[inner_column]) / inner.scale[inner_column]
-            is_alone[column] = not np.isnan(ends).any()
-    bounds = encoder.bounds_to_x_units(*bounds)[:, : len(encoder.numeric)]
-    return np.where(is_alone, bounds, np.nan)
+        if feature not in paths.alone:
+            continue
+        inner_column = inner.feature_columns[paths.alone[feature]][0]
+        ends = np.array([low[inner_column], high[inner_column]])
+        bounds[:, column] = ends
+        # What arrives unchanged needs no way back, which would round it.
+        if paths.stages[feature] and not np.isnan(ends).any():
+            mapped[column] = (ends - inner.center[inner_column]) / inner.scale[inner_column]
+    solved = encoder.solve({column: ends[np.isfinite(ends)] for column, ends in mapped.items()})
+    for column, ends in mapped.items():
+        # Where a column falls, the upper bound in module units is the lower one in X's. What is
+        # open stays open.
+        step = -1 if encoder.falls[column] else 1
+        bounds[:, column] = [-np.inf, np.inf]
+        bounds[np.isfinite(ends)[::step], column] = solved[column][::step]
+    return bounds
 
 
 def _amounts(schema, reference):
@@ -269,6 +289,24 @@ def _joined(observed, amounts, special):
             is_end = np.abs(observed[:, column] - constant) <= tolerance[column]
             is_replaced[:, column] |= is_end
     return np.where(is_replaced & ~np.isnan(ranges), ranges, observed)
+
+
+def _domain(paths, encoder, observed, grids):
+    """Return the inferred bounds of numbers: the observed range, without an error of rounding."""
+    # Open where nothing was observed of the feature alone.
+    domain = np.where(np.isnan(observed), [[-np.inf], [np.inf]], observed)
+    for column, feature in enumerate(encoder.numeric.tolist()):
+        low, high = domain[:, column]
+        # The ends of a grid are numbers of it, as they were mapped.
+        is_exact = feature in grids or not paths.stages.get(feature)
+        if is_exact or not np.isfinite(low) or not low < high:
+            continue
+        # An end that is no decimal may lie beyond the range by its error.
+        errors = encoder.error(domain[:, column], column)
+        is_rounded = domain[:, column] == encoder.observed[:, column]
+        is_rounded &= domain[:, column] != rounded(domain[:, column], errors)
+        domain[:, column] += np.where(is_rounded, [1, -1] * errors, 0)
+    return domain
 
 
 def _reachable(paths, schema, inner):

@@ -239,7 +239,7 @@ def _state_effects(probe, place, base, weight, special):
         values[row, feature] = value
     rows, is_new = probe.accepted_rows(values) if tried else (np.empty((0, len(base))), [])
     encoded = encoder.encode_values(place[None])[0]
-    fill, states, effects = encoder.to_x_units(encoded), {}, [np.empty((0, len(base)))]
+    fills, states, effects = {}, {}, [np.empty((0, len(base)))]
     imputed, refused = set(), set()
     for column, feature in enumerate(encoder.numeric.tolist()):
         idx = [row for row, (other, _) in enumerate(tried) if other == feature]
@@ -254,14 +254,17 @@ def _state_effects(probe, place, base, weight, special):
         # far from the first place as some number; the rest is an effect of its own.
         moves, direction = rows[accepted] - base, weight[column]
         steps = moves @ direction / (direction @ direction or 1)
-        fill[column] = encoder.solve(encoded[column] + steps[-1:], column)[0]
+        fills[column] = encoded[column] + steps[-1:]
         rests = moves - steps[-1] * direction
         is_state = np.abs(rests).max(axis=1) > _SAME * (1 + np.abs(rows[accepted]).max(axis=1))
         if is_state.any():
             own = [row for row, differs in zip(accepted, is_state, strict=True) if differs]
             states[feature] = tuple(tried[row][1] for row in own)
             effects += [np.zeros((1, len(base))), rests[is_state]]
-    facts = {"fill": fill[: len(encoder.numeric)], "imputed": imputed, "refused": refused}
+    fill = encoder.to_x_units(encoded)[: len(encoder.numeric)]
+    for column, number in encoder.solve(fills).items():
+        fill[column] = number[0]
+    facts = {"fill": fill, "imputed": imputed, "refused": refused}
     return np.concatenate(effects), states, facts
 
 

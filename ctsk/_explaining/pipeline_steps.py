@@ -12,7 +12,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from ctsk._columns.containers import is_missing
-from ctsk._explaining.curves import Curve, Line
+from ctsk._explaining.curves import Curve, Line, solve
 from ctsk._explaining.transformers import Uninvertible, effects_of
 
 _REMEDY = (
@@ -346,8 +346,7 @@ def _special_numbers(imputer, stages, fill):
     numbers = [imputer.missing_values, *[fill] * (imputer.strategy == "constant")]
     numbers = [n for n in numbers if isinstance(n, Real) and not is_missing(n)]
     numbers = np.array(numbers, dtype=np.float64)
-    for stage in reversed(stages):
-        numbers = stage.solve(numbers)
+    numbers = solve(stages, numbers)
     return tuple(numbers[np.isfinite(numbers)].tolist())
 
 

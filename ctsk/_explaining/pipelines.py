@@ -118,7 +118,8 @@ def _special_values(paths, encoder, inner):
             values = np.array(inner.schema.special_values.get(inner_feature, ()))
             encoded = (values - inner.center[inner_column]) / inner.scale[inner_column]
             # A number that arrives unchanged needs no way back, which would round it.
-            solved = encoder.solve(encoded, column) if paths.stages[feature] else values
+            is_mapped = paths.stages[feature] and len(values)
+            solved = encoder.solve({column: encoded})[column] if is_mapped else values
             entries |= dict(zip(solved.tolist(), values.tolist(), strict=True))
         if entries:
             special[feature] = entries

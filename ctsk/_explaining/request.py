@@ -141,7 +141,7 @@ def make_request(model, X, target, settings):
     reference = None
     if settings.X_reference is not None:
         with naming_reference():
-            reference = model.read(settings.X_reference)
+            reference = model.read(settings.X_reference, warn=False)
     # Features that are not named keep the constraints and costs of the model.
     constraints = check_constraints(
         settings.mutability, settings.domain, model.encoder, model.constraints, rows

@@ -133,6 +133,19 @@ class _Responses:
     raw: list
 
 
+@dataclass(frozen=True)
+class _Function:
+    """A column that leaves a transformer, as a function of one that enters it."""
+
+    source: "_Probe"
+    column: int
+    parent: int
+
+    def __call__(self, points):
+        """Return the heights of points."""
+        return self.source.measure({self.column: self.parent}, {self.column: points})[self.column]
+
+
 class _Probe:
     """A fitted transformer that is given made-up rows.
 
@@ -276,11 +289,10 @@ class _Probe:
         if len(set(bent.values())) < len(bent):
             raise Uninvertible("it turns one number into several columns, not all by a line")
         tables = refine(
-            partial(self._measure, bent), {k: self.grid[:, k].astype(np.float64) for k in bent}
+            partial(self.measure, bent), {k: self.grid[:, k].astype(np.float64) for k in bent}
         )
         curves = {
-            k: Curve.from_table(*table, partial(self._heights, k, bent[k]))
-            for k, table in tables.items()
+            k: Curve.from_table(*table, _Function(self, k, bent[k])) for k, table in tables.items()
         }
         for k, curve in curves.items():
             if curve is None:
@@ -312,10 +324,7 @@ class _Probe:
                     lines[k] = line
         return lines
 
-    def _heights(self, k, parent, points):
-        return self._measure({k: parent}, {k: points})[k]
-
-    def _measure(self, parents, points):
+    def measure(self, parents, points):
         """Return heights of columns at points of the number that each is a function of.
 
         Parameters
@@ -336,7 +345,7 @@ class _Probe:
             except REJECTIONS:
                 # A column that rejects its points must not take the others along.
                 return {
-                    k: self._measure(parents, {k: column_points})[k]
+                    k: self.measure(parents, {k: column_points})[k]
                     for k, column_points in points.items()
                 }
         return {

@@ -63,10 +63,24 @@ def test_the_inferred_domain_is_exactly_the_observed_range(data, scaler):
     model = pipelines.model_of(fitted, fitted[-1]._explainable(), X)
     assert_array_equal(model.constraints.low, X.min())
     assert_array_equal(model.constraints.high, X.max())
-    found = ctsk.explain(fitted, X.head(60), tau=0.999, T=100).counterfactual
+    found = ctsk.explain(fitted, X.head(30), tau=0.999, T=100).counterfactual
     assert (found >= X.min()).all(axis=None)
     assert (found <= X.max()).all(axis=None)
     assert (found == X.max()).any(axis=None)
+
+
+@pytest.mark.parametrize("scaler", SCALERS.values(), ids=SCALERS)
+def test_numbers_of_many_digits_stay_in_the_observed_range_to_the_last(data, scaler):
+    X, y = data
+    rng = np.random.default_rng(0)
+    X = X.assign(hours=X["hours"] + rng.random(len(X)), flag=X["flag"].map({0: 1 / 3, 1: np.pi}))
+    fitted = make_pipeline(scaler, classifier()).fit(X, y)
+    found = ctsk.explain(fitted, X.head(60), tau=0.999, T=100).counterfactual
+    assert found["hours"].between(X["hours"].min(), X["hours"].max()).all()
+    assert_allclose(found["hours"].max(), X["hours"].max())
+    is_larger = found["flag"] > 1
+    assert_allclose(found["flag"], np.where(is_larger, np.pi, 1 / 3))
+    assert (is_larger != (X["flag"].head(60) > 1)).any()
 
 
 @pytest.mark.parametrize("scaler", SCALERS.values(), ids=SCALERS)
