@@ -1,4 +1,4 @@
-"""From a raw CSV to recourse with nothing but read_csv, fit and explain."""
+"""From raw tables to recourse with nothing but loading, fit and explain."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ctsk import CounterfactualTrainedClassifier
+from ctsk import CounterfactualTrainedClassifier, datasets
 
 HOME = os.environ.get("CTSK_DATA_HOME")
 IMMUTABLE = {
@@ -44,3 +44,39 @@ def test_raw_columns_in_and_recourse_in_the_same_units_out(name):
         else:
             assert set(found[column][moved]) <= set(X[column].dropna())
             assert not (found[column].isna() & some[column].notna()).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("gmsc", {}), ("heloc", {}), ("heloc", {"keep_codes": True})]
+)
+def test_gaps_and_special_values_stay_or_are_left_but_are_never_reached(name, options):
+    data = getattr(datasets, f"fetch_{name}")(download_if_missing=False, **options)
+    X = data.data.sample(1_000, random_state=0)
+    y = data.target[X.index]
+    clf = CounterfactualTrainedClassifier(
+        special_values=data.special_values, max_epochs=20, lr=0.01, random_state=0
+    ).fit(X, y)
+    before = X[states_of(X, data).any(axis=1)][:100]
+    explanation = clf.explain(before, T=100)
+    after = explanation.counterfactual
+
+    assert explanation.valid.mean() > 0.9
+    assert (after.dtypes == before.dtypes).all()
+    was_state, is_state = states_of(before, data), states_of(after, data)
+    is_equal = (after == before) | (after.isna() & before.isna())
+    assert (is_equal | ~is_state).all(axis=None)
+    # Evidence of both: a search that held all states, or left all, would pass the line above.
+    assert (was_state & is_equal).any(axis=None)
+    assert (was_state & ~is_state).any(axis=None)
+    for column in X.select_dtypes("number").columns:
+        observed = X[column][~states_of(X, data)[column]]
+        moved = after[column][~is_equal[column]]
+        assert moved.between(observed.min(), observed.max()).all()
+
+
+def states_of(X, data):
+    """Return where X holds gaps or special values; DataFrame of bool."""
+    is_state = X.isna()
+    for feature, codes in data.special_values.items():
+        is_state[feature] |= X[feature].isin(codes)
+    return is_state
