@@ -75,10 +75,7 @@ def model_of(pipeline, inner, X, X_reference=None, *, resolutions=None):
         table = check_table(X, schema.names)
         check_names(pipeline, table)
         rows = Rows.read(table, schema, like=X, warn=False)
-        _refuse_gaps(rows, measured.refused)
-        _refuse_unknown(rows, measured.refused_unknown)
-        refuse_values(rows.values, schema.names, "explain")
-        _check_branches(rows, encoder)
+        _refuse(rows, measured, encoder)
         # A warning of values that are rejected in the end would be out of place.
         if warn:
             schema.read(table)
@@ -151,6 +148,14 @@ def _inferred(paths, schema, resolutions):
         return set()
     fixed = {f for f, inner_feature in paths.alone.items() if inner_feature in resolutions}
     return set(schema.numeric) - fixed
+
+
+def _refuse(rows, measured, encoder):
+    """Raise a ValueError, naming feature and row, if rows cannot be explained."""
+    _refuse_gaps(rows, measured.refused)
+    _refuse_unknown(rows, measured.refused_unknown)
+    refuse_values(rows.values, rows.schema.names, "explain")
+    _check_branches(rows, encoder)
 
 
 def _refuse_gaps(rows, refused):
