@@ -340,9 +340,7 @@ class Encoder:
     def rounds(self, dtypes):
         """Return whether any number is rounded: to a grid, a dtype, or off a special value."""
         special = self.schema.special_values
-        return any(
-            f in self.grids or f in special or dtypes[f] != np.float64 for f in self.numeric
-        )
+        return any(f in self.grids or f in special or dtypes[f] != np.float64 for f in self.numeric)
 
     def _round(self, values, is_number, factuals, low, high, rounding):
         """Round the numbers that moved to what their columns can hold, in place."""
