@@ -180,13 +180,13 @@ def random_model(random, *, kinds=None, constrained=True, n_rows=60, **parameter
         words = [random_word(random, column) for column in columns]
         domains = [random_domain(random, column) for column in columns]
     settings, columns = _column_settings(random, columns, as_array)
+    parameters.setdefault("standardize", random.random() < 0.9)
     clf = CounterfactualTrainedClassifier(
         (8,),
         generator=random_generator(random),
         mutability=words,
         domain=domains,
         random_state=random.randrange(2**16),
-        standardize=random.random() < 0.9,
         **settings,
         **parameters,
     )
@@ -218,7 +218,7 @@ def _column_settings(random, columns, as_array):
 
 def unconstrained_model(random):
     """Fit a conventional classifier on random numeric columns, to see whether it is explained."""
-    settings = {"max_epochs": 30, "lr": 0.01, **CONVENTIONAL}
+    settings = {"max_epochs": 30, "lr": 0.01, "standardize": True, **CONVENTIONAL}
     return random_model(random, kinds=NUMERIC, constrained=False, **settings)
 
 
