@@ -4,8 +4,8 @@
 parameters on rows of each set as ``fetch_*`` returns them, without any preparation: first on a
 random split, of which it explains 200 test rows, then in 5-fold cross-validation with all scorers.
 HELOC and GMSC are also fitted with their special values. A table shows the scores, the number of
-NaN, and the warnings by class; standard error shows the text of each warning. The script exits with
-1 if an error occurred, a figure is NaN, or a scorer alone disagrees with the same scorer in
+NaN, the CPU seconds, and the warnings by class; standard error shows their texts. The script exits
+with 1 if an error occurred, a figure is NaN, or a scorer alone disagrees with the same scorer in
 ``make_multimetric_scorer``, where all share one search::
 
     python benchmarks/real_tables.py [--rows 1000] [--dataset heloc gmsc]
