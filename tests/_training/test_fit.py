@@ -21,7 +21,9 @@ def test_fit_ends_at_the_weights_of_a_bare_loop(n_classes, batch_size, n_counter
         max_epochs=3, batch_size=batch_size, n_counterfactuals=n_counterfactuals, random_state=0
     ).fit(X, y)
     encoder = clf.encoder_
-    low, high = (torch.as_tensor(encoder.encode(bound)).float() for bound in encoder.domain)
+    low, high = (
+        torch.as_tensor(encoder.to_module_units(bound)).float() for bound in encoder.domain
+    )
     model, losses = bare_loop.train(
         torch.as_tensor(encoder.encode(X)).float(),
         torch.as_tensor(y),

@@ -320,7 +320,7 @@ def test_search_in_parts_finds_what_a_search_at_once_finds(monkeypatch, per_row)
         unfinished = found.unfinished
         return [
             found.counterfactuals, found.mature, found.n_iter, found.nascent, found.refused,
-            found.path, unfinished.idx, unfinished.states, unfinished.upper, unfinished.costs,
+            found.path, unfinished.idx, unfinished.states, unfinished.box.upper, unfinished.costs,
             unfinished.earlier,
         ]  # fmt: skip
 
