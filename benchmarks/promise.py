@@ -13,7 +13,7 @@ Returning the rows as they are would break no constraint. Therefore, the script 
 valid rows by kind of the columns and of the rows, and it explains conventional models on numeric
 columns without constraints (tau 0.5, T 100)::
 
-    python benchmarks/promise.py [--models 320] [--examples 20000]
+    python benchmarks/promise.py [--models 320] [--examples 20000] [--jobs 1]
 """
 
 import argparse
@@ -25,6 +25,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed
 from sklearn.pipeline import Pipeline
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -40,6 +41,15 @@ from random_schemas import (
 
 import ctsk
 from ctsk.exceptions import (
+    ColumnKindWarning,
+    InertDivergenceWarning,
+    OtherConstraintsWarning,
+    PoorReconstructionWarning,
+    UnknownValueWarning,
+)
+
+EXPECTED_WARNINGS = (
+    ColumnKindWarning,
     InertDivergenceWarning,
     OtherConstraintsWarning,
     PoorReconstructionWarning,
@@ -64,6 +74,11 @@ class Counts:
             counts = np.array([1, is_broken, n_rows, *of_kind.sum(axis=(0, 1))])
             self.by_kind[kind] = self.by_kind.get(kind, 0) + counts
 
+    def merge(self, other):
+        """Add the counts of other examples."""
+        for kind, counts in other.by_kind.items():
+            self.by_kind[kind] = self.by_kind.get(kind, 0) + counts
+
     def print(self):
         """Print a line for each kind."""
         names = ["kind", "examples", "violations", "rows", "moved", "valid"]
@@ -76,32 +91,44 @@ class Counts:
             )
 
 
-def constrained(n_models, n_examples):
+def constrained(n_models, n_examples, n_jobs):
     """Print how many examples violate their constraints, and how many rows are valid."""
     start, counts = time.perf_counter(), Counts()
-    for seed in range(n_models):
-        rng = random.Random(seed)
-        # A quarter of the models are conventional, a quarter stand in a pipeline.
-        lambdas = CONVENTIONAL if seed % 4 == 0 else {}
-        make_model = random_pipeline if seed % 4 == 1 else random_model
-        model = make_model(rng, max_epochs=5, lr=0.02, n_counterfactuals=30, **lambdas)
-        # The examples are dealt out evenly, one to each model in turn.
-        for _ in range(len(range(seed, n_examples, n_models))):
-            rows, settings, mutability, domains = random_request(rng, model)
-            tau, T = rng.choice([0.5, 0.6, 0.9]), rng.choice([10, 30])
-            explanation = ctsk.explain(model.clf, rows, tau=tau, T=T, **settings)
-            broken = violations(model, rows, explanation, mutability, domains)
-            for line in broken:
-                print(f"model {seed}: {line}")
-            kinds = kinds_of_rows(model, rows, domains)
-            of_example = _kinds_of_example(model, settings)
-            counts.add(
-                [kinds_of_row | of_example for kinds_of_row in kinds], explanation, bool(broken)
-            )
+    # The examples are dealt out evenly, one to each model in turn.
+    shares = (len(range(seed, n_examples, n_models)) for seed in range(n_models))
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(of_model)(seed, n) for seed, n in enumerate(shares)
+    )
+    for seed, (counts_of_model, broken) in enumerate(results):
+        counts.merge(counts_of_model)
+        for line in broken:
+            print(f"model {seed}: {line}", flush=True)
         if sys.stderr.isatty():
             print(f"\r{seed + 1}/{n_models} models", end="", file=sys.stderr)
     print(f"{n_models} models, {time.perf_counter() - start:.0f} s")
     counts.print()
+
+
+def of_model(seed, n_examples):
+    """Return the counts of the examples of one model, and its violations as text."""
+    counts, lines, rng = Counts(), [], random.Random(seed)
+    with warnings.catch_warnings():
+        for expected in EXPECTED_WARNINGS:
+            warnings.simplefilter("ignore", expected)
+        # A quarter of the models are conventional, a quarter stand in a pipeline.
+        lambdas = CONVENTIONAL if seed % 4 == 0 else {}
+        make_model = random_pipeline if seed % 4 == 1 else random_model
+        model = make_model(rng, max_epochs=5, lr=0.02, n_counterfactuals=30, **lambdas)
+        for _ in range(n_examples):
+            rows, settings, mutability, domains = random_request(rng, model)
+            tau, T = rng.choice([0.5, 0.6, 0.9]), rng.choice([10, 30])
+            explanation = ctsk.explain(model.clf, rows, tau=tau, T=T, **settings)
+            broken = violations(model, rows, explanation, mutability, domains)
+            lines += broken
+            of_example = _kinds_of_example(model, settings)
+            kinds = [kinds | of_example for kinds in kinds_of_rows(model, rows, domains)]
+            counts.add(kinds, explanation, bool(broken))
+    return counts, lines
 
 
 def _kinds_of_example(model, settings):
@@ -132,16 +159,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--models", type=int, default=320)
     parser.add_argument("--examples", type=int, default=20_000)
+    parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
-    for expected in (
-        InertDivergenceWarning,
-        OtherConstraintsWarning,
-        PoorReconstructionWarning,
-        UnknownValueWarning,
-    ):
-        warnings.simplefilter("ignore", expected)
-    constrained(args.models, args.examples)
-    free(args.models)
+    constrained(args.models, args.examples, args.jobs)
+    with warnings.catch_warnings():
+        for expected in EXPECTED_WARNINGS:
+            warnings.simplefilter("ignore", expected)
+        free(args.models)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,8 @@ def precision_of(dtype):
 def common_step(amounts, precision):
     """Return the largest of 1, 2, 5 times a power of ten that divides all amounts, or None.
 
-    Fewer than 20 distinct amounts show no other step than that of whole numbers.
+    Fewer than 20 distinct amounts show no other step than that of whole numbers, and one
+    shows none.
     """
     # Sums of decimals miss the decimal by a few units in the last place.
     digits = 6 if precision is np.float32 else 12
@@ -131,7 +132,7 @@ def common_step(amounts, precision):
     if (errors > 4 * np.spacing(np.abs(amounts).astype(precision))).any():
         return None
     if len(set(decimals)) < LEAST_DISTINCT:
-        is_whole = decimals and all(decimal % 1 == 0 for decimal in decimals)
+        is_whole = len(set(decimals)) > 1 and all(decimal % 1 == 0 for decimal in decimals)
         return Fraction(1) if is_whole else None
     divisor = reduce(_common_divisor, map(Fraction, decimals), Fraction(0))
     candidates = [Fraction(10) ** e * factor for e in range(-9, 9) for factor in (1, 2, 5)]

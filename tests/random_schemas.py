@@ -4,6 +4,7 @@ Shared by the suite and by ``benchmarks/promise.py``; `promise_checks` says what
 """
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -31,9 +32,6 @@ from ctsk import (
 CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
 WORDS = ("both", "increase", "decrease", "none")
 WIDTH = 12
-# Whether `ctsk.explain` takes gaps and unknown categories in front of a pipeline that passes them
-# on or replaces them, and keeps the two values of a flag.
-PIPELINES_TAKE_STATES = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +77,9 @@ def random_domain(random, column):
         return random.choice(["auto", None])
     amounts, spread = column.amounts, column.amounts.std() + 0.1
     inner = float(random.choice(amounts))
+    if isinstance(column.resolution, (int, float)):
+        # Amounts need not be multiples of a step of the user's, but a domain must hold one.
+        inner = float(round(Fraction(inner) / column.step) * column.step)
     low, high = (
         random.choice(
             [
@@ -95,15 +96,14 @@ def random_domain(random, column):
     pair = random.choice([(low, None), (None, high), (low, high), (inner, inner)])
     listed = random.sample(column.observed_special, random.randint(0, len(column.observed_special)))
     if listed:
-        return [random.choice(["auto", None, pair]), *listed]
+        return [random.choice(["auto", (None, None), pair]), *listed]
     return random.choice(["auto", None, pair, pair])
 
 
 def random_pipeline(random, *, n_rows=60, **parameters):
     """Fit a classifier behind scalers and encoders, on 1 to 12 random columns."""
-    is_tolerant = PIPELINES_TAKE_STATES and random.random() < 0.5
-    imputes = PIPELINES_TAKE_STATES and random.random() < 0.5
-    holds = {"outside"} | ({"gaps"} if PIPELINES_TAKE_STATES else set())
+    is_tolerant, imputes = random.random() < 0.5, random.random() < 0.5
+    holds = {"outside", "gaps"}
     columns = [
         _behind_an_encoder(random_column(random, f"c{i}", ENCODABLE, n_rows, holds), imputes)
         for i in range(random.randint(1, WIDTH))
@@ -148,7 +148,7 @@ def _behind_an_encoder(column, imputes):
         observed = [value for value in column.categories if (column.data == value).any()]
         return replace(column, categories=observed)
     # Scaled numbers show no grid but two values, among which there is no constant for gaps.
-    has_pair = PIPELINES_TAKE_STATES and column.pair and not imputes
+    has_pair = column.pair and not imputes
     return column if has_pair else replace(column, resolution=None)
 
 

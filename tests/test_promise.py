@@ -30,6 +30,7 @@ def model(kind, number):
     chance=st.randoms(use_true_random=False),
 )
 @settings(max_examples=150)
+@pytest.mark.filterwarnings("ignore::ctsk.exceptions.ColumnKindWarning")
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.OtherConstraintsWarning")
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.UnobservedDomainWarning")
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")
@@ -43,6 +44,7 @@ def test_promise_holds_on_the_rows_returned_whatever_the_columns_and_constraints
     assert violations(asked, rows, explanation, words, domains) == []
 
 
+@pytest.mark.filterwarnings("ignore::ctsk.exceptions.ColumnKindWarning")
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")
 def test_without_constraints_nine_rows_in_ten_are_valid_and_the_others_say_why():
     valid = []
