@@ -54,9 +54,14 @@ class Encoder:
         one; 0 for numeric columns.
     grids : dict of int to Grid
         The numbers that a numeric feature can hold. Features without a grid are not listed.
+    inner_ends : tuple of two ndarrays of shape (n_numeric,), or None, default=None
+        The range of each numeric feature without its minimum and its maximum: one of these
+        may be the constant that a step of a pipeline puts in the place of gaps.
     """
 
-    def __init__(self, schema, *, center, scale, domain, observed, fill, shares, grids):
+    def __init__(
+        self, schema, *, center, scale, domain, observed, fill, shares, grids, inner_ends=None
+    ):
         self.schema = schema
         self.center = center
         self.scale = scale
@@ -65,6 +70,7 @@ class Encoder:
         self.fill = fill
         self.shares = shares
         self.grids = grids
+        self.inner_ends = inner_ends
         self.numeric = np.array(schema.numeric, dtype=np.intp)
         self.categorical = np.array(sorted(schema.categories), dtype=np.intp)
         self.groups = _groups(schema)
@@ -96,7 +102,7 @@ class Encoder:
         """
         values, schema = rows.values, rows.schema
         numbers = np.where(schema.is_state(values), np.nan, values)[:, schema.numeric]
-        mean, scale, low, high = number_statistics(numbers)
+        mean, scale, low, high, *inner_ends = number_statistics(numbers)
         shares = category_shares(schema, values)
         # Center 0 and scale 1 leave one-hot columns as they are in the common formula.
         zeros, ones = np.zeros_like(shares), np.ones_like(shares)
@@ -120,6 +126,7 @@ class Encoder:
             scale=np.append(scale, ones),
             domain=tuple(domain),
             observed=(low, high),
+            inner_ends=tuple(inner_ends),
             fill=np.append(mean, zeros),
             shares=np.append(np.zeros_like(mean), shares),
             grids=grids,

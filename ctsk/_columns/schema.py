@@ -230,13 +230,18 @@ class Schema:
                 cells.append(np.nan)
             if cells:
                 problems.append(f"{self.names[feature]!r} holds {listed(cells)}")
+        rules = []
+        if unknown:
+            rules.append(
+                "An unknown category is treated as a missing one if training had any, and "
+                "otherwise as the average category; handle_unknown='error' rejects it."
+            )
+        if len(problems) > len(unknown):
+            rules.append("A missing or special number is treated as the average number.")
         if problems:
             warn_user(
                 "X holds values that were absent when the estimator was fitted: "
-                f"{'; '.join(problems[:_MAX_LISTED])}. An unknown category is treated as a "
-                "missing one if training had any, and otherwise as the average category; a "
-                "number as the average number. Use handle_unknown='error' to reject unknown "
-                "categories.",
+                f"{'; '.join(problems[:_MAX_LISTED])}. {' '.join(rules)}",
                 UnknownValueWarning,
             )
 

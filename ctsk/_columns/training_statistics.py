@@ -67,15 +67,21 @@ def on_grid(ends, numeric, grids):
 
 
 def number_statistics(numbers):
-    """Return mean, scale, minimum and maximum of columns, in which NaN is ignored."""
+    """Return mean, scale, minimum and maximum of columns, in which NaN is ignored.
+
+    The last two results are the second smallest and the second largest distinct number.
+    """
     mean, scale = np.zeros(numbers.shape[1]), np.ones(numbers.shape[1])
     low, high = np.full((2, numbers.shape[1]), np.nan)
     # StandardScaler rejects an array without columns, and warns of one without numbers.
     has_number = ~np.isnan(numbers).all(axis=0)
+    numbers = numbers[:, has_number]
     if has_number.any():
-        numbers = numbers[:, has_number]
         scaler = StandardScaler().fit(numbers)
         mean[has_number], scale[has_number] = scaler.mean_, scaler.scale_
         low[has_number] = np.fmin.reduce(numbers, axis=0)
         high[has_number] = np.fmax.reduce(numbers, axis=0)
-    return mean, scale, low, high
+    after, before = low.copy(), high.copy()
+    after[has_number] = np.fmin.reduce(np.where(numbers > low[has_number], numbers, np.nan))
+    before[has_number] = np.fmax.reduce(np.where(numbers < high[has_number], numbers, np.nan))
+    return mean, scale, low, high, after, before

@@ -1,6 +1,6 @@
 """Checks of what columns hold, as users state it: categories, dummies, special values, steps."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Real
 
 import numpy as np
@@ -144,6 +144,11 @@ def check_special_values(special_values, schema):
     numeric, special = set(schema.numeric), {}
     for key, values in (special_values or {}).items():
         feature = feature_position(key, schema.names, "special_values")
+        if isinstance(values, str) or not isinstance(values, Real | Iterable):
+            raise ValueError(
+                f"special_values of feature {schema.names[feature]!r} is {values!r:.200}; it must "
+                "be a number or a list of numbers."
+            )
         values = [values] if isinstance(values, Real) else list(values)
         for value in values:
             if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(value):
@@ -187,9 +192,11 @@ def check_resolution(resolution, schema):
     if isinstance(resolution, str):
         return {}
     steps, numeric = {}, set(schema.numeric)
+    # The key "*" stands for numeric features only.
+    named = {feature_position(key, schema.names, "resolution") for key in resolution if key != "*"}
     for feature, step in entries_by_feature(resolution, schema.names, "resolution").items():
         name = schema.names[feature]
-        if isinstance(step, str) and step == "auto":
+        if (isinstance(step, str) and step == "auto") or not {feature} & (named | numeric):
             continue
         if feature not in numeric:
             raise ValueError(

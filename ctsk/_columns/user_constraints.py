@@ -195,9 +195,11 @@ def _split_special(entry, feature, encoder, name):
     observed = [state for state in encoder.schema.states.get(feature, ()) if state == state]
     unknown = [value for value in special if value not in observed]
     if unknown:
+        known = f"which are {observed}" if observed else "of which there are none"
         raise ValueError(
             f"domain of feature {name} lists {listed(unknown)}. After the bounds, it may list "
-            f"those special values of the feature that the training rows hold: {observed}."
+            f"the special values of the feature that the training rows hold, {known}; they are "
+            "declared by the parameter special_values."
         )
     return bounds, special
 

@@ -23,8 +23,7 @@ class MadeUpRows:
             declared = getattr(dtype, "categories", None)
             cells = [] if declared is None else declared.tolist()
             if dtype.kind in "OUST" and not cells and is_frame(X_reference):
-                observed = X_reference.iloc[:, feature].dropna().unique()
-                cells = sorted(observed, key=str)
+                cells = _distinct(X_reference.iloc[:, feature])
             if dtype.kind in "OUST":
                 # A column of objects may hold numbers.
                 known[feature] = cells or (None if isinstance(dtype, np.dtype) else [])
@@ -91,3 +90,12 @@ def _unknown_cell(known):
     if cells and all(isinstance(cell, Real) for cell in cells):
         return max(cells) + 1
     return "an unknown category"
+
+
+def _distinct(column):
+    """Return the distinct cells of a column in order; none if they are no categories."""
+    try:
+        return sorted(column.dropna().unique(), key=str)
+    except TypeError:
+        # Lists and dicts have no hash. A step drops such a column, or rejects it by itself.
+        return []

@@ -12,6 +12,8 @@ from ctsk._explaining.pipeline_steps import split
 
 # Relative error of numbers that were mapped to the classifier and back; lines are measured.
 _LINE_PRECISION, _CURVE_PRECISION = 1e-12, 1e-9
+# Share of a range up to which a number counts as its end, because of rounding.
+_NEAR = 1e-6
 # Decimals that lie closer together than this many times the error of a number may be near it by
 # chance.
 _CHANCE = 1000
@@ -169,8 +171,9 @@ def plain_encoder(paths, schema, inner):
         domain=None,
         observed=None,
     )
-    # The range is mapped by the encoder itself, which therefore exists before.
+    # Ranges are mapped by the encoder itself, which therefore exists before.
     encoder.observed = bounds_in_x_units(paths, encoder, inner, *inner.observed)
+    encoder.inner_ends = bounds_in_x_units(paths, encoder, inner, *inner.inner_ends)
     return encoder
 
 
@@ -199,10 +202,11 @@ def complete_encoder(paths, plain, schema, inner, measured, reference, inferred)
     n_numeric = len(plain.numeric)
     reachable = _reachable(paths, schema, inner)
     zeros, ones = np.zeros_like(reachable), np.ones_like(reachable)
-    observed, amounts = plain.observed, _amounts(schema, reference)
+    special = [schema.special_values.get(feature, ()) for feature in schema.numeric]
+    observed = _without_constants(plain.observed, plain.inner_ends, special)
+    amounts = _amounts(schema, reference)
     if reference is not None:
-        special = [schema.special_values.get(feature, ()) for feature in schema.numeric]
-        observed = _joined(observed, amounts, special)
+        observed = _joined(observed, amounts)
     grids = _grids(paths, schema, inner, observed, amounts, reference, inferred)
     low, high = _domain(paths, plain, observed, grids)
     return PipelineEncoder(
@@ -274,20 +278,27 @@ def _amounts(schema, reference):
     return amounts[:, schema.numeric]
 
 
-def _joined(observed, amounts, special):
-    """Return ranges that reference rows complete where the classifier's are unknown.
-
-    What the classifier has observed comes first, because reference rows may be few. The
-    exact end of a range is that of the reference, and where a constant in place of gaps is
-    an end, nothing but the reference shows the range of the amounts.
-    """
-    ranges = np.stack([np.fmin.reduce(amounts), np.fmax.reduce(amounts)])
-    tolerance = 1e-6 * (observed[1] - observed[0])
-    is_replaced = np.isnan(observed) | (np.abs(ranges - observed) <= tolerance)
+def _without_constants(observed, inner_ends, special):
+    """Return ranges in which a constant in the place of gaps is not an end."""
+    ends, tolerance = observed.copy(), _NEAR * (observed[1] - observed[0])
     for column, constants in enumerate(special):
         for constant in constants:
             is_end = np.abs(observed[:, column] - constant) <= tolerance[column]
-            is_replaced[:, column] |= is_end
+            # Without any other number, the constant is all that is known.
+            is_end &= ~np.isnan(inner_ends[:, column])
+            ends[is_end, column] = inner_ends[is_end, column]
+    return ends
+
+
+def _joined(observed, amounts):
+    """Return ranges that reference rows complete where the classifier's are unknown.
+
+    What the classifier has observed comes first, because reference rows may be few. The
+    exact end of a range is that of the reference.
+    """
+    ranges = np.stack([np.fmin.reduce(amounts), np.fmax.reduce(amounts)])
+    tolerance = _NEAR * (observed[1] - observed[0])
+    is_replaced = np.isnan(observed) | (np.abs(ranges - observed) <= tolerance)
     return np.where(is_replaced & ~np.isnan(ranges), ranges, observed)
 
 
