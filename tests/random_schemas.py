@@ -262,7 +262,7 @@ def random_request(random, model):
     if random.random() < 0.3:
         given["feature_costs"] = [random.choice([0.0, 1.0, 5.0]) for _ in model.columns]
     # Several alternatives take most of the time.
-    if random.random() < 0.1:
+    if random.random() < 0.04:
         given["n_alternatives"] = random.choice([2, 3])
     given["sparse"] = random.random() < 0.3
     if isinstance(model.clf, Pipeline) and model.clf[-1].generator_.must_learn:

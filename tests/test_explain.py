@@ -163,6 +163,8 @@ def test_categories_flip_and_a_missing_one_is_never_reached(data, pipeline):
     assert not (found["home"].isna() & X["home"].notna()).any()
 
 
+@pytest.mark.filterwarnings("ignore:The whole numbers of these columns")
+@pytest.mark.filterwarnings("ignore:In every row exactly one")
 def test_constraints_of_the_training_hold_without_being_told_again(data):
     X, y = data
     columns = ColumnTransformer(
@@ -547,6 +549,7 @@ def test_tied_quantiles_and_large_or_single_precision_numbers_are_followed(order
         assert (explanation.counterfactual.dtypes == rows.dtypes).all()
 
 
+@pytest.mark.filterwarnings("ignore:In every row exactly one")
 def test_functions_on_frames_keep_names_for_what_follows(orders):
     X, y = orders
     logarithm = FunctionTransformer(lambda X: X.pow(3), lambda X: X.pow(1 / 3), check_inverse=False)

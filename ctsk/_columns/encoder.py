@@ -369,6 +369,9 @@ class Encoder:
             # A float64 column without a grid holds every number of the box as it is.
             if not len(idx) or (dtype == np.float64 and grid is None and not special):
                 continue
+            # The multiples are those of the rows' own precision, which may differ from training.
+            if grid is not None and grid.step is not None and dtype.kind == "f":
+                grid = replace(grid, dtype=dtype)
             # A step of a coarse grid, as that of a flag, is too long for a detour.
             is_coarse = grid is not None and grid.spacing > _COARSE * abs(self.scale[column])
             rounding_of_column = "nearest" if rounding == "away" and is_coarse else rounding

@@ -176,9 +176,25 @@ class Schema:
             values, unknown = np.ascontiguousarray(X, dtype=np.float64), {}
         else:
             values, unknown = self._read_columns(X)
+        values = self._with_exact_special_values(values, X)
         self._check_dummies(values)
         if warn:
             self._warn_of_unknown(values, unknown)
+        return values
+
+    def _with_exact_special_values(self, values, X):
+        """Return values in which special ones of few digits, such as float32(999.9), are exact."""
+        for feature, special in self.special_values.items():
+            dtype = self.dtypes(X)[feature]
+            if dtype.kind != "f" or dtype == np.float64:
+                continue
+            for value in special:
+                is_value = values[:, feature] == float(dtype.type(value))
+                # A copy, because the values may be the user's own array.
+                column = np.where(is_value, value, values[:, feature])
+                values = np.concatenate(
+                    [values[:, :feature], column[:, None], values[:, feature + 1 :]], axis=1
+                )
         return values
 
     def _check_dummies(self, values):

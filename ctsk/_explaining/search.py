@@ -154,10 +154,10 @@ def _path_in_x_units(path, factuals):
     cells = path.astype(object)
     for feature in schema.categories:
         codes = path[..., feature]
-        known = schema.cells(feature, codes)
-        # An unknown category, which has no code, is the factual's own cell.
+        # An unknown category has no code, or that of a missing one: it is the factual's cell.
+        is_own = codes == factuals.values[:, [feature]]
         own = cells_of(factuals.original, feature)[:, None]
-        cells[..., feature] = np.where(codes < 0, own, known)
+        cells[..., feature] = np.where(is_own, own, schema.cells(feature, codes))
     # Features that the model ignores were read as 0; each step repeats the factual's cell.
     for feature in schema.unread:
         cells[..., feature] = cells_of(factuals.original, feature)[:, None]
@@ -191,7 +191,7 @@ class ChunkSearch:
         self.encoded = self.encoder.to_module_units(self.columns)
         self.constraints = request.constraints.select(chunk)
         self.box = self.constraints.box(self.columns)
-        self.box = self._held_where_gaps_have_no_direction(self.box)
+        self.box = self._held_where_there_is_no_direction(self.box)
 
     def find(self, idx, earlier=None, held=None, push=0.0):
         """Search for one counterfactual of some rows.
@@ -265,17 +265,18 @@ class ChunkSearch:
             upper=np.where(held, columns, box.upper),
         )
 
-    def _held_where_gaps_have_no_direction(self, box):
-        """Return bounds in which a number stays missing if it may move one way only.
+    def _held_where_there_is_no_direction(self, box):
+        """Return bounds in which a value without a place stays if it may move one way only.
 
-        This concerns gaps, and special values, that training did not have: they have no
-        one-hot column that would tell that they are left.
+        This concerns gaps, special values and ordered categories that training did not have.
+        They have no one-hot column, by which the box would recognize them.
         """
-        numeric = self.encoder.numeric
+        values, schema = self.rows.values, self.rows.schema
         may_rise, may_fall = self.constraints.may_rise, self.constraints.may_fall
-        is_held = np.zeros(self.columns.shape, dtype=bool)
-        is_held[:, : len(numeric)] = self.rows.schema.is_state(self.rows.values)[:, numeric]
-        return self._hold(box, is_held & ~(may_rise & may_fall))
+        is_held = schema.is_state(values)
+        for feature, categories in schema.categories.items():
+            is_held[:, feature] = categories.ordered & (values[:, feature] < 0)
+        return self._hold(box, self.encoder.per_column(is_held) & ~(may_rise & may_fall))
 
     def judge(self, rows, idx):
         """Return the probability of the target, and whether it is predicted."""

@@ -107,9 +107,11 @@ def _code_cells(cells):
 
 
 def _code_states(cells, schema, feature):
-    """Return integer codes of the states of a number: 0, unless it is missing or special."""
+    """Return integer codes of the states of a number; all amounts share one."""
     special = schema.special_values.get(feature, ())
-    return _code_cells([cell if is_missing(cell) or cell in special else 0 for cell in cells])
+    # The text cannot be one of the special values, which are numbers.
+    keys = (cell if is_missing(cell) or cell in special else "amount" for cell in cells)
+    return _code_cells(list(keys))
 
 
 def _add_missing_categories(idx, categories):

@@ -285,3 +285,13 @@ def test_a_feature_without_any_number_reaches_none_unless_a_domain_says_so():
     assert wide.lower[:, 0].tolist() == [0, 0]
     assert wide.upper[:, 0].tolist() == [9, 9]
     assert wide.upper[1, 2] == 1
+
+
+def test_multiples_are_those_of_the_precision_of_the_rows():
+    hundredths = (np.arange(40) / 100).astype(np.float32)[:, None]
+    encoder, _ = fit(hundredths)
+    rows = Rows.read(np.array([[0.1]]), encoder.schema)
+    box = Constraints.free(*encoder.domain, encoder.groups).box(rows.values)
+    encoded = encoder.encode_values(rows.values)
+    after = encoder.decode(encoder.encode_values(np.array([[0.2101]])), encoded, rows, box)
+    assert after.values.tolist() == [[0.21]]

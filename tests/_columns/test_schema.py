@@ -280,3 +280,11 @@ def test_periods_and_intervals_are_refused():
     ):
         with pytest.raises(ValueError, match="Column 'c' of X.*neither a number nor a category"):
             Schema.fit(pd.DataFrame({"c": column}), ["c"], np.array([True]))
+
+
+def test_special_values_of_few_digits_are_those_of_the_user():
+    frame = pd.DataFrame({"a": np.array([1.5, 999.9, 2.5], dtype=np.float32)})
+    schema = Schema.fit(frame, ["a"], np.zeros(1, bool), special_values={0: (999.9,)})
+    values = schema.read(frame, warn=False)
+    assert values[:, 0].tolist() == [1.5, 999.9, 2.5]
+    assert schema.with_states(values).states == {0: (999.9,)}

@@ -271,6 +271,7 @@ def with_words(encoder, data, **parameters):
 
 
 @pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS)
+@pytest.mark.filterwarnings("ignore:In every row exactly one")
 @pytest.mark.filterwarnings("ignore:Found unknown categories")
 def test_unknown_categories_may_stay_or_be_left_and_are_never_reached(data, encoder):
     fitted = with_words(encoder, data)
@@ -300,6 +301,7 @@ def test_unknown_categories_may_stay_or_be_left_and_are_never_reached(data, enco
     ],
     ids=["one-hot", "ordinal", "classifier"],
 )
+@pytest.mark.filterwarnings("ignore:In every row exactly one")
 @pytest.mark.parametrize("with_gap", [False, True])
 def test_unknown_categories_that_the_pipeline_rejects_are_named(
     data, encoder, parameters, with_gap

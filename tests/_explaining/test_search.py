@@ -1,6 +1,7 @@
 """What happens to rows that the model rejects, and to constraints of other models."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
@@ -11,7 +12,7 @@ from ctsk import CounterfactualTrainedClassifier, GenericGenerator
 from ctsk._explaining.failure_reasons import ReasonKind
 from ctsk._explaining.request import Settings, make_request
 from ctsk._explaining.search import ChunkSearch
-from ctsk.exceptions import OtherConstraintsWarning
+from ctsk.exceptions import OtherConstraintsWarning, UnknownValueWarning
 
 CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
 
@@ -154,3 +155,29 @@ def test_a_number_never_reaches_a_special_value_that_is_its_bound():
     )
     low = explanation.counterfactual[:, 0].min()
     assert low == np.nextafter(-9.0, 0.0)
+
+
+def test_the_path_of_an_unknown_category_that_stays_shows_its_own_cell(loans):
+    X, y = loans
+    clf = CounterfactualTrainedClassifier(max_epochs=1, random_state=0).fit(X, y)
+    assert X["job"].isna().any()
+    rows = X.head(4).assign(job="zookeeper")
+    with pytest.warns(UnknownValueWarning):
+        explanation = clf.explain(rows, T=3, mutability={"job": "none"}, return_path=True)
+    assert (explanation.path[:, :, list(X).index("job")] == "zookeeper").all()
+
+
+@pytest.mark.parametrize(
+    "cells", [[False] * 60, [False, True] * 30], ids=["one known", "two known"]
+)
+def test_an_unknown_value_of_an_ordered_column_stays_if_it_may_move_one_way(cells):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=60), "owner": cells})
+    clf = CounterfactualTrainedClassifier(
+        domain={"owner": [False, True]}, mutability={"*": "none", "owner": "increase"},
+        max_epochs=3, random_state=0,
+    ).fit(X, (X["a"] > 0).astype(int))  # fmt: skip
+    rows = X.assign(owner=pd.array([pd.NA] * 60, dtype="boolean"))
+    with pytest.warns(UnknownValueWarning):
+        explanation = clf.explain(rows, T=20)
+    assert explanation.counterfactual["owner"].isna().all()

@@ -7,8 +7,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import ctsk
 from ctsk import CounterfactualTrainedClassifier
+from ctsk._columns.schema import Schema
 from ctsk.metrics import stability
-from ctsk.metrics.refits import _code_cells
+from ctsk.metrics.refits import _code_cells, _code_states
 
 
 def test_confident_counterfactuals_outlive_refits_more_often(iris):
@@ -104,6 +105,11 @@ def test_samples_gain_only_the_categories_that_they_lack(monkeypatch):
 def test_all_missing_values_are_one_category():
     cells = [None, "cook", np.nan, float("nan"), pd.NA, "cook", "nurse"]
     np.testing.assert_array_equal(_code_cells(cells), [0, 1, 0, 0, 0, 1, 2])
+
+
+def test_an_amount_is_no_special_value_even_if_that_is_zero():
+    schema = Schema(["a"], {}, np.zeros(1, bool), special_values={0: (0.0,)})
+    np.testing.assert_array_equal(_code_states([5.0, 0.0, np.nan, 7.0], schema, 0), [0, 1, 2, 0])
 
 
 def test_a_gap_and_a_special_value_of_a_single_row_are_known_to_every_refit(monkeypatch):
