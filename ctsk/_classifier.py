@@ -136,7 +136,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         lists it. Scale, domain and resolution are those of the amounts.
     resolution : "auto", dict or None, default="auto"
         Steps of which the numbers of counterfactuals are multiples, in a dict by column
-        name or index; its entries are a step, ``"auto"`` or None. ``"auto"`` infers the
+        name or index; its entries are a step, ``"auto"`` or None, and the key ``"*"`` stands
+        for all numeric features that are not named. ``"auto"`` infers the
         numbers that a feature can take from the training rows: the two values of a column
         that has only two; otherwise multiples of the largest step among 1, 2 and 5 times a
         power of ten of which all values are multiples, given at least 20 distinct values;
