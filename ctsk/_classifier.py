@@ -630,11 +630,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             theirs. In `domain`, None removes the bounds of a feature and ``"auto"``
             restores the inferred ones. The key ``"*"`` stands for all features that a dict
             does not name; these no longer keep their fitted constraint. Rows may differ:
-            pass a list with one dict (or
-            None) per row. `mutability` may also be an array of shape (n_rows,
-            n_features), or a DataFrame with the index of X and some of its columns.
-            `domain` may also be an array of shape (n_rows, n_features, 2), in which a
-            single NaN is an open side and a pair of NaN keeps the fitted domain.
+            pass a list with one dict (or None) per row. `mutability` may also be an array
+            of shape (n_rows, n_features), or a DataFrame with the index of X and some of
+            its columns. `domain` may also be an array of shape (n_rows, n_features, 2), in
+            which a single NaN is an open side and a pair of NaN keeps the fitted domain.
         feature_costs : dict or sequence, default=None
             Features that are named override their fitted cost.
         X_reference : DataFrame or array-like of shape (n_reference, n_features), default=None

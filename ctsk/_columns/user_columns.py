@@ -211,6 +211,9 @@ def check_resolution(resolution, schema):
                 "number, 'auto', or None."
             ) from error
         if schema.integral[feature] and not is_whole:
+            # A step of all features is that of the floats among them.
+            if feature not in named:
+                continue
             raise ValueError(
                 f"resolution of feature {name!r} is {step}, but the column holds integers. Convert "
                 "it by .astype(float), or choose a whole number."

@@ -110,6 +110,12 @@ def test_resolution_is_a_step_by_feature_and_otherwise_inferred():
     assert check_resolution({"share": 0.25, "age": "auto"}, SCHEMA) == {1: 0.25}
 
 
+def test_a_star_in_resolution_stands_for_the_numbers_that_can_have_it():
+    assert check_resolution({"*": None, "share": 0.25}, SCHEMA) == {0: None, 1: 0.25}
+    assert check_resolution({"*": 0.25}, SCHEMA) == {1: 0.25}
+    assert check_resolution({"*": 5}, SCHEMA) == {0: 5, 1: 5}
+
+
 @pytest.mark.parametrize(
     ("resolution", "message"),
     [
