@@ -193,10 +193,8 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         limit = -math.log(tau)
         record = Record(factuals, T, epsilon, return_path)
         first = generator._first_batch(factuals, targets, box, costs, earlier)
-        # Rows are searched independently. Those of wide tables are searched in parts, because
-        # most operations on one-hot columns only move memory.
-        in_parts = len(box.groups) > 0 and factuals.device.type == "cpu"
-        parts = first.split(max(1, _CACHED // factuals.shape[1])) if in_parts else [first]
+        # Rows are searched independently, so they may be searched in parts.
+        parts = first.split(rows_at_once(box.groups, factuals.device))
         unfinished = [
             generator._descend(model, part, box, record, limit=limit, T=T, accept=accept, push=push)
             for part in parts
@@ -336,6 +334,17 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         for name, value in moved.items():
             setattr(generator, name, value)
         return generator
+
+
+def rows_at_once(groups, device):
+    """Return the number of rows that are searched at once, inf for all of them.
+
+    Most operations on one-hot columns only move memory, so a CPU searches wide tables in parts
+    that stay in its caches.
+    """
+    if len(groups) and device.type == "cpu":
+        return max(1, _CACHED // groups.n_columns)
+    return math.inf
 
 
 def _moved(attributes, device):
