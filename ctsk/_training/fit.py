@@ -21,7 +21,7 @@ from ctsk._training.objective import Objective
 from ctsk._training.optimizers import OPTIMIZERS
 from ctsk._training.safeguards import restoring_on_failure, warn_of_training
 from ctsk.generators import Reference
-from ctsk.generators.base import rows_at_once
+from ctsk.generators.result import rows_at_once
 from ctsk.generators.shortcuts import are_alike, new_generator
 
 

@@ -14,12 +14,9 @@ from ctsk._columns.validation import Interval
 from ctsk._torch.energy import energy
 from ctsk.generators.inputs import Step
 from ctsk.generators.penalties import nearness
-from ctsk.generators.result import Batch, Record
+from ctsk.generators.result import Batch, Record, rows_at_once
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
-# Number of entries of the states up to which the tensors of a step stay in the caches of a CPU
-# (4 MB each in float32). In quarters and halves of it, the overhead of torch costs more.
-_CACHED = 1_000_000
 
 
 class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
@@ -334,17 +331,6 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         for name, value in moved.items():
             setattr(generator, name, value)
         return generator
-
-
-def rows_at_once(groups, device):
-    """Return the number of rows that are searched at once, inf for all of them.
-
-    Most operations on one-hot columns only move memory, so a CPU searches wide tables in parts
-    that stay in its caches.
-    """
-    if len(groups) and device.type == "cpu":
-        return max(1, _CACHED // groups.n_columns)
-    return math.inf
 
 
 def _moved(attributes, device):
