@@ -162,7 +162,7 @@ class OneHotGroups:
         projected[:, : self.n_numeric] = encoded[:, : self.n_numeric]
         simplex = projected[:, one_hot]
         sums.subtract(thresholds, weights, out=simplex).clamp_(min=0)
-        if kept.min() <= 0:
+        if kept.amin() <= 0:
             simplex.mul_(kept.sign())
 
         # All rows run at once; `above` holds those with groups that are not settled yet.
@@ -201,14 +201,21 @@ class OneHotGroups:
         """
         if not self.sizes:
             return encoded
-        hardened = torch.zeros_like(encoded)
+        sums, hardened = _GroupSums(self, encoded), torch.empty_like(encoded)
         hardened[:, : self.n_numeric] = encoded[:, : self.n_numeric]
+        one_hot = slice(self.n_numeric, None)
+        categories = hardened[:, one_hot]
+        # Maxima and signs are several times faster than argmax: the difference to the maximum is
+        # 0 for the largest category, and its sign is -1 for all others.
+        views = zip(sums.views(encoded[:, one_hot]), sums.views(categories), strict=True)
+        for weights, differences in views:
+            torch.sub(weights, weights.amax(dim=2, keepdim=True), out=differences)
+        categories.sign_().add_(1)
         # Of equal weights, the first counts, as in `Encoder.collapse`.
-        largest = [
-            encoded[:, columns].argmax(dim=1, keepdim=True) + columns.start
-            for columns in self.slices
-        ]
-        return hardened.scatter_(1, torch.cat(largest, dim=1), 1.0)
+        if (categories.sum(dim=1) > len(self)).any():
+            for view in sums.views(categories):
+                view *= view.cumsum(dim=2) == 1
+        return hardened
 
 
 class _GroupSums:
@@ -233,7 +240,7 @@ class _GroupSums:
         """Return the sums over each group, of shape (n_rows, n_groups)."""
         if self.membership is not None:
             return columns @ self.membership
-        return torch.cat([view.sum(dim=2) for view in self._views(columns)], dim=1)
+        return torch.cat([view.sum(dim=2) for view in self.views(columns)], dim=1)
 
     def subtract(self, per_group, columns, out):
         """Subtract a number of each group from the columns of the group; return `out`."""
@@ -241,12 +248,12 @@ class _GroupSums:
             # The transposed membership repeats a number for each column of its group.
             return torch.sub(columns, per_group @ self.membership.T, out=out)
         numbers = per_group.split([n_groups for n_groups, _ in self.runs], dim=1)
-        parts = zip(self._views(columns), numbers, self._views(out), strict=True)
+        parts = zip(self.views(columns), numbers, self.views(out), strict=True)
         for view, number, difference in parts:
             torch.sub(view, number[:, :, None], out=difference)
         return out
 
-    def _views(self, columns):
+    def views(self, columns):
         """Return a view of each run, of shape (n_rows, n_groups of the run, size)."""
         parts = columns.split([n_groups * size for n_groups, size in self.runs], dim=1)
         return [part.unflatten(1, run) for part, run in zip(parts, self.runs, strict=True)]

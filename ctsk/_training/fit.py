@@ -21,6 +21,7 @@ from ctsk._training.objective import Objective
 from ctsk._training.optimizers import OPTIMIZERS
 from ctsk._training.safeguards import restoring_on_failure, warn_of_training
 from ctsk.generators import Reference
+from ctsk.generators.result import rows_at_once
 from ctsk.generators.shortcuts import are_alike, new_generator
 
 
@@ -75,7 +76,9 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
             net = _new_net(estimator, encoded, random, device, settings)
 
         # The largest batch that passes through the module decides the number of threads.
-        n_rows = max(settings["batch_size"], min(settings["n_counterfactuals"], len(encoded)))
+        at_once = rows_at_once(estimator.encoder_.groups, torch.device(device))
+        n_searched = min(settings["n_counterfactuals"], len(encoded), at_once)
+        n_rows = max(settings["batch_size"], n_searched)
         with one_thread_if_small(net.module_, n_rows), restoring_on_failure(net):
             if n_before:
                 net.set_params(**settings)

@@ -14,12 +14,9 @@ from ctsk._columns.validation import Interval
 from ctsk._torch.energy import energy
 from ctsk.generators.inputs import Step
 from ctsk.generators.penalties import nearness
-from ctsk.generators.result import Batch, Record
+from ctsk.generators.result import Batch, Record, rows_at_once
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
-# Number of entries of the states up to which the tensors of a step stay in the caches of a CPU
-# (4 MB each in float32). In quarters and halves of it, the overhead of torch costs more.
-_CACHED = 1_000_000
 
 
 class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
@@ -194,10 +191,8 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         limit = -math.log(tau)
         record = Record(factuals, T, epsilon, return_path)
         first = generator._first_batch(factuals, targets, box, costs, earlier)
-        # Rows are searched independently. Those of wide tables are searched in parts, because
-        # most operations on one-hot columns only move memory.
-        in_parts = len(box.groups) > 0 and factuals.device.type == "cpu"
-        parts = first.split(max(1, _CACHED // factuals.shape[1])) if in_parts else [first]
+        # Rows are searched independently, so they may be searched in parts.
+        parts = first.split(rows_at_once(box.groups, factuals.device))
         unfinished = [
             generator._descend(model, part, box, record, limit=limit, T=T, accept=accept, push=push)
             for part in parts

@@ -1,11 +1,27 @@
 """Records of a search: its batch of rows, its log, and its result."""
 
+import math
 import operator
 from dataclasses import dataclass, fields
 
 import torch
 
 from ctsk._columns.constraints import Box
+
+# Number of entries of the states up to which the tensors of a step stay in the caches of a CPU.
+# In many smaller parts, the overhead of the operations outweighs what the caches save.
+_CACHED = 1_000_000
+
+
+def rows_at_once(groups, device):
+    """Return the number of rows that are searched at once, inf for all of them.
+
+    Most operations on one-hot columns only move memory, so a CPU searches wide tables in parts
+    that stay in its caches.
+    """
+    if len(groups) and device.type == "cpu":
+        return max(1, _CACHED // groups.n_columns)
+    return math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,20 @@ def test_hardening_leaves_one_category_in_each_group_and_numbers_alone():
     ]
 
 
+@pytest.mark.parametrize("sizes", [(4, 4), (3, 2, 4, 1), (90, 70)])
+def test_of_equal_weights_the_first_category_is_hardened(sizes):
+    rng = np.random.default_rng(0)
+    groups = OneHotGroups(1, sizes, (False,) * len(sizes))
+    # Few different weights, so that most groups have ties.
+    rows = rng.integers(0, 4, size=(50, groups.n_columns)) / 4
+    expected = np.zeros_like(rows)
+    expected[:, 0] = rows[:, 0]
+    for columns in groups.slices:
+        first = rows[:, columns].argmax(axis=1)
+        expected[np.arange(50), columns.start + first] = 1
+    np.testing.assert_array_equal(groups.harden(torch.tensor(rows)), expected)
+
+
 def test_relative_gradients_say_which_category_gains_on_the_present_mix():
     groups = OneHotGroups(1, (3, 2), (False, False))
     rows = torch.tensor([[9.0, 0.5, 0.5, 0.0, 1.0, 0.0]])

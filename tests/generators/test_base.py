@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ctsk import ECCCoGenerator, GenericGenerator
 from ctsk._columns.constraints import Box
 from ctsk._columns.one_hot import OneHotGroups
-from ctsk.generators import base
+from ctsk.generators import result as results_of_searches
 
 GENERATORS = [
     pytest.param(GenericGenerator(), id="generic"),
@@ -327,7 +327,7 @@ def test_search_in_parts_finds_what_a_search_at_once_finds(monkeypatch, per_row)
     expected = results("at once")
     assert 0 < expected[1].sum() < 7
     # Ten entries are two rows, so the last part is a single row.
-    monkeypatch.setattr(base, "_CACHED", 10)
+    monkeypatch.setattr(results_of_searches, "_CACHED", 10)
     for at_once, in_parts in zip(expected, results("in parts"), strict=True):
         torch.testing.assert_close(in_parts, at_once, rtol=0, atol=1e-12)
     assert judged["in parts"] == judged["at once"]
