@@ -467,6 +467,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             If numbers look like codes of categories, or columns like dummies.
         UnobservedDomainWarning
             If a domain holds no observed value of a feature that may change.
+        UnknownValueWarning
+            If a domain lists categories that X does not have, beside others.
         """
         fresh = not (self.warm_start and hasattr(self, "net_"))
         with validation.undo_on_failure(self):

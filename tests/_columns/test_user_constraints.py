@@ -7,7 +7,7 @@ from ctsk._columns.encoder import Encoder
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
 from ctsk._columns.user_constraints import check_constraints, check_costs
-from ctsk.exceptions import UnobservedDomainWarning
+from ctsk.exceptions import UnknownValueWarning, UnobservedDomainWarning
 
 FRAME = pd.DataFrame(
     {
@@ -379,3 +379,39 @@ def test_an_observed_range_that_is_unknown_is_not_warned_of(unknown):
     mixed.observed = tuple(np.array([bound]) for bound in unknown)
     default = Constraints.free(*mixed.domain, mixed.groups)
     check_constraints(None, {"age": (240, 480)}, mixed, default)
+
+
+def test_a_fit_warns_once_of_unknown_categories_beside_known_ones(encoder):
+    domain = {"job": iter(["pilot", "cook"]), "grade": ["low", "top"]}
+    message = "'job' lists 'pilot'; 'grade' lists 'top'"
+    with pytest.warns(UnknownValueWarning, match=message) as caught:
+        constraints = check(encoder, domain=domain)
+    assert len(caught) == 1
+    assert of(encoder, constraints.high, "job") == [1, 0, 0]
+    assert of(encoder, constraints.high, "grade") == [1, 0, 0]
+
+
+def test_unknown_categories_are_errors_without_a_known_one_and_in_explain(encoder):
+    message = "domain of feature 'job' holds 'pilot', which is not one"
+    with pytest.raises(ValueError, match=message):
+        check(encoder, domain={"job": ["pilot", "judge"]})
+    with pytest.raises(ValueError, match=message):
+        check(encoder, domain={"job": ["pilot", "cook"]}, n_rows=3)
+    with pytest.raises(ValueError, match="a missing value cannot be reached"):
+        check(encoder, domain={"job": ["cook", None]})
+
+
+def test_a_domain_may_list_declared_special_values_that_no_row_holds():
+    frame = pd.DataFrame({"debt": [-9.0, 1.5, 3.0], "age": [20.0, 30.5, 40.0]})
+    special_values = {0: (-9.0, -8.0), 1: (-7.0,)}
+    schema = Schema.fit(frame, list(frame), np.zeros(2, bool), special_values=special_values)
+    schema = schema.with_states(frame.to_numpy())
+    special = Encoder.fit(Rows.read(frame, schema), standardize=True)
+    default = Constraints.free(*special.domain, special.groups)
+    domain = {"debt": ["auto", -8, -9], "age": [(0, 50), -7]}
+    constraints = check_constraints(None, domain, special, default)
+    assert constraints.high[special.feature_columns[0]].tolist() == [3, 1, 1]
+    assert constraints.high[special.feature_columns[1]].tolist() == [50]
+    message = r"'debt' lists -1. .*which are -9\.0, -8\.0; declare others in special_values"
+    with pytest.raises(ValueError, match=message):
+        check_constraints(None, {"debt": ["auto", -9, -1]}, special, default)
