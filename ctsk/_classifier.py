@@ -16,7 +16,11 @@ from ctsk._columns.constraints import Constraints
 from ctsk._columns.containers import chunks_of
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.user_columns import check_resolution
-from ctsk._columns.user_constraints import check_constraints, check_costs
+from ctsk._columns.user_constraints import (
+    check_constraints,
+    check_costs,
+    check_inferred_domains,
+)
 from ctsk._columns.validation import Interval, StrOptions, check_partial_fit_first_call
 from ctsk._explaining.models import ExplainableModel, Judge
 from ctsk._explaining.request import SHARED_SETTINGS, Settings, make_request
@@ -747,6 +751,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         # As a parameter, None removes all bounds; in `check_constraints`, it keeps the default.
         domain = [None] * len(encoder.names) if self.domain is None else self.domain
         self.constraints_ = check_constraints(self.mutability, domain, encoder, inferred)
+        check_inferred_domains(self.constraints_, encoder)
         self.feature_costs_ = check_costs(self.feature_costs, encoder)
         net = None if fresh else self.net_
         self.net_ = train(self, net, rows.values, labels, epochs=epochs, burn_in=burn_in)

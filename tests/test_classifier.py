@@ -548,3 +548,11 @@ def test_nested_parameter_of_a_value_without_parameters_is_named_with_its_remedy
 def test_unknown_nested_parameter_is_refused_as_by_scikit_learn():
     with pytest.raises(ValueError, match="Invalid parameter 'foo'"):
         CounterfactualTrainedClassifier().set_params(foo__bar=1)
+
+
+def test_a_step_that_would_freeze_a_feature_is_an_error_of_fit():
+    X = np.random.default_rng(0).uniform(2.6, 7, (60, 2))
+    clf = CounterfactualTrainedClassifier(resolution={0: 100}, max_epochs=1)
+    with pytest.raises(ValueError, match="resolution of feature 'x0' is 100.*no multiple of it"):
+        clf.fit(X, (X[:, 1] > 5).astype(int))
+    clf.set_params(domain={0: (0, 200)}).fit(X, (X[:, 1] > 5).astype(int))

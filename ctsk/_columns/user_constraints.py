@@ -247,6 +247,34 @@ def _check_holds_a_value(low, high, feature, encoder, name):
         )
 
 
+def check_inferred_domains(constraints, encoder):
+    """Raise a ValueError if a feature that may move cannot move within its inferred domain.
+
+    Parameters
+    ----------
+    constraints : Constraints
+    encoder : Encoder
+
+    Raises
+    ------
+    ValueError
+        If the step that the user has set has no multiple in an inferred domain.
+    """
+    may_move = (constraints.may_rise | constraints.may_fall) & constraints.is_inferred
+    for column, feature in enumerate(encoder.numeric):
+        grid = encoder.grids.get(feature)
+        if grid is None or not may_move[column]:
+            continue
+        low, high = constraints.low[column], constraints.high[column]
+        # A feature without any training number has an infinite low, and no step to blame.
+        if np.isfinite(low) and grid.ceil(low) > high:
+            raise ValueError(
+                f"resolution of feature {encoder.names[feature]!r} is {grid.spacing:g}, but its "
+                f"training values, {low:g} to {high:g}, hold no multiple of it; choose a smaller "
+                "step, or give the feature a wider domain."
+            )
+
+
 def _is_list(entry):
     """Return whether a domain has the form of a list of categories."""
     return hasattr(entry, "__iter__") and not isinstance(entry, str | dict | tuple)

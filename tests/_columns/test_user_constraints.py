@@ -6,7 +6,11 @@ from ctsk._columns.constraints import Constraints
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
-from ctsk._columns.user_constraints import check_constraints, check_costs
+from ctsk._columns.user_constraints import (
+    check_constraints,
+    check_costs,
+    check_inferred_domains,
+)
 from ctsk.exceptions import UnknownValueWarning, UnobservedDomainWarning
 
 FRAME = pd.DataFrame(
@@ -415,3 +419,22 @@ def test_a_domain_may_list_declared_special_values_that_no_row_holds():
     message = r"'debt' lists -1. .*which are -9\.0, -8\.0; declare others in special_values"
     with pytest.raises(ValueError, match=message):
         check_constraints(None, {"debt": ["auto", -9, -1]}, special, default)
+
+
+def test_a_step_without_a_multiple_in_the_inferred_domain_is_an_error():
+    frame = pd.DataFrame({"a": [2.6, 3.1, 7.0], "gap": [np.nan] * 3, "b": [1.0, 0.5, 3.0]})
+    schema = Schema.fit(frame, list(frame), np.zeros(3, bool)).with_states(frame.to_numpy())
+    rows = Rows.read(frame, schema)
+    coarse = Encoder.fit(rows, standardize=True, steps={0: 100, 1: 100, 2: 1})
+    default = Constraints.free(*coarse.domain, coarse.groups, is_inferred=True)
+
+    def check_domains(mutability=None, domain=None):
+        constraints = check_constraints(mutability, domain, coarse, default)
+        check_inferred_domains(constraints, coarse)
+
+    message = "resolution of feature 'a' is 100, but its training values, 2.6 to 7, hold no"
+    for domain in (None, "auto", {"a": "auto"}):
+        with pytest.raises(ValueError, match=message):
+            check_domains(domain=domain)
+    check_domains(domain={"a": (0, 200)})
+    check_domains(mutability={"a": "none"})
