@@ -99,12 +99,18 @@ class Schema:
         columns = columns_of(X)
         integral = np.array([column.dtype.kind in "iu" for column in columns])
         categories = {}
+        grouped = {feature for group in settings.get("dummies", ()) for feature in group}
         # A sparse column or a date is an error even among the categorical features; text is
         # one only elsewhere.
         for position, (name, column) in enumerate(zip(names, columns, strict=True)):
             _check_kind(name, column.dtype)
             if categorical[position]:
                 categories[position] = fit_categories(name, column)
+            elif column.dtype.kind not in "biuf" and position in grouped:
+                raise ValueError(
+                    f"column {name!r} of one_hot_groups has dtype {column.dtype}; convert it by "
+                    ".astype(int)."
+                )
             elif column.dtype.kind not in "biuf":
                 raise ValueError(
                     f"Column {name!r} of X has dtype {column.dtype}, but is not among "

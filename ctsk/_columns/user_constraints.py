@@ -6,6 +6,7 @@ from numbers import Real
 import numpy as np
 
 from ctsk._columns.containers import MOST_LISTED, is_missing, listed
+from ctsk._columns.grid import Grid
 from ctsk._columns.user_entries import (
     entries_by_feature,
     entries_by_row,
@@ -238,12 +239,18 @@ def _bounds(entry, name):
 
 def _check_holds_a_value(low, high, feature, encoder, name):
     """Raise a ValueError if no value that the feature can take lies within the bounds."""
-    grid = encoder.grids.get(feature)
+    is_dummy = any(feature in group for group in encoder.schema.dummies)
+    grid = Grid(values=(0.0, 1.0)) if is_dummy else encoder.grids.get(feature)
     if grid is not None and grid.ceil(low) > high:
+        remedy = "or fix the feature by mutability 'none'"
+        if not is_dummy:
+            remedy = (
+                "fix the feature by mutability 'none', or let the feature take other numbers by "
+                "the parameter resolution"
+            )
         raise ValueError(
             f"domain of feature {name} is ({low}, {high}), which holds none of the numbers that "
-            f"the feature can take ({grid}). Widen it, fix the feature by mutability 'none', or "
-            "let the feature take other numbers by the parameter resolution."
+            f"the feature can take ({grid}). Widen it, {remedy}."
         )
 
 

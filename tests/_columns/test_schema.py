@@ -316,3 +316,11 @@ def test_an_array_of_integers_is_widened_to_integers_for_whole_cells():
     written = schema.write(X, X.astype(float), np.array([[-9.0, 2.0], [3.0, 4.0]]))
     assert written.dtype == np.int64
     assert written.tolist() == [[-9, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("dtype", ["object", "category"])
+def test_dummies_of_a_dtype_without_numbers_are_an_error_with_the_remedy(dtype):
+    frame = pd.DataFrame({"c_x": [0, 1], "c_y": [1, 0]}).astype(dtype)
+    message = rf"column 'c_x' of one_hot_groups has dtype {dtype}; convert it by .astype\(int\)"
+    with pytest.raises(ValueError, match=message):
+        Schema.fit(frame, list(frame), np.zeros(2, bool), dummies=((0, 1),))

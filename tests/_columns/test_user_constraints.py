@@ -438,3 +438,15 @@ def test_a_step_without_a_multiple_in_the_inferred_domain_is_an_error():
             check_domains(domain=domain)
     check_domains(domain={"a": (0, 200)})
     check_domains(mutability={"a": "none"})
+
+
+@pytest.mark.parametrize("bounds", [(2, 3), (0.2, 0.8), (-3, -1), (None, -1)], ids=str)
+def test_a_domain_of_a_dummy_that_holds_neither_0_nor_1_is_an_error(bounds):
+    frame = pd.DataFrame({"c_x": [0, 1, 0], "c_y": [1, 0, 1]})
+    schema = Schema.fit(frame, list(frame), np.zeros(2, bool), dummies=((0, 1),))
+    coded = Encoder.fit(Rows.read(frame, schema), standardize=True)
+    default = Constraints.free(*coded.domain, coded.groups)
+    with pytest.raises(ValueError, match=r"domain of feature 'c_x' is .*can take \(0 and 1\)"):
+        check_constraints(None, {"c_x": bounds}, coded, default)
+    for valid in [(0, 0), (1, 1), (0.5, None), None, "auto"]:
+        check_constraints(None, {"c_x": valid}, coded, default)
