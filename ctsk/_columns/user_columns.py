@@ -151,6 +151,13 @@ def check_special_values(special_values, schema):
     numeric, special = set(schema.numeric), {}
     for key, values in (special_values or {}).items():
         feature = feature_position(key, schema.names, "special_values")
+        if feature in special:
+            raise ValueError(
+                f"special_values names a feature twice: {schema.names[feature]!r}, by its name "
+                "and by its index."
+            )
+        if isinstance(values, np.ndarray) and values.ndim == 0:
+            values = values[()]
         if isinstance(values, str) or not isinstance(values, Real | Iterable):
             raise ValueError(
                 f"special_values of feature {schema.names[feature]!r} is {values!r:.200}; it must "
