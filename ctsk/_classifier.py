@@ -1,5 +1,6 @@
 """The estimator of counterfactual training."""
 
+from copy import copy
 from functools import partial
 from numbers import Integral, Real
 from typing import ClassVar
@@ -172,7 +173,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Continue from the previous fit: module, optimizer state, scaling, inferred domain
         and, if its parameters are unchanged, the fitted generator are reused. Changes to
         the architecture, `optimizer`, `standardize`, `callbacks`, `device`,
-        `random_state` and `verbose` are ignored; all other parameters may change.
+        `random_state` and `verbose` are ignored, and so are changes to
+        `categorical_features`, `one_hot_groups`, `special_values` and `resolution`, which
+        describe the columns of the first fit; all other parameters may change.
     device : str or torch.device, default="cpu"
         Device of the computations.
     random_state : int, RandomState or None, default=None
@@ -485,9 +488,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     def partial_fit(self, X, y, classes=None):
         """Train one epoch, without burn-in.
 
-        The first call fixes the categories, the scaling, the inferred domain and, as long
-        as its parameters are unchanged, the fitted generator; the first chunk should
-        contain every class.
+        The first call fixes the categories, the missing and special values that are states
+        of a number, the numbers that a column can take, the scaling, the inferred domain
+        and, as long as its parameters are unchanged, the fitted generator; the first chunk
+        should contain every class.
 
         Parameters
         ----------
@@ -744,6 +748,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         if fresh:
             steps = check_resolution(self.resolution, rows.schema)
             self.encoder_ = Encoder.fit(rows, standardize=self.standardize, steps=steps)
+        elif self.handle_unknown != self.encoder_.schema.handle_unknown:
+            # A copy, because the encoder must be unchanged if the fit fails.
+            self.encoder_ = copy(self.encoder_)
+            self.encoder_.schema = rows.schema
         encoder = self.encoder_
         inferred = Constraints.free(
             *encoder.domain, encoder.groups, fill=encoder.fill, is_inferred=True
