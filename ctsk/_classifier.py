@@ -1,5 +1,6 @@
 """The estimator of counterfactual training."""
 
+from copy import copy
 from functools import partial
 from numbers import Integral, Real
 from typing import ClassVar
@@ -16,7 +17,11 @@ from ctsk._columns.constraints import Constraints
 from ctsk._columns.containers import chunks_of
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.user_columns import check_resolution
-from ctsk._columns.user_constraints import check_constraints, check_costs
+from ctsk._columns.user_constraints import (
+    check_constraints,
+    check_costs,
+    check_inferred_domains,
+)
 from ctsk._columns.validation import Interval, StrOptions, check_partial_fit_first_call
 from ctsk._explaining.models import ExplainableModel, Judge
 from ctsk._explaining.request import SHARED_SETTINGS, Settings, make_request
@@ -169,7 +174,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Continue from the previous fit: module, optimizer state, scaling, inferred domain
         and, if its parameters are unchanged, the fitted generator are reused. Changes to
         the architecture, `optimizer`, `standardize`, `callbacks`, `device`,
-        `random_state` and `verbose` are ignored; all other parameters may change.
+        `random_state` and `verbose` are ignored, and so are changes to
+        `categorical_features`, `one_hot_groups`, `special_values` and `resolution`, which
+        describe the columns of the first fit; all other parameters may change.
     device : str or torch.device, default="cpu"
         Device of the computations.
     random_state : int, RandomState or None, default=None
@@ -468,6 +475,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             If numbers look like codes of categories, or columns like dummies.
         UnobservedDomainWarning
             If a domain holds no observed value of a feature that may change.
+        UnknownValueWarning
+            If a domain lists categories that X does not have, beside others.
         """
         fresh = not (self.warm_start and hasattr(self, "net_"))
         with validation.undo_on_failure(self):
@@ -480,9 +489,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     def partial_fit(self, X, y, classes=None):
         """Train one epoch, without burn-in.
 
-        The first call fixes the categories, the scaling, the inferred domain and, as long
-        as its parameters are unchanged, the fitted generator; the first chunk should
-        contain every class.
+        The first call fixes the categories, the missing and special values that are states
+        of a number, the numbers that a column can take, the scaling, the inferred domain
+        and, as long as its parameters are unchanged, the fitted generator; the first chunk
+        should contain every class.
 
         Parameters
         ----------
@@ -738,6 +748,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         if fresh:
             steps = check_resolution(self.resolution, rows.schema)
             self.encoder_ = Encoder.fit(rows, standardize=self.standardize, steps=steps)
+        elif self.handle_unknown != self.encoder_.schema.handle_unknown:
+            # A copy, because the encoder must be unchanged if the fit fails.
+            self.encoder_ = copy(self.encoder_)
+            self.encoder_.schema = rows.schema
         encoder = self.encoder_
         inferred = Constraints.free(
             *encoder.domain, encoder.groups, fill=encoder.fill, is_inferred=True
@@ -745,6 +759,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         # As a parameter, None removes all bounds; in `check_constraints`, it keeps the default.
         domain = [None] * len(encoder.names) if self.domain is None else self.domain
         self.constraints_ = check_constraints(self.mutability, domain, encoder, inferred)
+        check_inferred_domains(self.constraints_, encoder)
         self.feature_costs_ = check_costs(self.feature_costs, encoder)
         net = None if fresh else self.net_
         self.net_ = train(self, net, rows.values, labels, epochs=epochs, burn_in=burn_in)

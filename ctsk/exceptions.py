@@ -26,7 +26,7 @@ class PoorReconstructionWarning(UserWarning):
 
 
 class UnknownValueWarning(UserWarning):
-    """Warning used if X holds categories or gaps that the training rows did not have."""
+    """Warning used if X or a domain holds values that the training rows did not have."""
 
 
 class UnobservedDomainWarning(UserWarning):

@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback
 
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator, GenericGenerator
+from ctsk.exceptions import UnknownValueWarning
 
 # The checks lower no max_epochs; as few as they can be passed with keep them fast.
 CHECKED = [
@@ -547,3 +548,29 @@ def test_nested_parameter_of_a_value_without_parameters_is_named_with_its_remedy
 def test_unknown_nested_parameter_is_refused_as_by_scikit_learn():
     with pytest.raises(ValueError, match="Invalid parameter 'foo'"):
         CounterfactualTrainedClassifier().set_params(foo__bar=1)
+
+
+def test_a_step_that_would_freeze_a_feature_is_an_error_of_fit():
+    X = np.random.default_rng(0).uniform(2.6, 7, (60, 2))
+    clf = CounterfactualTrainedClassifier(resolution={0: 100}, max_epochs=1)
+    with pytest.raises(ValueError, match="resolution of feature 'x0' is 100.*no multiple of it"):
+        clf.fit(X, (X[:, 1] > 5).astype(int))
+    clf.set_params(domain={0: (0, 200)}).fit(X, (X[:, 1] > 5).astype(int))
+
+
+def test_warm_start_takes_up_a_changed_handle_unknown():
+    X = pd.DataFrame({"job": ["cook", "nurse"] * 20, "age": np.arange(40.0)})
+    y = (X["age"] > 20).astype(int)
+    other = X.assign(job=["pilot", *X["job"][1:]])
+    clf = CounterfactualTrainedClassifier(max_epochs=1, warm_start=True, random_state=0).fit(X, y)
+    clf.set_params(handle_unknown="error")
+    with pytest.raises(ValueError, match="holds the unknown category 'pilot'"):
+        clf.fit(other, y)
+    # The failed fit has changed nothing.
+    with pytest.warns(UnknownValueWarning):
+        clf.predict(other)
+    clf.fit(X, y)
+    with pytest.raises(ValueError, match="holds the unknown category 'pilot'"):
+        clf.predict(other)
+    with pytest.warns(UnknownValueWarning):
+        clf.set_params(handle_unknown="missing").fit(other, y)

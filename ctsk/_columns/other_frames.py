@@ -54,6 +54,10 @@ def to_pandas(X, name):
         if series.dtype == nw.Enum:
             categories = list(series.dtype.categories)
             columns[column] = pd.Categorical(series.to_list(), categories, ordered=True)
+        elif (series.dtype.is_integer() or series.dtype == nw.Boolean) and series.null_count():
+            # As an array, integers with gaps would be floats, and no longer whole numbers.
+            dtype = "boolean" if series.dtype == nw.Boolean else str(series.dtype)
+            columns[column] = pd.array(series.to_list(), dtype=dtype)
         else:
             columns[column] = series.to_numpy()
     return pd.DataFrame(columns)
@@ -78,10 +82,28 @@ def from_pandas(frame, like):
     template = nw.from_native(like, eager_only=True)
     series = {}
     for name, column in frame.items():
-        dtype = template[name].dtype
         cells = [None if is_gap else cell for cell, is_gap in zip(column, column.isna())]  # noqa: B905
-        # A dtype of integers cannot hold the fractions of a column that was fitted as floats.
-        if dtype.is_integer() and any(cell is not None and cell != int(cell) for cell in cells):
-            dtype = nw.Float64()
+        dtype = _fitting_dtype(template[name].dtype, cells)
+        # Strict libraries accept neither whole floats as integers nor NumPy's scalars.
+        if dtype.is_integer():
+            cells = [None if cell is None else int(cell) for cell in cells]
+        elif dtype == nw.Boolean:
+            cells = [None if cell is None else bool(cell) for cell in cells]
         series[name] = nw.new_series(name, cells, dtype, backend=template.implementation)
     return nw.from_dict(series, backend=template.implementation).to_native()
+
+
+def _fitting_dtype(dtype, cells):
+    """Return a dtype of narwhals if it holds all cells, and otherwise a wider one."""
+    import narwhals.stable.v2 as nw
+
+    values = {cell for cell in cells if cell is not None}
+    if dtype == nw.Enum and not values <= set(dtype.categories):
+        return nw.String()
+    if not dtype.is_integer() or not values:
+        return dtype
+    # A column that was fitted as floats, or with special values, may move to such numbers.
+    if any(value != int(value) for value in values):
+        return nw.Float64()
+    limits = np.iinfo(str(dtype).lower())
+    return dtype if limits.min <= min(values) and max(values) <= limits.max else nw.Int64()

@@ -99,12 +99,18 @@ class Schema:
         columns = columns_of(X)
         integral = np.array([column.dtype.kind in "iu" for column in columns])
         categories = {}
+        grouped = {feature for group in settings.get("dummies", ()) for feature in group}
         # A sparse column or a date is an error even among the categorical features; text is
         # one only elsewhere.
         for position, (name, column) in enumerate(zip(names, columns, strict=True)):
             _check_kind(name, column.dtype)
             if categorical[position]:
                 categories[position] = fit_categories(name, column)
+            elif column.dtype.kind not in "biuf" and position in grouped:
+                raise ValueError(
+                    f"column {name!r} of one_hot_groups has dtype {column.dtype}; convert it by "
+                    ".astype(int)."
+                )
             elif column.dtype.kind not in "biuf":
                 raise ValueError(
                     f"Column {name!r} of X has dtype {column.dtype}, but is not among "
@@ -310,7 +316,7 @@ class Schema:
         dtype = _numpy_dtype(column.dtype)
         if dtype.kind in "biuf":
             exact = _smallest_dtype(cells, dtype)
-            column = column if exact == dtype else column.astype(exact)
+            column = column if exact == dtype else column.astype(_like_dtype(column.dtype, exact))
             cells = cells.astype(exact)
         elif position in self.categories:
             if hasattr(column.dtype, "categories"):
@@ -353,7 +359,7 @@ def _is_text(cell):
 
 
 def _smallest_dtype(cells, dtype):
-    """Return `dtype` if it holds all cells, and otherwise the dtype of the cells.
+    """Return `dtype` if it holds all cells, and otherwise int64 or the dtype of the cells.
 
     A dtype may be unable to hold categories that were learned from a column of another dtype.
     """
@@ -361,7 +367,23 @@ def _smallest_dtype(cells, dtype):
         fits = (cells.astype(dtype) == cells).all()
     except (OverflowError, TypeError, ValueError):
         fits = False
-    return dtype if fits else np.array(cells.tolist()).dtype
+    if fits:
+        return dtype
+    # Whole numbers such as -9 need not turn unsigned numbers into floats, except for uint64, whose
+    # largest numbers int64 cannot hold.
+    if dtype.kind in "iu" and dtype != np.uint64 and cells.dtype.kind == "f":
+        is_whole = (cells == np.floor(cells)) & (np.abs(cells) < 2.0**63)
+        if is_whole.all():
+            return np.dtype(np.int64)
+    return np.array(cells.tolist()).dtype
+
+
+def _like_dtype(dtype, exact):
+    """Return a NumPy dtype or, if it is int64 and `dtype` can hold gaps, one that can, too."""
+    if isinstance(dtype, np.dtype) or exact != np.int64:
+        return exact
+    is_arrow = type(dtype).__name__ == "ArrowDtype"
+    return "int64[pyarrow]" if is_arrow else "Int64"
 
 
 def _check_kind(name, dtype):

@@ -1,13 +1,13 @@
 """Checks of what columns hold, as users state it: categories, dummies, special values, steps."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from numbers import Real
 
 import numpy as np
 
 from ctsk._columns.containers import is_frame, listed
 from ctsk._columns.grid import Grid
-from ctsk._columns.user_entries import entries_by_feature, feature_position
+from ctsk._columns.user_entries import entries_by_feature, feature_position, is_sequence
 
 
 def check_categorical(categorical_features, names, X):
@@ -97,10 +97,17 @@ def check_groups(one_hot_groups, names, categorical):
         If a group has fewer than two columns, or a column is unknown, belongs to two groups,
         or is a categorical feature.
     """
+    if isinstance(one_hot_groups, Set):
+        raise ValueError(
+            "one_hot_groups is a set, which has no order; pass a list of lists of columns, or a "
+            "dict."
+        )
     groups = one_hot_groups.values() if isinstance(one_hot_groups, Mapping) else one_hot_groups
     dummies, seen = [], set()
     for group in groups or ():
-        if isinstance(group, str | Mapping) or not hasattr(group, "__len__") or len(group) < 2:
+        # The columns of a set come in another order in every run of Python.
+        has_order = hasattr(group, "__len__") and is_sequence(group, len(group))
+        if isinstance(group, Mapping) or not has_order or len(group) < 2:
             raise ValueError(
                 f"one_hot_groups contains {group!r:.200}; a group is a list of at least two "
                 "columns, as in {'color': ['color_red', 'color_blue']}."
@@ -144,6 +151,13 @@ def check_special_values(special_values, schema):
     numeric, special = set(schema.numeric), {}
     for key, values in (special_values or {}).items():
         feature = feature_position(key, schema.names, "special_values")
+        if feature in special:
+            raise ValueError(
+                f"special_values names a feature twice: {schema.names[feature]!r}, by its name "
+                "and by its index."
+            )
+        if isinstance(values, np.ndarray) and values.ndim == 0:
+            values = values[()]
         if isinstance(values, str) or not isinstance(values, Real | Iterable):
             raise ValueError(
                 f"special_values of feature {schema.names[feature]!r} is {values!r:.200}; it must "

@@ -6,13 +6,14 @@ from numbers import Real
 import numpy as np
 
 from ctsk._columns.containers import MOST_LISTED, is_missing, listed
+from ctsk._columns.grid import Grid
 from ctsk._columns.user_entries import (
     entries_by_feature,
     entries_by_row,
     is_sequence,
 )
 from ctsk._columns.user_warnings import warn_user
-from ctsk.exceptions import UnobservedDomainWarning
+from ctsk.exceptions import UnknownValueWarning, UnobservedDomainWarning
 
 # Whether a feature may rise, and whether it may fall.
 _MUTABILITY = {
@@ -91,6 +92,8 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
     -----
     UnobservedDomainWarning
         If a domain holds no training value of a feature that may move.
+    UnknownValueWarning
+        If no `rows` are given, and a domain lists unknown categories beside known ones.
 
     Raises
     ------
@@ -103,6 +106,8 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
         # Written out, so that it restores inferred bounds; None keeps the default.
         domain = ["auto"] * len(encoder.names)
     domains = entries_by_row(domain, encoder.names, "domain", rows)
+    if rows is None:
+        domains = [(idx, _without_unknown(entries, encoder)) for idx, entries in domains]
     # Copies, because the entries below are written into them.
     fields = {
         name: np.array(np.broadcast_to(getattr(default, name), np.shape(default.low)))
@@ -192,14 +197,15 @@ def _split_special(entry, feature, encoder, name):
     if isinstance(bounds, str) and bounds == "auto":
         column = encoder.feature_columns[feature][0]
         bounds = [end[column] for end in encoder.domain]
-    observed = [state for state in encoder.schema.states.get(feature, ()) if state == state]
-    unknown = [value for value in special if value not in observed]
+    # A declared value that no training row of a fold of a cross-validation holds has no column,
+    # and is never reached.
+    declared = encoder.schema.special_values.get(feature, ())
+    unknown = [value for value in special if value not in declared]
     if unknown:
-        known = f"which are {observed}" if observed else "of which there are none"
+        known = f"which are {listed(list(declared))}" if declared else "of which there are none"
         raise ValueError(
             f"domain of feature {name} lists {listed(unknown)}. After the bounds, it may list "
-            f"the special values of the feature that the training rows hold, {known}; they are "
-            "declared by the parameter special_values."
+            f"the special values of the feature, {known}; declare others in special_values."
         )
     return bounds, special
 
@@ -233,13 +239,80 @@ def _bounds(entry, name):
 
 def _check_holds_a_value(low, high, feature, encoder, name):
     """Raise a ValueError if no value that the feature can take lies within the bounds."""
-    grid = encoder.grids.get(feature)
+    is_dummy = any(feature in group for group in encoder.schema.dummies)
+    grid = Grid(values=(0.0, 1.0)) if is_dummy else encoder.grids.get(feature)
     if grid is not None and grid.ceil(low) > high:
+        remedy = "or fix the feature by mutability 'none'"
+        if not is_dummy:
+            remedy = (
+                "fix the feature by mutability 'none', or let the feature take other numbers by "
+                "the parameter resolution"
+            )
         raise ValueError(
             f"domain of feature {name} is ({low}, {high}), which holds none of the numbers that "
-            f"the feature can take ({grid}). Widen it, fix the feature by mutability 'none', or "
-            "let the feature take other numbers by the parameter resolution."
+            f"the feature can take ({grid}). Widen it, {remedy}."
         )
+
+
+def check_inferred_domains(constraints, encoder):
+    """Raise a ValueError if a feature that may move cannot move within its inferred domain.
+
+    Parameters
+    ----------
+    constraints : Constraints
+    encoder : Encoder
+
+    Raises
+    ------
+    ValueError
+        If the step that the user has set has no multiple in an inferred domain.
+    """
+    may_move = (constraints.may_rise | constraints.may_fall) & constraints.is_inferred
+    for column, feature in enumerate(encoder.numeric):
+        grid = encoder.grids.get(feature)
+        if grid is None or not may_move[column]:
+            continue
+        low, high = constraints.low[column], constraints.high[column]
+        # A feature without any training number has an infinite low, and no step to blame.
+        if np.isfinite(low) and grid.ceil(low) > high:
+            raise ValueError(
+                f"resolution of feature {encoder.names[feature]!r} is {grid.spacing:g}, but its "
+                f"training values, {low:g} to {high:g}, hold no multiple of it; choose a smaller "
+                "step, or give the feature a wider domain."
+            )
+
+
+def _is_list(entry):
+    """Return whether a domain has the form of a list of categories."""
+    return hasattr(entry, "__iter__") and not isinstance(entry, str | dict | tuple)
+
+
+def _without_unknown(entries, encoder):
+    """Return domains without the unknown categories of lists, after one warning about these.
+
+    The training rows of a fold may lack a rare category. A list without any known category
+    is left as it is, because it is an error.
+    """
+    known_entries, texts = dict(entries), []
+    for feature, entry in entries.items():
+        if feature not in encoder.schema.categories or not _is_list(entry):
+            continue
+        # An iterator could not be read again.
+        known_entries[feature] = entry = list(entry)
+        values = encoder.schema.categories[feature].values
+        unknown = [value for value in entry if value not in values and not is_missing(value)]
+        if 0 < len(unknown) < len(entry):
+            known_entries[feature] = [value for value in entry if value not in unknown]
+            texts.append(f"{encoder.names[feature]!r} lists {listed(unknown)}")
+    if texts:
+        more = "; ..." if len(texts) > MOST_LISTED else ""
+        warn_user(
+            "domain lists categories that the training rows do not have, and that therefore "
+            f"cannot be reached: {'; '.join(texts[:MOST_LISTED])}{more}. Correct them, or declare "
+            "them by a category dtype.",
+            UnknownValueWarning,
+        )
+    return known_entries
 
 
 def _reachable(entry, categories, name):
@@ -248,7 +321,7 @@ def _reachable(entry, categories, name):
     if entry is None:
         return np.array([value is not None for value in categories.values], dtype=np.float64)
     # A pair is the domain of a number; as a list of categories, it is probably a mistake.
-    if isinstance(entry, str | dict | tuple) or not hasattr(entry, "__iter__"):
+    if not _is_list(entry):
         raise ValueError(
             f"domain of feature {name} is {entry!r:.200}; its own entry must be a list of "
             "categories, None for all, or 'auto'."

@@ -90,6 +90,9 @@ def check_training_rows(estimator, X, y, schema):
         X = _array(X, checked)
     if learn:
         schema = _learned_schema(estimator, X)
+    else:
+        # Unlike the kinds of the columns, this has no effect on the net, so that it may change.
+        schema = replace(schema, handle_unknown=estimator.handle_unknown)
     rows = Rows.read(X, schema, like, warn=not learn)
     if learn:
         rows = replace(rows, schema=schema.with_states(rows.values))

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 import ctsk
 from ctsk import CounterfactualTrainedClassifier
+from ctsk._columns.other_frames import from_pandas, to_pandas
 
 pl = pytest.importorskip("polars", reason="polars is not installed")
 pytest.importorskip("narwhals", reason="narwhals is not installed")
@@ -113,3 +114,41 @@ def test_constraints_of_rows_may_be_a_polars_frame_of_some_columns(fitted_pair, 
     found = clf.explain(X.head(9), mutability=table, T=40).counterfactual
     assert found["owner"].equals(X.head(9)["owner"])
     assert found["income"].gather([0, 2, 3]).equals(X.head(9)["income"].gather([0, 2, 3]))
+
+
+@pytest.mark.parametrize("dtype", [pl.Int64, pl.UInt8, pl.Boolean], ids=str)
+def test_gaps_keep_integers_and_booleans(dtype):
+    X = pl.DataFrame({"a": pl.Series([1, None, 0]).cast(dtype)})
+    frame = to_pandas(X, "X")
+    assert str(frame["a"].dtype) == ("boolean" if dtype == pl.Boolean else str(dtype))
+    assert from_pandas(frame, X).equals(X)
+    assert from_pandas(frame, X).schema == X.schema
+
+
+@pytest.mark.parametrize(
+    ("dtype", "cells", "expected"),
+    [
+        (pl.Int64, [1.0, None, 3.0], pl.Int64),
+        (pl.Int64, [1.5, None, 3.0], pl.Float64),
+        (pl.UInt8, [-9, None, 3], pl.Int64),
+        (pl.Int64, [None, None, None], pl.Int64),
+        (pl.Enum(["a", "b"]), ["a", None, "c"], pl.String),
+        (pl.Enum(["a", "b"]), ["a", None, "b"], pl.Enum(["a", "b"])),
+    ],
+    ids=str,
+)
+def test_a_dtype_that_lacks_a_cell_is_widened(dtype, cells, expected):
+    like = pl.DataFrame({"a": pl.Series([None], dtype=dtype)})
+    written = from_pandas(pd.DataFrame({"a": cells}), like)
+    assert written.schema == {"a": expected}
+    assert written["a"].to_list() == cells
+
+
+def test_integers_with_gaps_are_explained_as_integers():
+    rng = np.random.default_rng(0)
+    ages = rng.integers(0, 50, 120)
+    X = pl.DataFrame({"age": [None if age < 5 else int(age) for age in ages]})
+    clf = CounterfactualTrainedClassifier(max_epochs=5, lr=0.01, random_state=0)
+    found = clf.fit(X, (ages > 25).astype(int)).explain(X, T=60).counterfactual
+    assert found.schema == X.schema
+    assert not found.equals(X)

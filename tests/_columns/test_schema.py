@@ -288,3 +288,47 @@ def test_special_values_of_few_digits_are_those_of_the_user():
     values = schema.read(frame, warn=False)
     assert values[:, 0].tolist() == [1.5, 999.9, 2.5]
     assert schema.with_states(values).states == {0: (999.9,)}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "cell", "expected"),
+    [
+        ("uint8", -9.0, "int64"),
+        ("int8", 300.0, "int64"),
+        ("UInt8", -9.0, "Int64"),
+        ("uint8[pyarrow]", -9.0, "int64[pyarrow]"),
+        ("uint8", 9.0, "uint8"),
+        ("uint8", 0.5, "float64"),
+        ("uint64", -9.0, "float64"),
+    ],
+)
+def test_integers_are_widened_to_integers_for_whole_cells(dtype, cell, expected):
+    if "pyarrow" in dtype:
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    gap = 2 if dtype.islower() and "[" not in dtype else None
+    frame = pd.DataFrame({"a": pd.Series([1, gap, 3], dtype=dtype)})
+    schema = Schema.fit(frame, ["a"], np.zeros(1, bool)).with_states(np.array([[np.nan]]))
+    before = schema.read(frame)
+    after = before.copy()
+    after[0] = cell
+    written = schema.write(frame, before, after)["a"]
+    assert str(written.dtype) == expected
+    assert written[0] == cell
+    assert written[2] == 3
+    assert written.isna().tolist() == [False, gap is None, False]
+
+
+def test_an_array_of_integers_is_widened_to_integers_for_whole_cells():
+    X = np.array([[1, 2], [3, 4]], dtype=np.uint8)
+    schema = Schema.fit(X, ["x0", "x1"], np.zeros(2, bool))
+    written = schema.write(X, X.astype(float), np.array([[-9.0, 2.0], [3.0, 4.0]]))
+    assert written.dtype == np.int64
+    assert written.tolist() == [[-9, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("dtype", ["object", "category"])
+def test_dummies_of_a_dtype_without_numbers_are_an_error_with_the_remedy(dtype):
+    frame = pd.DataFrame({"c_x": [0, 1], "c_y": [1, 0]}).astype(dtype)
+    message = rf"column 'c_x' of one_hot_groups has dtype {dtype}; convert it by .astype\(int\)"
+    with pytest.raises(ValueError, match=message):
+        Schema.fit(frame, list(frame), np.zeros(2, bool), dummies=((0, 1),))

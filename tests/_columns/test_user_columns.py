@@ -73,6 +73,9 @@ def test_groups_are_lists_of_columns_named_or_not(groups):
         ([["red", "green"]], "one_hot_groups names the feature 'green'"),
         ([["red"]], "at least two columns"),
         (["red"], "list of at least two columns"),
+        ([{"red", "blue"}], "list of at least two columns"),
+        ({"color": frozenset(["red", "blue"])}, "list of at least two columns"),
+        ({("red", "blue"), ("age", "owner")}, "one_hot_groups is a set, which has no order"),
         ([["red", "red"]], "'red' twice"),
         ([["red", "blue"], ["blue", "age"]], "'blue' twice"),
         ([["red", "owner"]], "'owner', also listed in categorical_features"),
@@ -87,6 +90,7 @@ def test_groups_that_cannot_be_are_refused_by_their_columns(groups, message):
 def test_special_values_are_floats_by_feature_without_doubles():
     special = check_special_values({"age": [-9, -8, -9], "share": np.float32(-1)}, SCHEMA)
     assert special == {0: (-9.0, -8.0), 1: (-1.0,)}
+    assert check_special_values({"age": np.array(-9)}, SCHEMA) == {0: (-9.0,)}
 
 
 @pytest.mark.parametrize(
@@ -96,6 +100,9 @@ def test_special_values_are_floats_by_feature_without_doubles():
         ({"age": ["missing"]}, "'age' contains 'missing'"),
         ({"age": [np.nan]}, "'age' contains nan.*state of its own"),
         ({"age": [True]}, "'age' contains True"),
+        ({"age": np.array("missing")}, "'age' is .*a number or a list of numbers"),
+        ({"age": [3], 0: [4]}, "special_values names a feature twice: 'age'"),
+        ({"age": [], 0: [4]}, "special_values names a feature twice: 'age'"),
         ({"job": [-9]}, "'job', which is not a numeric feature"),
     ],
 )

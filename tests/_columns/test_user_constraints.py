@@ -6,8 +6,12 @@ from ctsk._columns.constraints import Constraints
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
-from ctsk._columns.user_constraints import check_constraints, check_costs
-from ctsk.exceptions import UnobservedDomainWarning
+from ctsk._columns.user_constraints import (
+    check_constraints,
+    check_costs,
+    check_inferred_domains,
+)
+from ctsk.exceptions import UnknownValueWarning, UnobservedDomainWarning
 
 FRAME = pd.DataFrame(
     {
@@ -379,3 +383,70 @@ def test_an_observed_range_that_is_unknown_is_not_warned_of(unknown):
     mixed.observed = tuple(np.array([bound]) for bound in unknown)
     default = Constraints.free(*mixed.domain, mixed.groups)
     check_constraints(None, {"age": (240, 480)}, mixed, default)
+
+
+def test_a_fit_warns_once_of_unknown_categories_beside_known_ones(encoder):
+    domain = {"job": iter(["pilot", "cook"]), "grade": ["low", "top"]}
+    message = "'job' lists 'pilot'; 'grade' lists 'top'"
+    with pytest.warns(UnknownValueWarning, match=message) as caught:
+        constraints = check(encoder, domain=domain)
+    assert len(caught) == 1
+    assert of(encoder, constraints.high, "job") == [1, 0, 0]
+    assert of(encoder, constraints.high, "grade") == [1, 0, 0]
+
+
+def test_unknown_categories_are_errors_without_a_known_one_and_in_explain(encoder):
+    message = "domain of feature 'job' holds 'pilot', which is not one"
+    with pytest.raises(ValueError, match=message):
+        check(encoder, domain={"job": ["pilot", "judge"]})
+    with pytest.raises(ValueError, match=message):
+        check(encoder, domain={"job": ["pilot", "cook"]}, n_rows=3)
+    with pytest.raises(ValueError, match="a missing value cannot be reached"):
+        check(encoder, domain={"job": ["cook", None]})
+
+
+def test_a_domain_may_list_declared_special_values_that_no_row_holds():
+    frame = pd.DataFrame({"debt": [-9.0, 1.5, 3.0], "age": [20.0, 30.5, 40.0]})
+    special_values = {0: (-9.0, -8.0), 1: (-7.0,)}
+    schema = Schema.fit(frame, list(frame), np.zeros(2, bool), special_values=special_values)
+    schema = schema.with_states(frame.to_numpy())
+    special = Encoder.fit(Rows.read(frame, schema), standardize=True)
+    default = Constraints.free(*special.domain, special.groups)
+    domain = {"debt": ["auto", -8, -9], "age": [(0, 50), -7]}
+    constraints = check_constraints(None, domain, special, default)
+    assert constraints.high[special.feature_columns[0]].tolist() == [3, 1, 1]
+    assert constraints.high[special.feature_columns[1]].tolist() == [50]
+    message = r"'debt' lists -1. .*which are -9\.0, -8\.0; declare others in special_values"
+    with pytest.raises(ValueError, match=message):
+        check_constraints(None, {"debt": ["auto", -9, -1]}, special, default)
+
+
+def test_a_step_without_a_multiple_in_the_inferred_domain_is_an_error():
+    frame = pd.DataFrame({"a": [2.6, 3.1, 7.0], "gap": [np.nan] * 3, "b": [1.0, 0.5, 3.0]})
+    schema = Schema.fit(frame, list(frame), np.zeros(3, bool)).with_states(frame.to_numpy())
+    rows = Rows.read(frame, schema)
+    coarse = Encoder.fit(rows, standardize=True, steps={0: 100, 1: 100, 2: 1})
+    default = Constraints.free(*coarse.domain, coarse.groups, is_inferred=True)
+
+    def check_domains(mutability=None, domain=None):
+        constraints = check_constraints(mutability, domain, coarse, default)
+        check_inferred_domains(constraints, coarse)
+
+    message = "resolution of feature 'a' is 100, but its training values, 2.6 to 7, hold no"
+    for domain in (None, "auto", {"a": "auto"}):
+        with pytest.raises(ValueError, match=message):
+            check_domains(domain=domain)
+    check_domains(domain={"a": (0, 200)})
+    check_domains(mutability={"a": "none"})
+
+
+@pytest.mark.parametrize("bounds", [(2, 3), (0.2, 0.8), (-3, -1), (None, -1)], ids=str)
+def test_a_domain_of_a_dummy_that_holds_neither_0_nor_1_is_an_error(bounds):
+    frame = pd.DataFrame({"c_x": [0, 1, 0], "c_y": [1, 0, 1]})
+    schema = Schema.fit(frame, list(frame), np.zeros(2, bool), dummies=((0, 1),))
+    coded = Encoder.fit(Rows.read(frame, schema), standardize=True)
+    default = Constraints.free(*coded.domain, coded.groups)
+    with pytest.raises(ValueError, match=r"domain of feature 'c_x' is .*can take \(0 and 1\)"):
+        check_constraints(None, {"c_x": bounds}, coded, default)
+    for valid in [(0, 0), (1, 1), (0.5, None), None, "auto"]:
+        check_constraints(None, {"c_x": valid}, coded, default)
