@@ -13,7 +13,8 @@ Returning the rows as they are would break no constraint. Therefore, the script 
 valid rows by kind of the columns and of the rows, and it explains conventional models on numeric
 columns without constraints (tau 0.5, T 100)::
 
-    python benchmarks/promise.py [--models 320] [--examples 20000] [--jobs 1]
+    python benchmarks/promise.py [--models 320] [--examples 20000] [--first-model 0]
+                                 [--jobs 1]
 """
 
 import argparse
@@ -91,20 +92,20 @@ class Counts:
             )
 
 
-def constrained(n_models, n_examples, n_jobs):
+def constrained(first_model, n_models, n_examples, n_jobs):
     """Print how many examples violate their constraints, and how many rows are valid."""
     start, counts = time.perf_counter(), Counts()
     # The examples are dealt out evenly, one to each model in turn.
     shares = (len(range(seed, n_examples, n_models)) for seed in range(n_models))
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(of_model)(seed, n) for seed, n in enumerate(shares)
+        delayed(of_model)(first_model + i, n) for i, n in enumerate(shares)
     )
-    for seed, (counts_of_model, broken) in enumerate(results):
+    for seed, (counts_of_model, broken) in enumerate(results, start=first_model):
         counts.merge(counts_of_model)
         for line in broken:
             print(f"model {seed}: {line}", flush=True)
         if sys.stderr.isatty():
-            print(f"\r{seed + 1}/{n_models} models", end="", file=sys.stderr)
+            print(f"\r{seed + 1 - first_model}/{n_models} models", end="", file=sys.stderr)
     print(f"{n_models} models, {time.perf_counter() - start:.0f} s")
     counts.print()
 
@@ -159,9 +160,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--models", type=int, default=320)
     parser.add_argument("--examples", type=int, default=20_000)
+    parser.add_argument("--first-model", type=int, default=0, help="seed of the first model")
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
-    constrained(args.models, args.examples, args.jobs)
+    constrained(args.first_model, args.models, args.examples, args.jobs)
     with warnings.catch_warnings():
         for expected in EXPECTED_WARNINGS:
             warnings.simplefilter("ignore", expected)

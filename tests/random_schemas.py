@@ -79,7 +79,7 @@ def random_domain(random, column):
     inner = float(random.choice(amounts))
     if isinstance(column.resolution, (int, float)):
         # Amounts need not be multiples of a step of the user's, but a domain must hold one.
-        inner = float(round(Fraction(inner) / column.step) * column.step)
+        inner = float(column.precision(round(Fraction(inner) / column.step) * column.step))
     low, high = (
         random.choice(
             [

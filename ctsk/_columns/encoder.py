@@ -73,7 +73,7 @@ class Encoder:
         self.inner_ends = inner_ends
         self.numeric = np.array(schema.numeric, dtype=np.intp)
         self.categorical = np.array(sorted(schema.categories), dtype=np.intp)
-        self.groups = _groups(schema)
+        self.groups = OneHotGroups.of(schema)
 
     @classmethod
     def fit(cls, rows, *, standardize, steps=None):
@@ -388,26 +388,3 @@ class Encoder:
             # A number that cannot be rounded stays what it was, also if that is no number.
             own = factuals.values[idx, feature]
             values[idx, feature] = np.where(np.isnan(rounded), own, rounded)
-
-
-def _groups(schema):
-    """Return the one-hot groups of categories, of states of numbers, and of dummies."""
-    column_of = {feature: column for column, feature in enumerate(schema.numeric)}
-    categories = [schema.categories[feature] for feature in sorted(schema.categories)]
-    states = sorted(schema.states)
-    others = (False,) * (len(states) + len(schema.dummies))
-    return OneHotGroups(
-        n_numeric=len(column_of),
-        sizes=(
-            *(len(group) for group in categories),
-            *(1 + len(schema.states[feature]) for feature in states),
-            *(len(group) for group in schema.dummies),
-        ),
-        ordered=(*(group.ordered for group in categories), *others),
-        missing=(*(group.has_missing for group in categories), *others),
-        numbers=(
-            *(None for _ in categories),
-            *(column_of[feature] for feature in states),
-            *(None for _ in schema.dummies),
-        ),
-    )

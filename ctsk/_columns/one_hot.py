@@ -43,6 +43,29 @@ class OneHotGroups:
             if not getattr(self, name):
                 object.__setattr__(self, name, (default,) * len(self.sizes))
 
+    @classmethod
+    def of(cls, schema):
+        """Return the one-hot groups of categories, of states of numbers, and of dummies."""
+        column_of = {feature: column for column, feature in enumerate(schema.numeric)}
+        categories = [schema.categories[feature] for feature in sorted(schema.categories)]
+        states = sorted(schema.states)
+        others = (False,) * (len(states) + len(schema.dummies))
+        return cls(
+            n_numeric=len(column_of),
+            sizes=(
+                *(len(group) for group in categories),
+                *(1 + len(schema.states[feature]) for feature in states),
+                *(len(group) for group in schema.dummies),
+            ),
+            ordered=(*(group.ordered for group in categories), *others),
+            missing=(*(group.has_missing for group in categories), *others),
+            numbers=(
+                *(None for _ in categories),
+                *(column_of[feature] for feature in states),
+                *(None for _ in schema.dummies),
+            ),
+        )
+
     def __len__(self):
         """Return the number of groups."""
         return len(self.sizes)

@@ -17,6 +17,14 @@ from ctsk._columns.containers import (
     is_frame,
     listed,
 )
+from ctsk._columns.dtypes import (
+    check_kind,
+    is_text,
+    like_dtype,
+    numbers_of,
+    numpy_dtype,
+    smallest_dtype,
+)
 from ctsk._columns.user_warnings import warn_user
 from ctsk.exceptions import UnknownValueWarning
 
@@ -103,7 +111,7 @@ class Schema:
         # A sparse column or a date is an error even among the categorical features; text is
         # one only elsewhere.
         for position, (name, column) in enumerate(zip(names, columns, strict=True)):
-            _check_kind(name, column.dtype)
+            check_kind(name, column.dtype)
             if categorical[position]:
                 categories[position] = fit_categories(name, column)
             elif column.dtype.kind not in "biuf" and position in grouped:
@@ -226,7 +234,7 @@ class Schema:
             if position in self.unread:
                 values[:, position] = 0.0
             elif categories is None:
-                values[:, position] = _numbers(column, name)
+                values[:, position] = numbers_of(column, name)
             else:
                 values[:, position], cells = codes_of(column, name, categories)
                 if cells and self.handle_unknown == "error":
@@ -269,7 +277,7 @@ class Schema:
 
     def dtypes(self, X):
         """Return the NumPy dtype of each of X's columns; float64 for non-numeric ones."""
-        dtypes = [_numpy_dtype(dtype) for dtype in dtypes_of(X)]
+        dtypes = [numpy_dtype(dtype) for dtype in dtypes_of(X)]
         return [dtype if dtype.kind in "biuf" else np.dtype(np.float64) for dtype in dtypes]
 
     def write(self, X, before, after):
@@ -303,7 +311,7 @@ class Schema:
                 copy.isetitem(position, self._written(column, position, idx, cells))
                 continue
             # All columns of an array share one dtype, so that one new category may widen it.
-            exact = _smallest_dtype(cells, copy.dtype)
+            exact = self._holding(cells, copy.dtype, position)
             if exact != copy.dtype:
                 copy = copy.astype(np.result_type(copy, exact))
             copy[idx, position] = cells
@@ -313,15 +321,15 @@ class Schema:
         """Return a Series with new cells, in its dtype if that can hold them."""
         # Four kinds of columns: of numbers, of categories, of numbers that came as another
         # dtype than in training, and of Python numbers in a column of objects.
-        dtype = _numpy_dtype(column.dtype)
+        dtype = numpy_dtype(column.dtype)
         if dtype.kind in "biuf":
-            exact = _smallest_dtype(cells, dtype)
-            column = column if exact == dtype else column.astype(_like_dtype(column.dtype, exact))
+            exact = self._holding(cells, dtype, position)
+            column = column if exact == dtype else column.astype(like_dtype(column.dtype, exact))
             cells = cells.astype(exact)
         elif position in self.categories:
             if hasattr(column.dtype, "categories"):
                 column = with_categories(column, self.categories[position], cells)
-        elif column.dtype != object or column.map(_is_text).any():
+        elif column.dtype != object or column.map(is_text).any():
             # The numbers came as categories or text. New numbers beside the text of unchanged
             # rows would mix types, so that the whole column becomes numeric.
             column = column.astype(np.float64)
@@ -330,6 +338,12 @@ class Schema:
         # Assigned by position, because labels of the index may be duplicated.
         column.iloc[idx] = cells
         return column
+
+    def _holding(self, cells, dtype, position):
+        """Return `dtype` if it can hold the cells of a feature, and otherwise one that can."""
+        # Numbers in a column of floats are rounded to its precision by the column itself.
+        is_number = position not in self.categories
+        return dtype if is_number and dtype.kind == "f" else smallest_dtype(cells, dtype)
 
     def cells(self, position, values):
         """Return values of one feature as the user writes them."""
@@ -345,70 +359,3 @@ class Schema:
 def differ(values, others):
     """Return where values differ, elementwise; missing numbers are equal."""
     return (values != others) & ~(np.isnan(values) & np.isnan(others))
-
-
-def _numpy_dtype(dtype):
-    """Return NumPy's dtype of a column of a DataFrame; object where it has none."""
-    # Pandas' nullable and arrow dtypes have the attribute.
-    dtype = getattr(dtype, "numpy_dtype", dtype)
-    return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
-
-
-def _is_text(cell):
-    return isinstance(cell, (str, bytes))
-
-
-def _smallest_dtype(cells, dtype):
-    """Return `dtype` if it holds all cells, and otherwise int64 or the dtype of the cells.
-
-    A dtype may be unable to hold categories that were learned from a column of another dtype.
-    """
-    try:
-        fits = (cells.astype(dtype) == cells).all()
-    except (OverflowError, TypeError, ValueError):
-        fits = False
-    if fits:
-        return dtype
-    # Whole numbers such as -9 need not turn unsigned numbers into floats, except for uint64, whose
-    # largest numbers int64 cannot hold.
-    if dtype.kind in "iu" and dtype != np.uint64 and cells.dtype.kind == "f":
-        is_whole = (cells == np.floor(cells)) & (np.abs(cells) < 2.0**63)
-        if is_whole.all():
-            return np.dtype(np.int64)
-    return np.array(cells.tolist()).dtype
-
-
-def _like_dtype(dtype, exact):
-    """Return a NumPy dtype or, if it is int64 and `dtype` can hold gaps, one that can, too."""
-    if isinstance(dtype, np.dtype) or exact != np.int64:
-        return exact
-    is_arrow = type(dtype).__name__ == "ArrowDtype"
-    return "int64[pyarrow]" if is_arrow else "Int64"
-
-
-def _check_kind(name, dtype):
-    """Reject dtypes that hold neither numbers nor categories."""
-    # Only pandas' SparseDtype has a fill value. Periods and intervals have the kind of objects,
-    # as categories do, so that only their names distinguish them without importing pandas.
-    if hasattr(dtype, "fill_value"):
-        problem, remedy = "which is sparse", "convert it by .sparse.to_dense()"
-    elif dtype.kind not in "biufOUST" or type(dtype).__name__ in ("PeriodDtype", "IntervalDtype"):
-        problem = "which is neither a number nor a category"
-        remedy = "derive numbers from it, such as days or years since a date"
-    else:
-        return
-    raise ValueError(f"Column {name!r} of X has dtype {dtype}, {problem}; {remedy}.")
-
-
-def _numbers(column, name):
-    """Return the cells of a numeric column as float64."""
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
-        return np.asarray(column, dtype=np.float64)
-    _check_kind(name, column.dtype)
-    try:
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"Column {name!r} of X was numeric when the estimator was fitted, but now has dtype "
-            f"{column.dtype} and cannot be converted ({error}). Convert it by pandas.to_numeric."
-        ) from error

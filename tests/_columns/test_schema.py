@@ -282,6 +282,14 @@ def test_periods_and_intervals_are_refused():
             Schema.fit(pd.DataFrame({"c": column}), ["c"], np.array([True]))
 
 
+def test_a_special_value_of_few_digits_that_is_reached_keeps_the_dtype():
+    frame = pd.DataFrame({"a": np.array([1.5, 2.5], dtype=np.float32)})
+    schema = Schema.fit(frame, ["a"], np.zeros(1, bool), special_values={0: (999.9,)})
+    written = schema.write(frame, schema.read(frame), np.array([[999.9], [2.5]]))
+    assert written["a"].dtype == np.float32
+    assert schema.read(written, warn=False)[:, 0].tolist() == [999.9, 2.5]
+
+
 def test_special_values_of_few_digits_are_those_of_the_user():
     frame = pd.DataFrame({"a": np.array([1.5, 999.9, 2.5], dtype=np.float32)})
     schema = Schema.fit(frame, ["a"], np.zeros(1, bool), special_values={0: (999.9,)})

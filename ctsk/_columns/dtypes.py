@@ -1,0 +1,70 @@
+"""The dtypes of columns, and columns as numbers."""
+
+import numpy as np
+
+
+def numpy_dtype(dtype):
+    """Return NumPy's dtype of a column of a DataFrame; object where it has none."""
+    # Pandas' nullable and arrow dtypes have the attribute.
+    dtype = getattr(dtype, "numpy_dtype", dtype)
+    return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
+
+
+def is_text(cell):
+    return isinstance(cell, (str, bytes))
+
+
+def smallest_dtype(cells, dtype):
+    """Return `dtype` if it holds all cells, and otherwise int64 or the dtype of the cells.
+
+    A dtype may be unable to hold categories that were learned from a column of another dtype.
+    """
+    try:
+        fits = (cells.astype(dtype) == cells).all()
+    except (OverflowError, TypeError, ValueError):
+        fits = False
+    if fits:
+        return dtype
+    # Whole numbers such as -9 need not turn unsigned numbers into floats, except for uint64, whose
+    # largest numbers int64 cannot hold.
+    if dtype.kind in "iu" and dtype != np.uint64 and cells.dtype.kind == "f":
+        is_whole = (cells == np.floor(cells)) & (np.abs(cells) < 2.0**63)
+        if is_whole.all():
+            return np.dtype(np.int64)
+    return np.array(cells.tolist()).dtype
+
+
+def like_dtype(dtype, exact):
+    """Return a NumPy dtype or, if it is int64 and `dtype` can hold gaps, one that can, too."""
+    if isinstance(dtype, np.dtype) or exact != np.int64:
+        return exact
+    is_arrow = type(dtype).__name__ == "ArrowDtype"
+    return "int64[pyarrow]" if is_arrow else "Int64"
+
+
+def check_kind(name, dtype):
+    """Reject dtypes that hold neither numbers nor categories."""
+    # Only pandas' SparseDtype has a fill value. Periods and intervals have the kind of objects,
+    # as categories do, so that only their names distinguish them without importing pandas.
+    if hasattr(dtype, "fill_value"):
+        problem, remedy = "which is sparse", "convert it by .sparse.to_dense()"
+    elif dtype.kind not in "biufOUST" or type(dtype).__name__ in ("PeriodDtype", "IntervalDtype"):
+        problem = "which is neither a number nor a category"
+        remedy = "derive numbers from it, such as days or years since a date"
+    else:
+        return
+    raise ValueError(f"Column {name!r} of X has dtype {dtype}, {problem}; {remedy}.")
+
+
+def numbers_of(column, name):
+    """Return the cells of a numeric column as float64."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
+        return np.asarray(column, dtype=np.float64)
+    check_kind(name, column.dtype)
+    try:
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Column {name!r} of X was numeric when the estimator was fitted, but now has dtype "
+            f"{column.dtype} and cannot be converted ({error}). Convert it by pandas.to_numeric."
+        ) from error
