@@ -125,15 +125,14 @@ def explain(
     it, the search starts at the number that the imputer puts in its place; if an indicator
     or the classifier itself distinguishes it from every number, it is a state beside the
     number, as in the classifier. In either case, it may stay or be left for a number, and
-    is never reached. The constant of a
-    :class:`sklearn.impute.SimpleImputer` with ``strategy="constant"``, and a number that an
-    imputer takes for missing, are special values of X, which are never reached either,
-    even if some rows hold them as amounts. Of any other step, a number in place of gaps is
-    taken for a constant if the classifier has seen no smaller number, or no larger one.
-    Such a constant may extend the range that the classifier has observed beyond the
-    amounts; only `X_reference` shows their own range. An unknown category starts at the
-    code that the encoder has for it. A row that the pipeline rejects because of a gap or an
-    unknown category is an error.
+    is never reached. The constant of a :class:`sklearn.impute.SimpleImputer` with
+    ``strategy="constant"``, and a number that an imputer takes for missing, are special
+    values of X, which are never reached either, even if some rows hold them as amounts. Of
+    any other step, a number in place of gaps is taken for a constant if the classifier has
+    seen no smaller number, or no larger one. Such a constant is no end of the inferred
+    domain, which ends at the next number that the classifier has seen. An unknown category
+    starts at the code that the encoder has for it. A row that the pipeline rejects because
+    of a gap or an unknown category is an error.
 
     Bounds, special values, resolutions and one-hot groups of the classifier hold in X's
     units where a feature reaches it alone; a group and a step of the resolution only if its

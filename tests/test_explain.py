@@ -549,6 +549,7 @@ def test_tied_quantiles_and_large_or_single_precision_numbers_are_followed(order
         assert (explanation.counterfactual.dtypes == rows.dtypes).all()
 
 
+@pytest.mark.filterwarnings("ignore:The whole numbers of these columns")
 @pytest.mark.filterwarnings("ignore:In every row exactly one")
 def test_functions_on_frames_keep_names_for_what_follows(orders):
     X, y = orders

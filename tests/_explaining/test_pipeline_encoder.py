@@ -163,14 +163,16 @@ def test_few_reference_rows_do_not_narrow_the_domain(data):
     assert_array_equal(model.constraints.low, X.min())
 
 
-def test_reference_rows_show_the_amounts_where_a_constant_is_an_end_of_the_range(data):
+def test_a_constant_in_the_place_of_gaps_is_no_end_of_the_range(data):
     X, y = data
     X = X[["hours", "grade"]].mask(np.arange(len(X))[:, None] % 4 == [0, 1])
     imputer = SimpleImputer(strategy="constant", fill_value=-7)
     fitted = make_pipeline(imputer, StandardScaler(), classifier()).fit(X, y)
     inner = fitted[-1]._explainable()
-    assert_array_equal(pipelines.model_of(fitted, inner, X).constraints.low, [-7, -7])
-    assert_array_equal(pipelines.model_of(fitted, inner, X, X).constraints.low, X.min())
+    for reference in (None, X):
+        model = pipelines.model_of(fitted, inner, X, reference)
+        assert_array_equal(model.constraints.low, X.min())
+        assert_array_equal(model.constraints.high, X.max())
 
 
 def test_domains_in_the_classifiers_units_are_mapped_exactly(data):
