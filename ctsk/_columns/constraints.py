@@ -204,10 +204,20 @@ class Constraints:
         low, high = xp.maximum(self.low, lower), xp.minimum(self.high, upper)
         is_empty = low > high
         low, high = xp.where(is_empty, lower, low), xp.where(is_empty, upper, high)
-        n_numeric = self.groups.n_numeric
-        numbers = factuals[:, :n_numeric]
-        has_gap = (numbers < low[:, :n_numeric]) | (numbers > high[:, :n_numeric])
-        has_gap = bool(has_gap.any())
+        numbers = slice(self.groups.n_numeric)
+        is_outside = factuals[:, numbers] < low[:, numbers]
+        is_outside |= factuals[:, numbers] > high[:, numbers]
+        box = Box(lower, upper, self.groups, low, high, self.fill)
+        has_unknown = self._bound_groups(box, factuals)
+        # Without a gap, the bounds of what moves are those of the search.
+        if not (has_unknown or bool(is_outside.any())):
+            return replace(box, low=None, high=None)
+        return box
+
+    def _bound_groups(self, box, factuals):
+        """Enter the bounds of one-hot columns into a box; return whether a row is unknown."""
+        xp = torch if isinstance(factuals, torch.Tensor) else np
+        has_unknown = False
         for group, columns in enumerate(self.groups.slices):
             one_hot = factuals[:, columns]
             # Another category than the row's own; an unknown row has no own one.
@@ -215,22 +225,20 @@ class Constraints:
             reachable = self._reachable(group, columns, one_hot) * is_other
             is_fixed = reachable.sum(1)[:, None] == 0
             # A category is fixed, with equal bounds, if no other one may be reached.
-            lower[:, columns] = one_hot * is_fixed
+            box.lower[:, columns] = box.low[:, columns] = one_hot * is_fixed
             own = xp.where(is_fixed, one_hot, xp.sign(one_hot))
-            upper[:, columns] = xp.maximum(own, reachable)
-            low[:, columns] = lower[:, columns]
-            high[:, columns] = xp.maximum(one_hot * ~is_other, reachable)
+            box.upper[:, columns] = xp.maximum(own, reachable)
+            box.high[:, columns] = xp.maximum(one_hot * ~is_other, reachable)
             number = self.groups.numbers[group]
             if number is None:
                 # Shares below 1 are those of an unknown category.
-                has_gap = has_gap or bool((is_other.sum(1) == is_other.shape[1]).any())
-            else:
-                # A gap that cannot be left holds its number as well.
-                is_held = is_fixed[:, 0] & (one_hot[:, 0] < 1)
-                for bound in (lower, upper):
-                    bound[:, number] = xp.where(is_held, factuals[:, number], bound[:, number])
-        gaps = {"low": low, "high": high} if has_gap else {}
-        return Box(lower, upper, self.groups, fill=self.fill, **gaps)
+                has_unknown |= bool(is_other.all(1).any())
+                continue
+            # A gap that cannot be left holds its number as well.
+            is_held = is_fixed[:, 0] & (one_hot[:, 0] < 1)
+            for bound in (box.lower, box.upper):
+                bound[:, number] = xp.where(is_held, factuals[:, number], bound[:, number])
+        return has_unknown
 
     def _reachable(self, group, columns, one_hot):
         """Return 1 for each category of a group that each row may reach, if it is another."""
