@@ -77,8 +77,9 @@ def random_domain(random, column):
         return random.choice(["auto", None])
     amounts, spread = column.amounts, column.amounts.std() + 0.1
     inner = float(random.choice(amounts))
-    if isinstance(column.resolution, (int, float)):
-        # Amounts need not be multiples of a step of the user's, but a domain must hold one.
+    if column.step:
+        # A domain must hold a multiple of the step. Amounts need not be multiples of one that the
+        # user has set, and may miss those of others by a rounding error.
         inner = float(column.precision(round(Fraction(inner) / column.step) * column.step))
     low, high = (
         random.choice(
