@@ -11,7 +11,7 @@ from ctsk._explaining.curves import Curve, Line, solve_together
 from ctsk._explaining.pipeline_steps import split
 
 # Relative error of numbers that were mapped to the classifier and back; lines are measured.
-_LINE_PRECISION, _CURVE_PRECISION = 1e-12, 1e-9
+_LINE_PRECISION, _CURVE_PRECISION = 1e-12, 1e-8
 # Share of a range up to which a number counts as its end, because of rounding.
 _NEAR = 1e-6
 # Decimals that lie closer together than this many times the error of a number may be near it by
