@@ -26,9 +26,9 @@ class Box:
         may be reached. They differ from `lower` and `upper` where a row lies outside its
         domain: the search may pass through the gap between the row and its domain, but no
         counterfactual ends there. None if no row has such a gap.
-    fill : ndarray or Tensor of shape (n_numeric,), or None, default=None
+    fill : ndarray or Tensor of shape (n_columns,), or None, default=None
         The value of each numeric column while its number is missing or special; see
-        `Constraints`. None if no column has such states.
+        `Constraints`.
     """
 
     lower: np.ndarray | torch.Tensor
@@ -106,10 +106,10 @@ class Box:
     def _close_gaps(self, numbers, factuals):
         """Move numbers, in place, from the gap to the factual's value or into the domain."""
         n_numeric = numbers.shape[1]
-        own = factuals[:, :n_numeric]
+        origins = factuals[:, :n_numeric]
         inside = numbers.clamp(self.low[:, :n_numeric], self.high[:, :n_numeric])
-        is_nearer = (numbers - own).abs() < (inside - numbers).abs()
-        numbers.copy_(torch.where(is_nearer, own, inside))
+        is_nearer = (numbers - origins).abs() < (inside - numbers).abs()
+        numbers.copy_(torch.where(is_nearer, origins, inside))
 
     def _keep_unknown(self, hardened, states, factuals):
         """Restore, in place, unknown categories that a search has hardly left.
@@ -144,7 +144,7 @@ class Constraints:
     low, high : ndarray or Tensor of shape (n_columns,) or (n_rows, n_columns)
         The domain; infinite on an open side. For a one-hot column, ``low`` is 0 and
         ``high`` is 1 if the category may be reached. Two dimensions hold the constraints
-        of each row. A ``low`` of 1 forbids to leave the category.
+        of each row. With a ``low`` of 1, the category cannot be left.
     may_rise, may_fall : bool ndarray or Tensor, shaped like the domain
         The mutability: both are true for "both", neither is for "none". In an ordered
         group, a category rises to those after it and falls to those before it. In any
@@ -152,9 +152,9 @@ class Constraints:
     groups : OneHotGroups
     is_inferred : bool or bool ndarray, shaped like the domain, default=False
         Whether the domain was inferred from training rows rather than given by the user.
-    fill : ndarray or Tensor of shape (n_numeric,), or None, default=None
-        The value of each numeric column while its number is missing or special. None if no
-        column has such states.
+    fill : ndarray or Tensor of shape (n_columns,), or None, default=None
+        The value of each numeric column while its number is missing or special; one-hot
+        columns have none. Required only if a column has such states.
 
     Notes
     -----
@@ -226,8 +226,9 @@ class Constraints:
             is_fixed = reachable.sum(1)[:, None] == 0
             # A category is fixed, with equal bounds, if no other one may be reached.
             box.lower[:, columns] = box.low[:, columns] = one_hot * is_fixed
-            own = xp.where(is_fixed, one_hot, xp.sign(one_hot))
-            box.upper[:, columns] = xp.maximum(own, reachable)
+            # The sign turns the shares of an unknown category, which may stay, into a mask.
+            kept = xp.where(is_fixed, one_hot, xp.sign(one_hot))
+            box.upper[:, columns] = xp.maximum(kept, reachable)
             box.high[:, columns] = xp.maximum(one_hot * ~is_other, reachable)
             number = self.groups.numbers[group]
             if number is None:

@@ -386,5 +386,5 @@ class Encoder:
                 rounding=rounding_of_column,
             )
             # A number that cannot be rounded stays what it was, also if that is no number.
-            own = factuals.values[idx, feature]
-            values[idx, feature] = np.where(np.isnan(rounded), own, rounded)
+            unchanged = factuals.values[idx, feature]
+            values[idx, feature] = np.where(np.isnan(rounded), unchanged, rounded)

@@ -339,8 +339,8 @@ def _shares(paths, schema, inner, measured):
         shares = np.full(size, _TINY_SHARE if feature in measured.coded_unknown else 1 / size)
         if feature in paths.alone:
             columns = same_categories(schema, inner, feature, paths.alone[feature])
-            own = np.where(columns >= 0, inner.shares[columns], 0.0)
-            shares = own / own.sum() if own.any() else shares
+            known = np.where(columns >= 0, inner.shares[columns], 0.0)
+            shares = known / known.sum() if known.any() else shares
         parts.append(shares)
     n_others = len(reachable_columns(schema)) - sum(map(len, parts[1:]))
     return np.concatenate([*parts, np.zeros(n_others)])

@@ -258,8 +258,8 @@ def _state_effects(probe, place, base, weight, special):
         rests = moves - steps[-1] * direction
         is_state = np.abs(rests).max(axis=1) > _SAME * (1 + np.abs(rows[accepted]).max(axis=1))
         if is_state.any():
-            own = [row for row, differs in zip(accepted, is_state, strict=True) if differs]
-            states[feature] = tuple(tried[row][1] for row in own)
+            state_rows = [row for row, differs in zip(accepted, is_state, strict=True) if differs]
+            states[feature] = tuple(tried[row][1] for row in state_rows)
             effects += [np.zeros((1, len(base))), rests[is_state]]
     fill = encoder.to_x_units(encoded)[: len(encoder.numeric)]
     for column, number in encoder.solve(fills).items():

@@ -156,8 +156,8 @@ def _path_in_x_units(path, factuals):
         codes = path[..., feature]
         # An unknown category has no code, or that of a missing one: it is the factual's cell.
         is_own = codes == factuals.values[:, [feature]]
-        own = cells_of(factuals.original, feature)[:, None]
-        cells[..., feature] = np.where(is_own, own, schema.cells(feature, codes))
+        factual_cells = cells_of(factuals.original, feature)[:, None]
+        cells[..., feature] = np.where(is_own, factual_cells, schema.cells(feature, codes))
     # Features that the model ignores were read as 0; each step repeats the factual's cell.
     for feature in schema.unread:
         cells[..., feature] = cells_of(factuals.original, feature)[:, None]
