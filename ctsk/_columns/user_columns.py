@@ -210,9 +210,11 @@ def check_resolution(resolution, schema):
     named = {feature_position(key, schema.names, "resolution") for key in resolution if key != "*"}
     for feature, step in entries_by_feature(resolution, schema.names, "resolution").items():
         name = schema.names[feature]
-        if (isinstance(step, str) and step == "auto") or not {feature} & (named | numeric):
+        if isinstance(step, str) and step == "auto":
             continue
         if feature not in numeric:
+            if feature not in named:
+                continue
             raise ValueError(
                 f"resolution names {name!r}, which is not a numeric feature. Only numbers have a "
                 "resolution."

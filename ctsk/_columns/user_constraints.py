@@ -241,17 +241,22 @@ def _check_holds_a_value(low, high, feature, encoder, name):
     """Raise a ValueError if no value that the feature can take lies within the bounds."""
     is_dummy = any(feature in group for group in encoder.schema.dummies)
     grid = Grid(values=(0.0, 1.0)) if is_dummy else encoder.grids.get(feature)
-    if grid is not None and grid.ceil(low) > high:
-        remedy = "or fix the feature by mutability 'none'"
-        if not is_dummy:
-            remedy = (
-                "fix the feature by mutability 'none', or let the feature take other numbers by "
-                "the parameter resolution"
-            )
-        raise ValueError(
-            f"domain of feature {name} is ({low}, {high}), which holds none of the numbers that "
-            f"the feature can take ({grid}). Widen it, {remedy}."
+    if grid is None or grid.ceil(low) <= high:
+        return
+    observed, remedy = "", "or fix the feature by mutability 'none'"
+    if not is_dummy:
+        # The range shows a wrong unit. In a pipeline, it may be unknown.
+        least, most = (ends[encoder.feature_columns[feature][0]] for ends in encoder.observed)
+        if np.isfinite(least):
+            observed = f"; the training rows hold {least:.10g} to {most:.10g}"
+        remedy = (
+            "fix the feature by mutability 'none', or let the feature take other numbers by the "
+            "parameter resolution"
         )
+    raise ValueError(
+        f"domain of feature {name} is ({low}, {high}), which holds none of the numbers that the "
+        f"feature can take ({grid}{observed}). Widen it, {remedy}."
+    )
 
 
 def check_inferred_domains(constraints, encoder):
