@@ -198,17 +198,16 @@ class Schema:
 
     def _with_exact_special_values(self, values, X):
         """Return values in which special ones of few digits, such as float32(999.9), are exact."""
-        for feature, special in self.special_values.items():
-            dtype = self.dtypes(X)[feature]
-            if dtype.kind != "f" or dtype == np.float64:
-                continue
-            for value in special:
-                is_value = values[:, feature] == float(dtype.type(value))
-                # A copy, because the values may be the user's own array.
-                column = np.where(is_value, value, values[:, feature])
-                values = np.concatenate(
-                    [values[:, :feature], column[:, None], values[:, feature + 1 :]], axis=1
-                )
+        if not self.special_values:
+            return values
+        dtypes = self.dtypes(X)
+        short = [f for f in self.special_values if dtypes[f] in (np.float16, np.float32)]
+        # A copy, because the values may be the user's own array.
+        values = values.copy() if short else values
+        for feature in short:
+            for value in self.special_values[feature]:
+                is_value = values[:, feature] == float(dtypes[feature].type(value))
+                values[is_value, feature] = value
         return values
 
     def _check_dummies(self, values):
