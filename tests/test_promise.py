@@ -16,7 +16,7 @@ from random_schemas import (
 
 import ctsk
 
-N_MODELS = 40
+N_MODELS = 25
 
 
 @functools.cache
@@ -29,7 +29,7 @@ def model(kind, number):
     number=st.integers(0, N_MODELS - 1),
     chance=st.randoms(use_true_random=False),
 )
-@settings(max_examples=150)
+@settings(max_examples=90)
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.ColumnKindWarning")
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.OtherConstraintsWarning")
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.UnobservedDomainWarning")
