@@ -10,7 +10,13 @@ from ctsk import datasets, exceptions, generators, metrics, model_selection, plo
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._explain import explain
 from ctsk._explaining.explanation import Explanation
-from ctsk.generators import BaseGenerator, ECCCoGenerator, GenericGenerator, REVISEGenerator
+from ctsk.generators import (
+    BaseGenerator,
+    ECCCoGenerator,
+    GenericGenerator,
+    GradientGenerator,
+    REVISEGenerator,
+)
 
 __version__ = "0.1.0"
 
@@ -20,6 +26,7 @@ __all__ = [
     "ECCCoGenerator",
     "Explanation",
     "GenericGenerator",
+    "GradientGenerator",
     "REVISEGenerator",
     "datasets",
     "exceptions",

@@ -2,10 +2,10 @@
 A generator of your own
 =======================
 
-All generators share one search loop with hooks. A new generator implements the hooks that it needs:
-the penalty of the search (``penalty``), what it learns from observed rows (``learn``), and the
-space in which it searches (``encode`` and ``decode``). The loop handles constraints, categories and
-batches.
+Generators that descend a gradient share one search loop with hooks. A new one implements the hooks
+that it needs: the penalty of the search (``penalty``), what it learns from observed rows
+(``learn``), and the space in which it searches (``encode`` and ``decode``). The loop handles
+constraints, categories and batches. Any other generator implements ``search``.
 """
 
 # %%
@@ -19,12 +19,12 @@ from scipy.spatial.distance import cdist
 from sklearn.datasets import make_moons
 from sklearn.model_selection import GridSearchCV, train_test_split
 
-from ctsk import BaseGenerator, CounterfactualTrainedClassifier
-from ctsk.generators import check_generator
+from ctsk import BaseGenerator, CounterfactualTrainedClassifier, GradientGenerator
+from ctsk.generators import SearchResult, check_generator
 from ctsk.metrics import neg_mmd_scorer
 
 
-class NearestRowGenerator(BaseGenerator):
+class NearestRowGenerator(GradientGenerator):
     """Penalize the l1 distance to the nearest observed row of the target class."""
 
     def __init__(self, *, step_size=0.1, lambda_near=0.5, n_rows=100):
@@ -90,3 +90,42 @@ for ax, (name, explanation) in zip(axes, explanations.items(), strict=True):
     ax.plot(moves[:, :, 0], moves[:, :, 1], c="k", lw=0.5, alpha=0.3)
     ax.scatter(*counterfactual.T, c="k", s=10, zorder=3)
     ax.set_title(f"{name}\ndistance to the nearest row: {distance:.2f}", fontsize=10)
+
+# %%
+# A search without a gradient
+# ---------------------------
+# A generator can also search in a way of its own. This one moves all numbers toward the mean row of
+# the target class, within the bounds of each row, until the target reaches ``tau``. A row that is
+# not accepted, because its values were rounded, for example, moves on.
+
+
+class TowardMeanGenerator(BaseGenerator):
+    """Move toward the mean observed row of the target class."""
+
+    default_T = 20
+
+    def learn(self, reference):
+        is_of_class = torch.nn.functional.one_hot(reference.labels, reference.n_classes).float()
+        self.means_ = is_of_class.T @ reference.rows / is_of_class.sum(dim=0)[:, None]
+        self.means_[:, reference.groups.n_numeric :] = torch.nan
+        return self
+
+    def search(self, model, factuals, targets, box, *, tau, T, accept=None, **settings):
+        found, mature = factuals.clone(), torch.zeros_like(targets, dtype=torch.bool)
+        # Categories, of which means say nothing, do not move.
+        moves = (self.means_[targets] - factuals).nan_to_num(nan=0.0)
+        for t in range(T + 1):
+            states = torch.clamp(factuals + t / T * moves, box.lower, box.upper)
+            shares = model(states).detach().softmax(dim=1)[torch.arange(len(targets)), targets]
+            idx = ((shares >= tau) & ~mature).nonzero()[:, 0]
+            if accept is not None:
+                idx = idx[accept(states[idx], idx)]
+            found[idx], mature[idx] = states[idx], True
+        found[~mature] = states[~mature]
+        kept = {name: settings.get(name) for name in ("epsilon", "return_path")}
+        return SearchResult.of_jumps(factuals, found, mature, T=T, **kept)
+
+
+check_generator(TowardMeanGenerator())
+explanation = conventional.explain(X_test, generator=TowardMeanGenerator(), X_reference=X_train)
+print(explanation)

@@ -270,9 +270,9 @@ def test_n_counterfactuals_is_a_number_or_a_share(iris, wanted, drawn):
     seen = []
 
     class Watching(GenericGenerator):
-        def generate(self, model, factuals, *args, **kwargs):
+        def search(self, model, factuals, *args, **kwargs):
             seen.append(len(factuals))
-            return super().generate(model, factuals, *args, **kwargs)
+            return super().search(model, factuals, *args, **kwargs)
 
     CounterfactualTrainedClassifier(
         n_counterfactuals=wanted, generator=Watching(), max_epochs=2, random_state=0

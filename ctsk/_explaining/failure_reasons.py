@@ -7,7 +7,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from ctsk._columns.containers import listed
-from ctsk.generators.base import held_back
+from ctsk.generators import GradientGenerator
+from ctsk.generators.gradient import held_back
 
 # A search is at a standstill if its next step is shorter than this, in module units or units
 # of the latent code.
@@ -27,6 +28,7 @@ class ReasonKind(enum.Enum):
     BOXED_IN = "boxed in by the constraints"
     FLAT = "the model is flat"
     PENALTY = "held back by the penalty"
+    NOT_FOUND = "no counterfactual was found"
     FLIPPED_BACK = "flipped back by rounding"
     LOST = "not accepted by the pipeline"
     TOO_NEAR = "too near to an earlier alternative"
@@ -67,7 +69,7 @@ TOO_NEAR = Reason(
 )
 
 
-def reasons(generator, model, encoder, result, *, T):
+def reasons(generator, model, encoder, result, targets, *, T):
     """Return the reason why the search of each row did not reach maturity.
 
     Parameters
@@ -78,6 +80,8 @@ def reasons(generator, model, encoder, result, *, T):
         Maps module rows to logits.
     encoder : Encoder
     result : SearchResult
+    targets : LongTensor of shape (n_rows,)
+        The class that each row was to reach.
     T : int
         Maximum number of steps of the search.
 
@@ -87,10 +91,31 @@ def reasons(generator, model, encoder, result, *, T):
         `Reason` objects; None for mature rows.
     """
     found = np.full(len(result.mature), None, dtype=object)
-    batch, groups = result.unfinished, encoder.groups
-    if not len(batch.idx):
+    idx = (~result.mature).nonzero()[:, 0]
+    if not len(idx):
         return found
+    states, targets = result.counterfactuals[idx], targets[idx]
+    with torch.no_grad():
+        logits = model(states)
+    is_refused = torch.zeros_like(result.mature)[idx]
+    if result.refused is not None:
+        # If tau is below one half, a target may reach it while another class is predicted.
+        is_refused = result.refused[idx] & (logits.argmax(dim=1) == targets)
+    # The steps of a gradient show what has stopped them; of other searches, nothing is known.
+    if isinstance(generator, GradientGenerator):
+        explained = _reasons_of_descent(generator, model, encoder, result.unfinished, T)
+    else:
+        shares = logits.softmax(dim=1).gather(1, targets[:, None])[:, 0]
+        explained = [_not_found(share) for share in shares.tolist()]
+    # Unfinished rows are in the order of the result.
+    for row, refused, reason in zip(idx.tolist(), is_refused.tolist(), explained, strict=True):
+        found[row] = FLIPPED_BACK if refused else reason
+    return found
 
+
+def _reasons_of_descent(generator, model, encoder, batch, T):
+    """Return the reasons of the rows of a batch whose descent did not reach maturity."""
+    groups = encoder.groups
     # A search is at a standstill if neither states nor codes would move any more. Whether it
     # is the penalty that stops it shows in a step along the cross-entropy alone.
     of_entropy, of_loss = _gradients(generator, model, batch, groups, T)
@@ -101,26 +126,28 @@ def reasons(generator, model, encoder, result, *, T):
         opposes[~stands] = _is_opposed(generator, model, batch.select(~stands), groups, T)
     pressure = _pressure(batch, of_entropy, groups).cpu().numpy()
 
-    # If tau is below one half, a target may reach it while another class is predicted.
-    with torch.no_grad():
-        logits = model(result.counterfactuals[batch.idx])
-    is_predicted = logits.argmax(dim=1) == batch.targets
-    is_refused = result.refused[batch.idx] & is_predicted
-    masks = zip(
-        batch.idx.tolist(), is_refused.tolist(), opposes.tolist(), stands.tolist(), strict=True
-    )
     # Several reasons may apply; the most specific one is returned.
-    for i, (row, refused, is_opposed, is_standing) in enumerate(masks):
-        if refused:
-            found[row] = FLIPPED_BACK
-        elif is_opposed:
-            found[row] = _penalty(generator)
+    explained = []
+    for i, (is_opposed, is_standing) in enumerate(
+        zip(opposes.tolist(), stands.tolist(), strict=True)
+    ):
+        if is_opposed:
+            reason = _penalty(generator)
         elif is_standing:
-            found[row] = _standstill(pressure[i], encoder)
+            reason = _standstill(pressure[i], encoder)
         else:
-            text = f"not mature within T={T} steps"
-            found[row] = Reason(ReasonKind.TOO_FEW_STEPS, text)
-    return found
+            reason = Reason(ReasonKind.TOO_FEW_STEPS, f"not mature within T={T} steps")
+        explained.append(reason)
+    return explained
+
+
+def _not_found(share):
+    """Return the reason that names the probability of the target in the best row known."""
+    return Reason(
+        ReasonKind.NOT_FOUND,
+        "no counterfactual was found within the constraints: the best row known has a probability "
+        f"of {share:.2g}",
+    )
 
 
 def _gradients(generator, model, batch, groups, T):

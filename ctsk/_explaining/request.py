@@ -96,7 +96,7 @@ class Request:
     generator : BaseGenerator
         The search, fitted if it must be.
     tau, T, return_path : float, int, bool
-        See `BaseGenerator.generate`.
+        See `BaseGenerator.search`.
     n_alternatives : int
         Number of counterfactuals of each row.
     sparse : bool
@@ -198,10 +198,15 @@ def _check_target_index(target, rows):
 
 
 def _ready_generator(generator, model, reference):
-    """Return the generator that searches, fitted if it must be."""
+    """Return the generator that searches, fitted if it must be, on the device of the model."""
+    generator = _fitted_generator(generator, model, reference)
+    return generator._on_device(device_of(model.module))
+
+
+def _fitted_generator(generator, model, reference):
     trained = model.generator
     generator = trained if generator is None else new_generator(generator)
-    if not generator.must_learn:
+    if not generator.learns:
         return generator
     # Reference rows take precedence over what the generator of the training has learned. A
     # clone learns from them, because that generator belongs to the estimator.
@@ -209,6 +214,9 @@ def _ready_generator(generator, model, reference):
         return clone(generator).learn(_reference(model, reference))
     if model.has_learned and are_alike(generator, trained):
         return trained
+    if not generator.must_learn:
+        # What the generator of the training has learned may be in other units.
+        return clone(generator)
     raise ValueError(
         f"{generator!r} learns from rows, and the model was not trained with it in these units. "
         "Pass rows that it can learn from, such as the training rows: explain(X, "

@@ -215,7 +215,7 @@ class ChunkSearch:
         batch = _Batch(self, idx, earlier, held)
         targets = torch.as_tensor(self.targets[idx], dtype=torch.int64, device=device)
         costs = encoder.relative_costs(request.feature_costs, self.constraints.select(idx))
-        result = request.generator.generate(
+        result = request.generator.search(
             self.searcher,
             batch.factuals,
             targets,
@@ -232,7 +232,7 @@ class ChunkSearch:
         # The reasons refer to the search, so they are determined before features are reverted;
         # the distance is checked afterward, because reverting may bring rows close together.
         values = batch.final_values(result)
-        reason = reasons(request.generator, self.searcher, encoder, result, T=request.T)
+        reason = reasons(request.generator, self.searcher, encoder, result, targets, T=request.T)
         if request.sparse:
             values = self._sparse(values, idx)
         if earlier is not None:
@@ -358,14 +358,15 @@ class _Batch:
         is_accepted = np.zeros(len(positions), dtype=bool)
         remaining = np.arange(len(positions))
         for rounding in self.roundings:
+            # A generator may also ask about no rows at all.
+            if not len(remaining):
+                break
             rows = self.decode(states[remaining], positions[remaining], rounding=rounding)
             passes = self._are_accepted(rows, positions[remaining])
             found = remaining[passes]
             self.accepted[positions[found]] = rows.values[passes]
             is_accepted[found] = True
             remaining = remaining[~passes]
-            if not len(remaining):
-                break
         return torch.as_tensor(is_accepted, device=states.device)
 
     def _are_accepted(self, rows, positions):

@@ -167,7 +167,7 @@ def _generator(estimator, net, encoded, labels, random, device):
     generator = new_generator(estimator.generator)
     if net is not None and are_alike(generator, net.generator):
         return net.generator
-    if not generator.must_learn:
+    if not generator.learns:
         return generator
     reference = Reference(
         rows=torch.as_tensor(encoded, device=device),

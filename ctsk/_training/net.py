@@ -14,6 +14,7 @@ from ctsk._training.objective import TERMS
 from ctsk._training.optimizers import check_optimizer
 from ctsk._training.sampling import CounterfactualBatch, Minibatches, TrainingRows
 from ctsk.exceptions import NonFiniteLossError
+from ctsk.generators import GradientGenerator
 
 # Counterfactuals that are this many times as large as the largest training value are blamed
 # on the search; ordinary searches stay within a few times the range of the data.
@@ -40,7 +41,7 @@ class CounterfactualNet(NeuralNetClassifier):
     costs : Tensor of shape (n_columns,)
         Cost of a unit of each column, on the net's device.
     tau, T, epsilon : float, int, float
-        Settings of the search; see `BaseGenerator.generate`.
+        Settings of the search; see `BaseGenerator.search`.
     n_counterfactuals : int
         Number of factuals drawn per epoch.
     n_conventional_epochs : int
@@ -207,7 +208,7 @@ class CounterfactualNet(NeuralNetClassifier):
                 factuals, labels, targets = self._draw(rows)
                 if len(targets):
                     box = self.constraints.box(factuals)
-                    result = self.generator.generate(
+                    result = self.generator._on_device(factuals.device).search(
                         self.module_,
                         factuals,
                         targets,
@@ -279,11 +280,11 @@ class CounterfactualNet(NeuralNetClassifier):
         # The search is blamed first: losses of rows far away overflow at any lr.
         limit = _FAR * rows.X.abs().max()
         if tuples is not None and tuples.counterfactuals.abs().max() > limit:
-            generator = self.generator
-            return (
-                "Counterfactuals have left the range of the data: lower step_size of "
-                f"{type(generator).__name__} (now {generator.step_size}), or pass a domain."
-            )
+            remedy, generator = "pass a domain", self.generator
+            if isinstance(generator, GradientGenerator):
+                name, step_size = type(generator).__name__, generator.step_size
+                remedy = f"lower step_size of {name} (now {step_size}), or {remedy}"
+            return f"Counterfactuals have left the range of the data: {remedy}."
         if steps:
             return "Lower lr."
         return (

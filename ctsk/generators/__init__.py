@@ -4,15 +4,19 @@ from ctsk.generators.base import BaseGenerator
 from ctsk.generators.check import check_generator
 from ctsk.generators.eccco import ECCCoGenerator
 from ctsk.generators.generic import GenericGenerator
+from ctsk.generators.gradient import GradientGenerator
 from ctsk.generators.inputs import Reference, Step
+from ctsk.generators.result import SearchResult
 from ctsk.generators.revise import REVISEGenerator
 
 __all__ = [
     "BaseGenerator",
     "ECCCoGenerator",
     "GenericGenerator",
+    "GradientGenerator",
     "REVISEGenerator",
     "Reference",
+    "SearchResult",
     "Step",
     "check_generator",
 ]

@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from numbers import Integral
 
 import torch
 from sklearn.base import clone
@@ -14,6 +15,7 @@ from ctsk._torch.networks import MLP
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import default_torch_modes
 from ctsk.generators.base import BaseGenerator
+from ctsk.generators.gradient import GradientGenerator
 from ctsk.generators.inputs import Reference, Step
 
 # Columns of every kind: numbers, and categories with more than two values and with two.
@@ -21,13 +23,16 @@ _GROUPS = OneHotGroups(n_numeric=4, sizes=(3, 2), missing=(False, False))
 _N_ROWS, _N_CLASSES = 60, 3
 # A low tau lets rows of any sound generator mature within a few steps.
 _SEARCH = {"tau": 0.6, "T": 20, "epsilon": 0.3, "return_path": True}
+# Largest difference that rounding in float32 explains.
+_TOLERANCE = 1e-4
 
 
 def check_generator(generator):
     """Check that a generator fulfills the contract of :class:`BaseGenerator`.
 
     Use it in the tests of a subclass. It searches for counterfactuals of a small model under
-    random bounds, with numbers and categories, and verifies the results.
+    random bounds, with numbers and categories, and verifies the results. The hooks of a
+    :class:`GradientGenerator` are verified, too.
 
     Parameters
     ----------
@@ -56,10 +61,14 @@ def check_generator(generator):
         # The cheap checks come first, so that their messages name causes and not consequences.
         _check_parameters(generator)
         first, second = (_learn(clone(generator)) for _ in range(2))
-        _check_codes(first)
-        _check_penalty(first)
+        if isinstance(generator, GradientGenerator):
+            _check_codes(first)
+            _check_penalty(first)
         _check_determinism(first, second)
         _check_search(first)
+        _check_records(first)
+        _check_acceptance(first)
+        _check_independence(first)
     _require(
         torch.equal(torch.get_rng_state(), state_before),
         "The generator draws from torch's global random state; use reference.random in learn.",
@@ -72,14 +81,17 @@ def _require(condition, message):
 
 
 def _check_parameters(generator):
-    _require("step_size" in generator.get_params(), "The generator has no parameter step_size.")
+    if isinstance(generator, GradientGenerator):
+        _require("step_size" in generator.get_params(), "The generator has no parameter step_size.")
+    T = generator.default_T
+    _require(isinstance(T, Integral) and T > 0, f"default_T is {T!r}; it must be a positive int.")
     # clone raises an error if __init__ changes a parameter.
     clone(generator)._validate_params()
 
 
 def _learn(generator):
-    """Return the generator after `learn`, if it must learn."""
-    if generator.must_learn:
+    """Return the generator after `learn`, if it learns."""
+    if generator.learns:
         names_before = set(vars(generator))
         _require(generator.learn(_reference()) is generator, "learn does not return self.")
         new = [name for name in set(vars(generator)) - names_before if not name.endswith("_")]
@@ -178,7 +190,7 @@ def _check_determinism(first, second):
 
 
 def _check_search(generator):
-    problem = model, factuals, _, box = _problem()
+    problem = model, factuals, targets, box = _problem()
     # A hook that trains the model, or calls backward, would corrupt counterfactual training.
     weights = [parameter.clone() for parameter in model.parameters()]
     result = _search(generator, problem=problem)
@@ -187,10 +199,10 @@ def _check_search(generator):
         and not any(parameter.grad is not None for parameter in model.parameters()),
         "The search changes the model or leaves gradients on its parameters.",
     )
-    # The constraints hold for every state of the path, for numbers and relaxed categories.
-    path, found = result.path, result.counterfactuals
-    is_inside = (path >= box.lower[:, None]) & (path <= box.upper[:, None])
-    _require(is_inside.all(), "States leave their box.")
+    found = result.counterfactuals
+    _require(
+        ((found >= box.lower) & (found <= box.upper)).all(), "Counterfactuals leave their box."
+    )
     fixed = box.lower == box.upper
     _require(torch.equal(found[fixed], factuals[fixed]), "Immutable columns change.")
     # Counterfactuals have exactly one category, unlike the relaxed states before them.
@@ -200,14 +212,67 @@ def _check_search(generator):
         _require(is_hard.all(), "A counterfactual has no category or several categories.")
     _require((found != factuals).any(), "The search moves no row.")
     _require(result.mature.any(), "The search matures no row of an easy model.")
-    # Every seventh row alone takes the same path, at least over its first steps, in which
-    # differences of rounding have not yet grown.
-    idx = torch.arange(0, _N_ROWS, 7)
-    smaller_batch = _search(generator, idx).path
+    with torch.no_grad():
+        shares = model(found).softmax(dim=1).gather(1, targets[:, None])[:, 0]
     _require(
-        torch.allclose(smaller_batch[:, :3], path[idx, :3], atol=1e-4),
-        "Rows influence each other: the path of a row depends on the other rows in its batch. The "
-        "penalty of a row must depend on that row only.",
+        (shares[result.mature] >= _SEARCH["tau"] - _TOLERANCE).all(),
+        "The search calls rows mature whose target has not reached tau.",
+    )
+
+
+def _check_records(generator):
+    """Check the steps, the nascent counterfactuals and the path of a search."""
+    _, factuals, _, box = _problem()
+    result, T = _search(generator), _SEARCH["T"]
+    is_possible = (result.n_iter >= 0) & (result.n_iter <= T)
+    _require(is_possible.all(), f"n_iter is not between 0 and T={T}.")
+    nascent, path = result.nascent, result.path
+    _require(
+        nascent is not None and nascent.shape == factuals.shape,
+        "The search returns no nascent counterfactuals, although epsilon is not None.",
+    )
+    is_near = (nascent - factuals).abs() < _SEARCH["epsilon"]
+    _require(is_near.all(), "Nascent counterfactuals are not within epsilon of their factuals.")
+    _require(
+        path is not None and path.shape == (len(factuals), T + 1, factuals.shape[1]),
+        "The search returns no path of T + 1 states for each row.",
+    )
+    _require(torch.equal(path[:, 0], factuals), "Paths do not start at the factuals.")
+    # The constraints hold for every state of the path, for numbers and relaxed categories.
+    is_inside = (path >= box.lower[:, None]) & (path <= box.upper[:, None])
+    _require(is_inside.all(), "States leave their box.")
+
+
+def _check_acceptance(generator):
+    """Check that rows are not mature unless `accept` returns True for their states."""
+    accepted = {}
+
+    def accept(states, idx):
+        # Every other row is rejected, whatever its state.
+        passes = idx % 2 == 0
+        accepted.update(zip(idx[passes].tolist(), states[passes], strict=True))
+        return passes
+
+    result = _search(generator, accept=accept)
+    _require(
+        not result.mature[1::2].any(), "The search calls rows mature that `accept` has rejected."
+    )
+    for row in result.mature.nonzero()[:, 0].tolist():
+        _require(
+            row in accepted and torch.equal(accepted[row], result.counterfactuals[row]),
+            "The search returns mature rows that `accept` has not seen.",
+        )
+
+
+def _check_independence(generator):
+    """Check that every seventh row alone has the same counterfactual."""
+    idx = torch.arange(0, _N_ROWS, 7)
+    # Few steps are taken, within which differences of rounding do not grow.
+    smaller_batch, batch = _search(generator, idx, T=2), _search(generator, T=2)
+    _require(
+        torch.allclose(smaller_batch.counterfactuals, batch.counterfactuals[idx], atol=_TOLERANCE),
+        "Rows influence each other: the counterfactual of a row depends on the other rows in its "
+        "batch. A penalty of a row, for example, must depend on that row only.",
     )
 
 
@@ -248,11 +313,12 @@ def _problem():
     return model, rows, (reference.labels + 1) % _N_CLASSES, Box(lower, upper, _GROUPS)
 
 
-def _search(generator, idx=slice(None), problem=None):
+def _search(generator, idx=slice(None), problem=None, **settings):
     """Search counterfactuals of some rows of a problem, by default of a fresh one."""
     model, rows, targets, box = problem or _problem()
     costs = torch.ones(_GROUPS.n_columns, dtype=torch.float32)
+    settings = {**_SEARCH, **settings}
     with one_thread_if_small(model, _N_ROWS):
-        return generator.generate(
-            model, rows[idx], targets[idx], box.select(idx), costs=costs, **_SEARCH
+        return generator.search(
+            model, rows[idx], targets[idx], box.select(idx), costs=costs, **settings
         )

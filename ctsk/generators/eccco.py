@@ -3,11 +3,12 @@
 from typing import ClassVar
 
 from ctsk._columns.validation import StrOptions
-from ctsk.generators.base import NON_NEGATIVE, BaseGenerator
+from ctsk.generators.base import NON_NEGATIVE
+from ctsk.generators.gradient import GradientGenerator
 from ctsk.generators.penalties import energy_schedule, l1_distance, ridged_energy
 
 
-class ECCCoGenerator(BaseGenerator):
+class ECCCoGenerator(GradientGenerator):
     r"""Search that penalizes the distance to the factual and the energy.
 
     Parameters
@@ -55,7 +56,7 @@ class ECCCoGenerator(BaseGenerator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **BaseGenerator._parameter_constraints,
+        **GradientGenerator._parameter_constraints,
         "lambda_cost": [NON_NEGATIVE],
         "lambda_energy": [NON_NEGATIVE],
         "schedule": [StrOptions({"fading", "constant"})],
@@ -68,7 +69,7 @@ class ECCCoGenerator(BaseGenerator):
         self.schedule = schedule
 
     def penalty(self, step):
-        """Return the weighted sum of distance and energy; see `BaseGenerator.penalty`."""
+        """Return the weighted sum of distance and energy; see `GradientGenerator.penalty`."""
         # The energies come with the step, because the logits of the state are already computed.
         fading = energy_schedule(step.t, step.T) if self.schedule == "fading" else 1.0
         weight = self.lambda_energy * fading

@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from ctsk._columns.validation import StrOptions
-from ctsk.generators.base import NON_NEGATIVE, BaseGenerator
+from ctsk.generators.base import NON_NEGATIVE
+from ctsk.generators.gradient import GradientGenerator
 from ctsk.generators.penalties import (
     class_centroids,
     gravity,
@@ -12,7 +13,7 @@ from ctsk.generators.penalties import (
 )
 
 
-class GenericGenerator(BaseGenerator):
+class GenericGenerator(GradientGenerator):
     r"""Search that penalizes the distance to the factual.
 
     Parameters
@@ -69,7 +70,7 @@ class GenericGenerator(BaseGenerator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **BaseGenerator._parameter_constraints,
+        **GradientGenerator._parameter_constraints,
         "lambda_cost": [NON_NEGATIVE],
         "distance": [StrOptions({"l1", "mad"})],
         "lambda_gravity": [NON_NEGATIVE],
@@ -82,7 +83,7 @@ class GenericGenerator(BaseGenerator):
         self.lambda_gravity = lambda_gravity
 
     @property
-    def must_learn(self):
+    def learns(self):
         """Whether `learn` must be called: for ``distance="mad"`` and for gravity."""
         # A plain l1 distance needs no rows, so a foreign model is explained without X_reference.
         return self.distance == "mad" or self.lambda_gravity > 0
@@ -95,10 +96,10 @@ class GenericGenerator(BaseGenerator):
         return self
 
     def penalty(self, step):
-        """Return the weighted distances; see `BaseGenerator.penalty`."""
+        """Return the weighted distances; see `GradientGenerator.penalty`."""
         deviations = self.deviations_ if self.distance == "mad" else 1.0
         penalties = self.lambda_cost * l1_distance(step, deviations)
-        # Without gravity, `centroids_` need not exist; see `must_learn`.
+        # Without gravity, `centroids_` need not exist; see `learns`.
         if self.lambda_gravity > 0:
             penalties = penalties + self.lambda_gravity * gravity(step, self.centroids_)
         return penalties

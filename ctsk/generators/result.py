@@ -115,6 +115,19 @@ class Batch:
         )
 
 
+def _end_of_line(factuals, counterfactuals, epsilon):
+    """Return the last point on the line to each counterfactual that is nearer than epsilon."""
+    moves = counterfactuals - factuals
+    distances = moves.abs().amax(dim=1, keepdim=True)
+    # The margins exceed the rounding errors of the product and of the sum below, so that the
+    # rounded point lies strictly inside the ball.
+    precision = torch.finfo(factuals.dtype).eps
+    margins = precision * (8 * epsilon + 2 * factuals.abs().amax(dim=1, keepdim=True))
+    shares = (epsilon - margins).clamp(min=0) / distances
+    # A counterfactual inside the ball is returned as it is, without rounding.
+    return torch.where(distances < epsilon, counterfactuals, factuals + shares * moves)
+
+
 @dataclass(frozen=True)
 class SearchResult:
     """Result of a search, row by row, in module units.
@@ -127,29 +140,65 @@ class SearchResult:
         Whether the search ended because the target reached ``tau``.
     n_iter : LongTensor of shape (n_rows,)
         Number of steps taken.
-    nascent : Tensor of shape (n_rows, n_columns) or None
+    nascent : Tensor of shape (n_rows, n_columns) or None, default=None
         The last state on each path that differs from the factual by less than ``epsilon``
         in every column; None if ``epsilon`` is None.
-    refused : BoolTensor of shape (n_rows,)
-        Whether the last state had reached ``tau`` but was rejected by ``accept``.
-    path : Tensor of shape (n_rows, T + 1, n_columns) or None
+    refused : BoolTensor of shape (n_rows,) or None, default=None
+        Whether the last state had reached ``tau`` but was rejected by ``accept``. None
+        stands for False in every row.
+    path : Tensor of shape (n_rows, T + 1, n_columns) or None, default=None
         All states, starting with the factual; a finished search repeats its last state.
         None unless ``return_path=True``.
-    unfinished : Batch
-        The rows that are not mature, after their last step. Their categories are relaxed.
+    unfinished : Batch or None, default=None
+        The rows that are not mature, after their last step, with relaxed categories; None
+        if the search does not descend a gradient.
     """
 
     counterfactuals: torch.Tensor
     mature: torch.Tensor
     n_iter: torch.Tensor
-    nascent: torch.Tensor | None
-    refused: torch.Tensor
-    path: torch.Tensor | None
-    unfinished: Batch
+    nascent: torch.Tensor | None = None
+    refused: torch.Tensor | None = None
+    path: torch.Tensor | None = None
+    unfinished: Batch | None = None
+
+    @classmethod
+    def of_jumps(
+        cls, factuals, counterfactuals, mature, *, T, n_iter=None, epsilon=None, return_path=False
+    ):
+        """Return the result of a search that goes from each factual to its counterfactual at once.
+
+        Parameters
+        ----------
+        factuals, counterfactuals : Tensor of shape (n_rows, n_columns)
+        mature : BoolTensor of shape (n_rows,)
+        T : int
+        n_iter : LongTensor of shape (n_rows,), default=None
+            Number of steps; None stands for 1 in every row that changed, and 0 otherwise.
+        epsilon : float, default=None
+        return_path : bool, default=False
+            See `BaseGenerator.search`.
+
+        Returns
+        -------
+        result : SearchResult
+            Its path jumps from the factual to the counterfactual in the last step. The
+            nascent counterfactual is the last point within `epsilon` on the line between
+            them.
+        """
+        if n_iter is None:
+            n_iter = (counterfactuals != factuals).any(dim=1).long()
+        nascent = path = None
+        if epsilon is not None:
+            nascent = _end_of_line(factuals, counterfactuals, epsilon)
+        if return_path:
+            is_before = torch.arange(T + 1, device=n_iter.device) < n_iter[:, None]
+            path = torch.where(is_before[..., None], factuals[:, None], counterfactuals[:, None])
+        return cls(counterfactuals, mature, n_iter, nascent=nascent, path=path)
 
 
 class Record:
-    """Log of a running search; local to one call of `BaseGenerator.generate`.
+    """Log of a running search; local to one call of `BaseGenerator.search`.
 
     Parameters
     ----------
@@ -157,7 +206,7 @@ class Record:
     T : int
     epsilon : float or None
     return_path : bool
-        See `BaseGenerator.generate`.
+        See `BaseGenerator.search`.
     """
 
     def __init__(self, factuals, T, epsilon, return_path):

@@ -12,7 +12,8 @@ from ctsk._torch.networks import VAE, check_layers
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import CHUNK
 from ctsk.exceptions import PoorReconstructionWarning
-from ctsk.generators.base import NON_NEGATIVE, BaseGenerator
+from ctsk.generators.base import NON_NEGATIVE
+from ctsk.generators.gradient import GradientGenerator
 from ctsk.generators.penalties import l1_distance
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
@@ -26,7 +27,7 @@ _WARM_UP = 0.5
 _MAX_NORM = 10.0
 
 
-class REVISEGenerator(BaseGenerator):
+class REVISEGenerator(GradientGenerator):
     r"""Search in the latent space of an autoencoder of the training rows.
 
     The search moves a code; the counterfactual is the row that the code decodes to. It
@@ -82,7 +83,7 @@ class REVISEGenerator(BaseGenerator):
 
     over codes :math:`z`, starting at the mean code of the factual. :math:`\Pi` brings a
     row into the box that follows from its domain and mutability; see
-    :class:`BaseGenerator` for the gradient. The autoencoder is variational, with a Gaussian
+    :class:`GradientGenerator` for the gradient. The autoencoder is variational, with a Gaussian
     likelihood of learned deviation for each number and a categorical likelihood for each
     category. It is trained in module units, once before the first search, and does not use
     the labels.
@@ -105,7 +106,7 @@ class REVISEGenerator(BaseGenerator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **BaseGenerator._parameter_constraints,
+        **GradientGenerator._parameter_constraints,
         "lambda_cost": [NON_NEGATIVE],
         "n_latent": [_POSITIVE],
         "hidden_layer_sizes": ["array-like", _POSITIVE],
@@ -170,15 +171,15 @@ class REVISEGenerator(BaseGenerator):
         return self
 
     def encode(self, rows):
-        """Return the mean code of each row; see `BaseGenerator.encode`."""
+        """Return the mean code of each row; see `GradientGenerator.encode`."""
         return self.vae_.encode(rows)
 
     def decode(self, codes):
-        """Return the mean row of each code; see `BaseGenerator.decode`."""
+        """Return the mean row of each code; see `GradientGenerator.decode`."""
         return self.vae_.decode(codes)
 
     def penalty(self, step):
-        """Return the weighted distances; see `BaseGenerator.penalty`."""
+        """Return the weighted distances; see `GradientGenerator.penalty`."""
         return self.lambda_cost * l1_distance(step)
 
     def _train(self, vae, rows, random):

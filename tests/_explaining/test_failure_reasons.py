@@ -1,10 +1,12 @@
 import copy
+import dataclasses
 import pickle
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from simple_generators import TowardCenter
 
 from ctsk import (
     CounterfactualTrainedClassifier,
@@ -104,6 +106,37 @@ def test_decoder_that_ignores_the_code_is_flat(latent):
     with torch.no_grad():
         clf.generator_.vae_.decoder[-1].weight.zero_()
     assert kind_of(clf, T=5) is ReasonKind.FLAT
+
+
+def test_search_without_a_gradient_names_the_probability_of_the_best_row(clf):
+    X = np.random.default_rng(0).normal(size=(400, 2))
+    settings = {"generator": TowardCenter(), "X_reference": X, "tau": 0.99}
+    held = clf.explain(ROW, True, mutability=["none", "both"], **settings)
+    (reason,) = held.reason
+    assert reason.kind is ReasonKind.NOT_FOUND
+    share = held.proba[0, 1]
+    assert reason == (
+        "no counterfactual was found within the constraints: the best row known has a probability "
+        f"of {share:.2g}"
+    )
+    assert clf.explain(ROW, True, **{**settings, "tau": 0.6}).reason.tolist() == [None]
+
+
+def test_search_without_a_gradient_may_be_flipped_back_by_rounding():
+    class Rounded(TowardCenter):
+        def search(self, *args, **settings):
+            result = super().search(*args, **settings)
+            return dataclasses.replace(result, refused=~result.mature)
+
+    X = pd.DataFrame({"count": np.tile([0, 1], 50)})
+    clf = CounterfactualTrainedClassifier(
+        (), **CONVENTIONAL, max_epochs=200, lr=0.05, random_state=0
+    ).fit(X, X["count"])
+    settings = {"generator": Rounded(), "X_reference": X, "tau": 0.6, "T": 300}
+    explanation = clf.explain(X.head(1), 1, domain={"count": (0, 0.9)}, **settings)
+    assert explanation.reason.tolist() == [FLIPPED_BACK]
+    boxed = clf.explain(X.head(1), 1, mutability=["none"], **settings)
+    assert boxed.reason[0].kind is ReasonKind.NOT_FOUND
 
 
 def test_reason_is_a_sentence_with_a_kind_that_survives_copies():

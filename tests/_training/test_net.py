@@ -32,9 +32,9 @@ class Recorder(Callback):
 class CountingGenerator(GenericGenerator):
     n_searches = 0
 
-    def generate(self, *args, **kwargs):
+    def search(self, *args, **kwargs):
         type(self).n_searches += 1
-        return super().generate(*args, **kwargs)
+        return super().search(*args, **kwargs)
 
 
 @pytest.fixture

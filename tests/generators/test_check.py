@@ -1,7 +1,16 @@
+import copy
+from dataclasses import replace
+
 import pytest
 import torch
+from simple_generators import Minimal, TowardCenter
 
-from ctsk import BaseGenerator, ECCCoGenerator, GenericGenerator, REVISEGenerator
+from ctsk import (
+    BaseGenerator,
+    ECCCoGenerator,
+    GenericGenerator,
+    REVISEGenerator,
+)
 from ctsk.generators import check_generator
 
 SMALL = {"n_latent": 8, "hidden_layer_sizes": (32,), "max_iter": 500}
@@ -23,16 +32,6 @@ def test_our_generators_keep_the_contract(generator):
     check_generator(generator)
 
 
-class Minimal(BaseGenerator):
-    """The smallest generator there can be."""
-
-    def __init__(self, step_size=0.2):
-        self.step_size = step_size
-
-    def penalty(self, step):
-        return (step.rows - step.factuals).square().sum(dim=1) / 100
-
-
 class Shifted(Minimal):
     """Searches from a place beside each row."""
 
@@ -43,7 +42,7 @@ class Shifted(Minimal):
         return codes
 
 
-@pytest.mark.parametrize("generator", [Minimal(), Shifted()])
+@pytest.mark.parametrize("generator", [Minimal(), Shifted(), TowardCenter()], ids=repr)
 def test_generators_of_others_keep_it_too(generator):
     check_generator(generator)
 
@@ -121,8 +120,8 @@ class Lazy(Minimal):
     def penalty(self, step):
         return 1e6 * super().penalty(step)
 
-    def generate(self, model, factuals, *args, **settings):
-        return super().generate(model, factuals, *args, **{**settings, "T": 0})
+    def search(self, model, factuals, *args, **settings):
+        return super().search(model, factuals, *args, **{**settings, "T": 0})
 
 
 class NoSlope(Minimal):
@@ -152,8 +151,8 @@ class FirstCosts(Minimal):
 class Training(Minimal):
     """Trains the model while it searches."""
 
-    def generate(self, model, *args, **settings):
-        result = super().generate(model, *args, **settings)
+    def search(self, model, *args, **settings):
+        result = super().search(model, *args, **settings)
         with torch.no_grad():
             model[0].bias.add_(1e-3)
         return result
@@ -162,13 +161,76 @@ class Training(Minimal):
 class Backward(Minimal):
     """Leaves gradients on the model."""
 
-    def generate(self, model, factuals, *args, **settings):
+    def search(self, model, factuals, *args, **settings):
         model(factuals).sum().backward()
-        return super().generate(model, factuals, *args, **settings)
+        return super().search(model, factuals, *args, **settings)
+
+
+class Timeless(TowardCenter):
+    default_T = None
+
+
+class Changed(TowardCenter):
+    """Changes the result of a sound search."""
+
+    def search(self, *args, **settings):
+        return replace(super().search(*args, **settings), **self.changes(*args, **settings))
+
+
+class Trespassing(Changed):
+    def changes(self, model, factuals, targets, box, **settings):
+        return {"counterfactuals": box.upper + 1}
+
+
+class Relaxed(Changed):
+    def changes(self, model, factuals, targets, box, **settings):
+        return {"counterfactuals": (box.lower + box.upper) / 2}
+
+
+class Boastful(Changed):
+    def changes(self, model, factuals, targets, box, **settings):
+        return {"mature": torch.ones(len(factuals), dtype=torch.bool)}
+
+
+class Unborn(Changed):
+    def changes(self, *args, **settings):
+        return {"nascent": None}
+
+
+class Distant(Changed):
+    def changes(self, model, factuals, *args, **settings):
+        return {"nascent": factuals + 1}
+
+
+class Pathless(Changed):
+    def changes(self, *args, **settings):
+        return {"path": None}
+
+
+class Endless(Changed):
+    def changes(self, model, factuals, *args, T, **settings):
+        return {"n_iter": torch.full((len(factuals),), T + 1)}
+
+
+class Headstrong(TowardCenter):
+    """Never asks whether a state is accepted."""
+
+    def search(self, *args, accept=None, **settings):
+        return super().search(*args, **settings)
+
+
+class Averaging(TowardCenter):
+    """Moves every row by the mean move of its batch."""
+
+    def search(self, model, factuals, targets, box, **settings):
+        centers = self.centers_[targets]
+        shifted = copy.copy(self)
+        shifted.centers_ = self.centers_ + (factuals - centers).mean(dim=0)
+        return TowardCenter.search(shifted, model, factuals, targets, box, **settings)
 
 
 @pytest.mark.parametrize(
-    ("generator", "said"),
+    ("generator", "message"),
     [
         ("generic", "is not an instance of a subclass of BaseGenerator"),
         (NoStep(), "no parameter step_size"),
@@ -188,11 +250,21 @@ class Backward(Minimal):
         (Backward(), "leaves gradients"),
         (SharedCosts(), "let the costs broadcast"),
         (FirstCosts(), "let the costs broadcast"),
+        (Timeless(), "default_T is None"),
+        (Trespassing(), "leave their box"),
+        (Relaxed(), "no category or several categories"),
+        (Boastful(), "mature whose target has not reached tau"),
+        (Unborn(), "no nascent counterfactuals"),
+        (Distant(), "not within epsilon"),
+        (Pathless(), "no path of T"),
+        (Endless(), "n_iter is not between 0 and T=20"),
+        (Headstrong(), "that `accept` has rejected"),
+        (Averaging(), "Rows influence each other"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseGenerator) else None,
 )
-def test_broken_generators_are_told_what_is_wrong(generator, said):
-    with pytest.raises(AssertionError, match=said):
+def test_broken_generators_are_told_what_is_wrong(generator, message):
+    with pytest.raises(AssertionError, match=message):
         check_generator(generator)
 
 

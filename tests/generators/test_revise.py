@@ -54,7 +54,7 @@ def test_every_step_descends_among_the_codes_and_is_clamped_among_the_rows(linea
     lower, upper = (X + sign * rng.uniform(0, 2, X.shape) for sign in (-1, 1))
     lower[:, 0] = upper[:, 0] = X[:, 0]
     tensors = [torch.tensor(array) for array in (W, b, X, targets, lower, upper)]
-    result = linear_revise.generate(
+    result = linear_revise.search(
         lambda rows: rows @ tensors[0].T + tensors[1],
         tensors[2],
         tensors[3],

@@ -1,0 +1,301 @@
+"""Search by gradient descent: one loop with hooks for subclasses."""
+
+import math
+from abc import abstractmethod
+from numbers import Real
+from typing import ClassVar
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from ctsk._columns.validation import Interval
+from ctsk._torch.energy import energy
+from ctsk.generators.base import BaseGenerator
+from ctsk.generators.inputs import Step
+from ctsk.generators.penalties import nearness
+from ctsk.generators.result import Batch, Record, rows_at_once
+
+
+class GradientGenerator(BaseGenerator):
+    r"""Base class of generators that search for counterfactuals by gradient descent.
+
+    A subclass stores a `step_size` among its parameters and implements hooks; the loop is
+    the same for all subclasses. The hooks are
+
+    - `penalty`, which is added to the cross-entropy of the target (the only hook that is
+      required);
+    - `learn`, which learns from observed rows before any search;
+    - `encode` and `decode`, which map rows to the space of the search and back, if the
+      search does not take place among the rows themselves.
+
+    :func:`~ctsk.generators.check_generator` tests a subclass against this contract.
+
+    Notes
+    -----
+    Each row descends
+    :math:`\mathrm{CE}(M(x'), y^+) + \mathrm{penalty}(x')`
+    by plain gradient steps and is clamped to its box after every step. The columns of a
+    category are projected on the simplex over the categories that can be reached. The step
+    itself is projected without a clamp before it, because a clamp would give weight to
+    categories that the gradient does not favor. The search of a row ends as soon as
+    :math:`S(M(x'))_{y^+} \ge \tau`, evaluated with every category hardened to the one of
+    largest weight, and with no number between its factual and its domain; the factual is
+    evaluated first. Finished rows leave the batch, so that
+    an easy batch is cheap. If several counterfactuals are requested for a factual, a term
+    that pushes the row away from the earlier ones is added to the penalty.
+
+    In a search among codes, the code :math:`z` descends, and
+    :math:`x' = \Pi(\mathrm{decode}(z))` is the decoded row, brought into the box as above.
+    Before the first step the model is evaluated at the factual itself. The gradient with
+    respect to :math:`x'` passes :math:`\Pi` unchanged, except where the box holds a feature
+    back: such a feature does not drive the code, but a clamped feature may still move back
+    into the box. Therefore the constraints hold in a latent search as well, and the code
+    follows the features that are free to move.
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "step_size": [Interval(Real, 0, None, closed="neither")]
+    }
+
+    # Can be overridden by users, together with decode.
+    def encode(self, rows):
+        """Return the codes at which the search starts; None searches the rows themselves.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n_rows, n_columns)
+            The factuals.
+
+        Returns
+        -------
+        codes : Tensor of shape (n_rows, n_codes) or None
+            Equal rows must get equal codes; random numbers are not permitted.
+        """
+        return None
+
+    # Can be overridden by users, together with encode.
+    def decode(self, codes):
+        """Return the rows of the given codes; must be differentiable.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n_rows, n_codes)
+
+        Returns
+        -------
+        rows : Tensor of shape (n_rows, n_columns)
+            They may lie outside of their box.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} overrides encode, so it must override decode, too."
+        )
+
+    # Must be overridden by users.
+    @abstractmethod
+    def penalty(self, step):
+        """Return the penalty of each row at a step, which is added to the cross-entropy.
+
+        Parameters
+        ----------
+        step : Step
+
+        Returns
+        -------
+        penalties : Tensor of shape (n_rows,)
+        """
+
+    def search(
+        self,
+        model,
+        factuals,
+        targets,
+        box,
+        *,
+        costs,
+        tau,
+        T,
+        epsilon=None,
+        accept=None,
+        earlier=None,
+        push=0.0,
+        return_path=False,
+    ):
+        """Search for a counterfactual of each factual; see `BaseGenerator.search`."""
+        self._validate_params()
+        # The cross-entropy of a target is at most -log(tau) if its probability is at least tau.
+        limit = -math.log(tau)
+        record = Record(factuals, T, epsilon, return_path)
+        first = self._first_batch(factuals, targets, box, costs, earlier)
+        # Rows are searched independently, so they may be searched in parts.
+        parts = first.split(rows_at_once(box.groups, factuals.device))
+        unfinished = [
+            self._descend(model, part, box, record, limit=limit, T=T, accept=accept, push=push)
+            for part in parts
+        ]
+        return record.result(Batch.concatenate(unfinished))
+
+    def _descend(self, model, batch, box, record, *, limit, T, accept, push):
+        """Search for the counterfactuals of a batch; record them, and return the immature rows."""
+        # The model is evaluated once more than steps are taken: before the first one, too.
+        for t in range(T + 1):
+            # Evaluate the model at the states; the graph serves the gradient below.
+            states = batch.states.requires_grad_()
+            with torch.enable_grad():
+                logits = model(states)
+                entropies = cross_entropy(logits, batch.targets, reduction="none")
+
+            # Rows that have reached tau, and are accepted, are done.
+            judged, has_reached, is_done = _judge(model, batch, entropies.detach(), limit, accept)
+            some_done = bool(is_done.any())
+            if some_done:
+                record.mature(batch.idx[is_done], judged[is_done], t)
+            if t == T or is_done.all():
+                record.stop(batch.idx, judged, has_reached & ~is_done)
+                break
+
+            # Move all rows, then drop those that are done: one selection costs less than a
+            # second evaluation of the model for the others.
+            with torch.enable_grad():
+                losses = self.losses(batch, logits, entropies, t + 1, T, box.groups, push)
+            # Losses of rows are independent, so the gradient of the sum is that of each row.
+            (gradients,) = torch.autograd.grad(losses.sum(), states)
+            batch = self.move(batch, gradients, box.groups)
+            if some_done:
+                batch = batch.select(~is_done)
+            record.advance(batch, t + 1)
+        # Unlike the recorded states, these keep relaxed categories, where gradients are taken.
+        return batch.at(batch.states.detach(), batch.codes).select(~is_done)
+
+    def losses(self, batch, logits, cross_entropies, t, T, groups, push=0.0):
+        """Return the loss of each row of a batch: cross-entropy, penalty, and push.
+
+        Parameters
+        ----------
+        batch : Batch
+        logits : Tensor of shape (n_rows, n_classes)
+            Output of the model for the states of the batch.
+        cross_entropies : Tensor of shape (n_rows,)
+            Cross-entropy of each target under the logits.
+        t, T : int
+            Number of the step, starting at 1, and the maximum number of steps.
+        groups : OneHotGroups
+        push : float, default=0.0
+            See `search`.
+
+        Returns
+        -------
+        losses : Tensor of shape (n_rows,)
+        """
+        energies = energy(logits, batch.targets)
+        step = Step(batch.states, batch.factuals, batch.targets, energies, batch.costs, t, T)
+        losses = cross_entropies + self._checked_penalty(step)
+        if batch.earlier is not None:
+            losses = losses + push * nearness(batch.states, batch.earlier, groups)
+        return losses
+
+    def move(self, batch, gradients, groups):
+        """Take one gradient step, of the states or of their codes.
+
+        Parameters
+        ----------
+        batch : Batch
+        gradients : Tensor of shape (n_rows, n_columns)
+            Gradients of the losses with respect to the states.
+        groups : OneHotGroups
+
+        Returns
+        -------
+        moved : Batch
+        """
+        states, bounds = batch.states.detach(), (batch.box.lower, batch.box.upper)
+        # In a search among rows, the step itself is projected; see Notes for the reason.
+        if batch.codes is None:
+            # The sum overwrites the product, which saves the memory of another tensor.
+            moved = _finite((gradients * -self.step_size).add_(states), states)
+            return batch.at(_confine(moved, states, *bounds, groups), None)
+        # Features that the box holds back must not drive the code. Relative gradients are
+        # needed to tell which categories would grow, because weights of a category sum to one.
+        gradients = groups.relative(gradients, states)
+        free_gradients = gradients.masked_fill(held_back(states, gradients, *bounds), 0)
+        codes = batch.codes.detach().requires_grad_()
+        with torch.enable_grad():
+            decoded = self.decode(codes)
+        # A product of a vector and a Jacobian, which is never formed.
+        (slopes,) = torch.autograd.grad(decoded, codes, free_gradients)
+        codes = _finite(codes.detach() - self.step_size * slopes, codes.detach())
+        with torch.no_grad():
+            decoded = self.decode(codes)
+        return batch.at(_confine(_finite(decoded, states), states, *bounds, groups), codes)
+
+    def _first_batch(self, factuals, targets, box, costs, earlier):
+        """Return the batch of all rows before the first step."""
+        with torch.no_grad():
+            codes = self.encode(factuals)
+        return Batch(
+            idx=torch.arange(len(factuals), device=factuals.device),
+            codes=codes,
+            states=factuals.detach().clone(),
+            factuals=factuals,
+            targets=targets,
+            box=box,
+            costs=costs,
+            earlier=earlier,
+        )
+
+    def _checked_penalty(self, step):
+        penalties = self.penalty(step)
+        # A scalar or a column would broadcast silently, and rows would influence each other.
+        shape = getattr(penalties, "shape", None)
+        if shape != step.energies.shape:
+            returned = type(penalties).__name__ if shape is None else f"shape {tuple(shape)}"
+            raise ValueError(
+                f"penalty of {type(self).__name__} returned {returned} for {len(step.rows)} rows; "
+                f"it must return one number per row, of shape {tuple(step.energies.shape)}."
+            )
+        return penalties
+
+
+def _judge(model, batch, entropies, limit, accept):
+    """Judge the states of a batch as they are returned; see `Box.harden`.
+
+    Returns
+    -------
+    states : Tensor of shape (n_rows, n_columns)
+    has_reached : BoolTensor of shape (n_rows,)
+        Whether the target has reached tau.
+    is_done : BoolTensor of shape (n_rows,)
+        Whether the state is accepted, too.
+    """
+    states = batch.states.detach()
+    # States that need no hardening have the given entropies, which saves an evaluation.
+    if batch.box.hardens:
+        states = batch.box.harden(states, batch.factuals)
+        with torch.no_grad():
+            entropies = cross_entropy(model(states), batch.targets, reduction="none")
+    has_reached = entropies <= limit
+    if accept is None or not has_reached.any():
+        return states, has_reached, has_reached
+    is_done = has_reached.clone()
+    # The second check is slow (it decodes rows), so only mature states undergo it.
+    is_done[has_reached] = accept(states[has_reached], batch.idx[has_reached])
+    return states, has_reached, is_done
+
+
+def held_back(states, gradients, lower, upper):
+    """Return a mask of the columns in which the box prevents a descent."""
+    return ((gradients < 0) & (states >= upper)) | ((gradients > 0) & (states <= lower))
+
+
+def _finite(moved, states):
+    """Return moved states; a coordinate that overflows stays where it was."""
+    # The sum of finite numbers is finite unless they are huge, so one reduction suffices in
+    # the usual case.
+    return moved if moved.sum().isfinite() else torch.where(moved.isfinite(), moved, states)
+
+
+def _confine(rows, states, lower, upper, groups):
+    """Bring rows into their box: the simplex over reachable categories, and the bounds."""
+    # From one state to the next, few categories gain or lose all of their weight.
+    projected = groups.project(rows, upper, support=states)
+    # Without groups, the projection is `rows` itself, which may be the codes of a search.
+    return torch.clamp(projected, lower, upper, out=projected if len(groups) else None)
