@@ -79,7 +79,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     tau : float, default=0.75
         Probability of the target, in (0, 1), at which a counterfactual is mature.
     T : int, default=30
-        Maximum number of steps of a search.
+        Maximum number of steps of a search in training; ``explain`` has a `T` of its own.
     epsilon : float, default=0.3
         Radius, in module units and the maximum norm, within which a counterfactual
         counts as nascent.
@@ -629,12 +629,14 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             that is already predicted as its target, but with a probability below `tau`,
             is changed, too.
         generator : str or BaseGenerator, default=None
-            The search. For this and the next two parameters, None stands for the value
-            used in training.
+            The search. For this and the next parameter, None stands for the value used in
+            training.
         tau : float, default=None
             Probability of the target at which a search stops.
         T : int, default=None
-            Maximum number of steps.
+            Maximum number of steps. None stands for the `default_T` of the generator: 300
+            for searches by gradient descent, whose steps are shorter than in training; see
+            the parameter `max_step` of the generators.
         mutability, domain : dict or sequence, default=None
             Features that are named override their fitted constraint; all others keep
             theirs. In `domain`, None removes the bounds of a feature and ``"auto"``
@@ -725,7 +727,6 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             feature_costs=self.feature_costs_,
             generator=self.generator_,
             tau=self.tau,
-            T=self.T,
             has_learned=True,
         )
 

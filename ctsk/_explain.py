@@ -54,7 +54,7 @@ def explain(
         The factuals, as they enter `model`.
     target, generator, tau, T, n_alternatives, sparse, return_path
         See :meth:`CounterfactualTrainedClassifier.explain`. The defaults for a model that
-        was trained elsewhere are ECCCo, a `tau` of 0.75 and a `T` of 30.
+        was trained elsewhere are ECCCo and a `tau` of 0.75.
     mutability, domain : dict or sequence, default=None
         Constraints in the names and units of `X`; see
         :meth:`CounterfactualTrainedClassifier.explain`. Features that are not named keep
@@ -218,7 +218,6 @@ def _explainable(model, X_reference, one_hot_groups=None):
             one_hot_groups,
             generator=generator,
             tau=defaults.tau,
-            T=defaults.T,
         )
     raise TypeError(
         f"model is of type {type(model).__name__}, unfitted perhaps; it must be a "

@@ -37,14 +37,14 @@ print(f"accuracy: {conventional.score(X_test, y_test):.3f}")
 # The target of each test image is the next digit. *Generic* only penalizes the distance to the
 # image. *ECCCo* additionally prefers images that the model considers typical of the target.
 # *REVISE* searches in the latent space of an autoencoder, so that its counterfactuals look like the
-# images in ``X_reference``, on which the autoencoder is fitted. For pixels between 0 and 1, the
-# default step of 0.25 is long, so the first two generators are also run with short steps.
+# images in ``X_reference``, on which the autoencoder is fitted. In ``explain``, no pixel changes by
+# more than 0.05 in one step; with ``max_step=None``, the first two generators take whole steps.
 target = (y_test + 1) % 10
 generators = {
+    "Generic, whole steps": GenericGenerator(max_step=None),
     "Generic": GenericGenerator(),
-    "Generic, short steps": GenericGenerator(step_size=0.02),
+    "ECCCo, whole steps": ECCCoGenerator(max_step=None),
     "ECCCo": ECCCoGenerator(),
-    "ECCCo, short steps": ECCCoGenerator(step_size=0.02),
     "REVISE": REVISEGenerator(),
 }
 explanations = {

@@ -40,7 +40,7 @@ def outcome(name, seed, n_rounds, step_size):
         explanation = clf.explain(
             X[refused],
             advised.favorable,
-            generator=ECCCoGenerator(step_size=step_size),
+            generator=ECCCoGenerator(step_size=step_size, max_step=None),
             T=N_STEPS,
             tau=0.5,
         )

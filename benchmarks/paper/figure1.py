@@ -58,7 +58,8 @@ def shortfall(clf, X, y):
 
     The result is in module units and negative if they move beyond the mean.
     """
-    explanation = clf.explain(X)
+    # The generator of the training takes whole steps; see `untrained`.
+    explanation = clf.explain(X, T=clf.T)
     rows = clf.encoder_.encode(X)[:, 0]
     means = np.array([rows[y == label].mean() for label in clf.classes_])
     found, targets = explanation.counterfactual_encoded[:, 0], explanation.target

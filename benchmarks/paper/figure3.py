@@ -44,7 +44,7 @@ def explained(clf, X, targets, constraint, step_size):
     return clf.explain(
         X,
         targets,
-        generator=ECCCoGenerator(step_size=step_size, lambda_cost=0),
+        generator=ECCCoGenerator(step_size=step_size, max_step=None, lambda_cost=0),
         T=T,
         tau=TAU,
         mutability=CONSTRAINTS[constraint],

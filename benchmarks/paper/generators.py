@@ -24,7 +24,9 @@ def outcome(name, seed, n_rounds, step_size):
     """Return a record for each generator."""
     records = []
     for title, generator in GENERATORS.items():
-        settings = {} if generator is None else {"generator": generator(step_size=step_size)}
+        settings = {}
+        if generator is not None:
+            settings["generator"] = generator(step_size=step_size, max_step=None)
         record = {"model": title, **portrait(name, seed, n_rounds, step_size, "CT", **settings)}
         history = train(name, seed, "CT", step_size=step_size, **settings).history_
         record["mature"] = np.mean([epoch["mature_share"] for epoch in history])

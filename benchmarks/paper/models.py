@@ -45,7 +45,7 @@ def untrained(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **pa
         "resolution": None,
         "tau": PROTOCOLS[name].tau,
         "lambda_reg": PROTOCOLS[name].lambda_reg,
-        "generator": ECCCoGenerator(step_size=step_size),
+        "generator": ECCCoGenerator(step_size=step_size, max_step=None),
         "mutability": protection(name, protected),
         "random_state": seed,
         **PROTOCOLS[name].training,

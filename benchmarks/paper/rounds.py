@@ -92,14 +92,12 @@ def judge(
 
 
 def _generators(explainer, step_size):
+    common = {"step_size": step_size, "max_step": None, "lambda_cost": 0}
     if explainer == "generic":
-        return [GenericGenerator(step_size=step_size, lambda_cost=0)]
+        return [GenericGenerator(**common)]
     if explainer == "revise":
-        return [REVISEGenerator(step_size=step_size, lambda_cost=0)]
-    return [
-        ECCCoGenerator(step_size=step_size, lambda_cost=0, lambda_energy=weight)
-        for weight in ENERGIES
-    ]
+        return [REVISEGenerator(**common)]
+    return [ECCCoGenerator(**common, lambda_energy=weight) for weight in ENERGIES]
 
 
 def compare(conventional, other, measure):

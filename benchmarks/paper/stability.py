@@ -26,7 +26,7 @@ def outcome(name, seed, n_rounds, step_size):
     data = split(name, seed)
     X, _ = data.test
     rows = take(X, np.random.default_rng([seed, 4]).permutation(len(X))[:N_EXPLAINED])
-    generator = ECCCoGenerator(step_size=step_size, lambda_cost=0)
+    generator = ECCCoGenerator(step_size=step_size, max_step=None, lambda_cost=0)
     records = []
     for model in ("BL", "CT"):
         clf = train(name, seed, model, step_size=step_size)

@@ -11,7 +11,7 @@ from ctsk.generators import GradientGenerator
 from ctsk.generators.gradient import held_back
 
 # A search is at a standstill if its next step is shorter than this, in module units or units
-# of the latent code.
+# of the latent code, and shorter than the step that it may take.
 _STANDSTILL = 1e-4
 # Number of further steps that distinguish an oscillating search from one that progresses.
 _N_FURTHER_STEPS = 10
@@ -119,8 +119,8 @@ def _reasons_of_descent(generator, model, encoder, batch, T):
     # A search is at a standstill if neither states nor codes would move any more. Whether it
     # is the penalty that stops it shows in a step along the cross-entropy alone.
     of_entropy, of_loss = _gradients(generator, model, batch, groups, T)
-    stands = _is_near(generator.move(batch, of_loss, groups), batch)
-    stands_without_penalty = _is_near(generator.move(batch, of_entropy, groups), batch)
+    stands = _is_near(generator.move(batch, of_loss, groups), batch, generator)
+    stands_without_penalty = _is_near(generator.move(batch, of_entropy, groups), batch, generator)
     opposes = stands & ~stands_without_penalty
     if not stands.all():
         opposes[~stands] = _is_opposed(generator, model, batch.select(~stands), groups, T)
@@ -165,13 +165,17 @@ def _gradients(generator, model, batch, groups, T):
     return of_entropy, of_loss
 
 
-def _is_near(moved, batch):
+def _is_near(moved, batch, generator):
     """Return whether a step is so short that the search is at a standstill."""
     # A search among latent codes moves the codes; states only follow from them.
     before, after = batch.codes, moved.codes
     if before is None:
         before, after = batch.states, moved.states
-    return (after - before).abs().amax(dim=1) < _STANDSTILL
+    # A step that a small max_step has shortened does not show a standstill.
+    least = _STANDSTILL
+    if generator.is_capped:
+        least = min(least, generator.max_step / 2)
+    return (after - before).abs().amax(dim=1) < least
 
 
 def _is_opposed(generator, model, batch, groups, T):

@@ -49,7 +49,7 @@ def model_of(model, X_reference, one_hot_groups=None, **search):
     one_hot_groups : dict, list or None, default=None
         Columns that are the one-hot columns of a category; see `check_groups`.
     **search : dict
-        Defaults of the search: generator, tau and T.
+        Defaults of the search: generator and tau.
 
     Returns
     -------

@@ -38,7 +38,7 @@ class ExplainableModel:
         Constraints in the user's units.
     feature_costs : ndarray of shape (n_features,)
         Cost per unit of X, or per change of category.
-    generator, tau, T : BaseGenerator, float, int
+    generator, tau : BaseGenerator, float
         Defaults of the search.
     has_learned : bool
         Whether `generator` is fitted, in the units of `encoder`.
@@ -53,7 +53,6 @@ class ExplainableModel:
     feature_costs: np.ndarray
     generator: BaseGenerator
     tau: float
-    T: int
     has_learned: bool
 
 

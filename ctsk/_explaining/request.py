@@ -21,11 +21,11 @@ from ctsk._columns.validation import (
 from ctsk._explaining.models import ExplainableModel
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import CHUNK, device_of, inference_copy
-from ctsk.generators import BaseGenerator, Reference
+from ctsk.generators import BaseGenerator, GradientGenerator, Reference
 from ctsk.generators.shortcuts import SHORTCUTS, are_alike, new_generator
 
 # Settings that are also parameters of the estimator. In a request, None stands for the value of
-# the model.
+# the model, and for that of the generator in the case of T.
 SHARED_SETTINGS = {
     "generator": [StrOptions(set(SHORTCUTS)), BaseGenerator],
     "tau": [Interval(Real, 0, 1, closed="neither")],
@@ -118,7 +118,7 @@ class Request:
 
 
 def make_request(model, X, target, settings):
-    """Read X, validate the settings, and replace None by the values of the model.
+    """Read X, validate the settings, and replace None by the values of model and generator.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def make_request(model, X, target, settings):
         feature_costs=feature_costs,
         generator=generator,
         tau=model.tau if settings.tau is None else settings.tau,
-        T=model.T if settings.T is None else settings.T,
+        T=generator.default_T if settings.T is None else settings.T,
         n_alternatives=settings.n_alternatives,
         sparse=settings.sparse,
         return_path=settings.return_path,
@@ -200,6 +200,8 @@ def _check_target_index(target, rows):
 def _ready_generator(generator, model, reference):
     """Return the generator that searches, fitted if it must be, on the device of the model."""
     generator = _fitted_generator(generator, model, reference)
+    if isinstance(generator, GradientGenerator):
+        generator = generator.with_step_of_explanations()
     return generator._on_device(device_of(model.module))
 
 

@@ -20,6 +20,10 @@ class GenericGenerator(GradientGenerator):
     ----------
     step_size : float, default=0.25
         Step size of the gradient descent, in module units.
+    max_step : "auto", float or None, default="auto"
+        Largest change of a column in one step, in module units; a longer step is
+        shortened as a whole. "auto" is None in training and 0.05 in ``explain``. None does
+        not limit the steps.
     lambda_cost : float, default=0.001
         Weight of the distance to the factual, in module units. If `feature_costs` are
         given to the estimator, they weight the distance, relative to their mean over the
@@ -76,8 +80,17 @@ class GenericGenerator(GradientGenerator):
         "lambda_gravity": [NON_NEGATIVE],
     }
 
-    def __init__(self, *, step_size=0.25, lambda_cost=0.001, distance="l1", lambda_gravity=0.0):
+    def __init__(
+        self,
+        *,
+        step_size=0.25,
+        max_step="auto",
+        lambda_cost=0.001,
+        distance="l1",
+        lambda_gravity=0.0,
+    ):
         self.step_size = step_size
+        self.max_step = max_step
         self.lambda_cost = lambda_cost
         self.distance = distance
         self.lambda_gravity = lambda_gravity

@@ -1,5 +1,6 @@
 """Search by gradient descent: one loop with hooks for subclasses."""
 
+import copy
 import math
 from abc import abstractmethod
 from numbers import Real
@@ -8,19 +9,24 @@ from typing import ClassVar
 import torch
 from torch.nn.functional import cross_entropy
 
-from ctsk._columns.validation import Interval
+from ctsk._columns.validation import Interval, StrOptions
 from ctsk._torch.energy import energy
 from ctsk.generators.base import BaseGenerator
 from ctsk.generators.inputs import Step
 from ctsk.generators.penalties import nearness
 from ctsk.generators.result import Batch, Record, rows_at_once
 
+# Largest change of a column in one step of an explanation, in standard deviations. It is small
+# next to the width of a class, and 300 such steps cross the range of any table.
+_STEP_OF_EXPLANATIONS = 0.05
+
 
 class GradientGenerator(BaseGenerator):
     r"""Base class of generators that search for counterfactuals by gradient descent.
 
     A subclass stores a `step_size` among its parameters and implements hooks; the loop is
-    the same for all subclasses. The hooks are
+    the same for all subclasses. It may also have the parameter `max_step`, which is
+    ``"auto"`` otherwise. The hooks are
 
     - `penalty`, which is added to the cross-entropy of the target (the only hook that is
       required);
@@ -34,7 +40,11 @@ class GradientGenerator(BaseGenerator):
     -----
     Each row descends
     :math:`\mathrm{CE}(M(x'), y^+) + \mathrm{penalty}(x')`
-    by plain gradient steps and is clamped to its box after every step. The columns of a
+    by plain gradient steps and is clamped to its box after every step. A step of which a
+    column would change by more than `max_step` is shortened as a whole, which keeps its
+    direction; columns that the box holds back do not count. Without such a cap, a fixed step
+    size times the slope of a steep model leaps past the decision boundary, and past the data
+    of the target class, too. The columns of a
     category are projected on the simplex over the categories that can be reached. The step
     itself is projected without a clamp before it, because a clamp would give weight to
     categories that the gradient does not favor. The search of a row ends as soon as
@@ -54,8 +64,12 @@ class GradientGenerator(BaseGenerator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "step_size": [Interval(Real, 0, None, closed="neither")]
+        "step_size": [Interval(Real, 0, None, closed="neither")],
+        "max_step": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither"), None],
     }
+
+    # Can be overridden by users, as a parameter or an attribute of the class.
+    max_step = "auto"
 
     # Can be overridden by users, together with decode.
     def encode(self, rows):
@@ -210,22 +224,56 @@ class GradientGenerator(BaseGenerator):
         states, bounds = batch.states.detach(), (batch.box.lower, batch.box.upper)
         # In a search among rows, the step itself is projected; see Notes for the reason.
         if batch.codes is None:
+            rates = self._row_rates(gradients, states, *bounds, groups)
             # The sum overwrites the product, which saves the memory of another tensor.
-            moved = _finite((gradients * -self.step_size).add_(states), states)
-            return batch.at(_confine(moved, states, *bounds, groups), None)
-        # Features that the box holds back must not drive the code. Relative gradients are
-        # needed to tell which categories would grow, because weights of a category sum to one.
-        gradients = groups.relative(gradients, states)
-        free_gradients = gradients.masked_fill(held_back(states, gradients, *bounds), 0)
+            moved = _finite((gradients * -rates).add_(states), states)
+            moved = _confine(moved, states, *bounds, groups)
+            if self.is_capped and len(groups):
+                moved = torch.clamp(_shortened(moved, states, self.max_step), *bounds)
+            return batch.at(moved, None)
+        # Features that the box holds back must not drive the code.
+        free_gradients = _free(gradients, states, *bounds, groups)
         codes = batch.codes.detach().requires_grad_()
         with torch.enable_grad():
             decoded = self.decode(codes)
         # A product of a vector and a Jacobian, which is never formed.
         (slopes,) = torch.autograd.grad(decoded, codes, free_gradients)
-        codes = _finite(codes.detach() - self.step_size * slopes, codes.detach())
+        codes = _finite(codes.detach() - self._rates(slopes) * slopes, codes.detach())
         with torch.no_grad():
             decoded = self.decode(codes)
         return batch.at(_confine(_finite(decoded, states), states, *bounds, groups), codes)
+
+    def with_step_of_explanations(self):
+        """Return the generator that `explain` uses, in which ``max_step="auto"`` is a cap."""
+        if self.max_step != "auto":
+            return self
+        # The parameters of the fitted generator stay as the user has set them.
+        generator = copy.copy(self)
+        generator.max_step = _STEP_OF_EXPLANATIONS
+        return generator
+
+    @property
+    def is_capped(self):
+        """Whether `max_step` limits the steps of a search."""
+        return self.max_step is not None and self.max_step != "auto"
+
+    def _row_rates(self, gradients, states, lower, upper, groups):
+        """Return the step sizes of rows, shortened by `max_step` where columns are free to move."""
+        if not self.is_capped:
+            return self.step_size
+        free = _free(gradients, states, lower, upper, groups)
+        # On the simplex, each of two categories moves by half of the difference of their steps.
+        free[:, groups.n_numeric :] *= 0.5
+        return self._rates(free)
+
+    def _rates(self, gradients):
+        """Return the step size, shortened for each row whose step would exceed `max_step`."""
+        if not self.is_capped:
+            return self.step_size
+        # Coordinates that overflow stay where they are, so they do not shorten the step.
+        sizes = gradients.abs().nan_to_num(nan=0.0, posinf=0.0)
+        # The quotient of a row without a gradient is infinite, so its step size stays.
+        return (self.max_step / sizes.amax(dim=1, keepdim=True)).clamp(max=self.step_size)
 
     def _first_batch(self, factuals, targets, box, costs, earlier):
         """Return the batch of all rows before the first step."""
@@ -284,6 +332,23 @@ def _judge(model, batch, entropies, limit, accept):
 def held_back(states, gradients, lower, upper):
     """Return a mask of the columns in which the box prevents a descent."""
     return ((gradients < 0) & (states >= upper)) | ((gradients > 0) & (states <= lower))
+
+
+def _free(gradients, states, lower, upper, groups):
+    """Return the gradients with 0 where the box prevents a descent."""
+    # Relative gradients are needed to tell which categories would grow, because the weights of a
+    # category sum to one.
+    gradients = groups.relative(gradients, states)
+    return gradients.masked_fill(held_back(states, gradients, lower, upper), 0)
+
+
+def _shortened(moved, states, max_step):
+    """Return states between the given ones, none of whose columns has moved by more than a cap."""
+    # Several categories that lose weight to one another may move further than any pair of them.
+    # Every point on the line between two rows keeps the sums of weights and the bounds.
+    moves = moved - states
+    shares = max_step / moves.abs().amax(dim=1, keepdim=True)
+    return torch.where(shares < 1, states + shares * moves, moved)
 
 
 def _finite(moved, states):

@@ -40,6 +40,10 @@ class REVISEGenerator(GradientGenerator):
     step_size : float, default=0.25
         Step size of the gradient descent, in units of the code, whose prior is standard
         normal.
+    max_step : "auto", float or None, default="auto"
+        Largest change of one dimension of the code in one step, in units of the code; a
+        longer step is shortened as a whole. "auto" is None in training and 0.05 in
+        ``explain``. None does not limit the steps.
     lambda_cost : float, default=0.001
         Weight of the l1 distance to the factual, in module units. If `feature_costs` are
         given to the estimator, they weight the distance, relative to their mean over the
@@ -119,6 +123,7 @@ class REVISEGenerator(GradientGenerator):
         self,
         *,
         step_size=0.25,
+        max_step="auto",
         lambda_cost=0.001,
         n_latent=16,
         hidden_layer_sizes=(128,),
@@ -127,6 +132,7 @@ class REVISEGenerator(GradientGenerator):
         lr=3e-3,
     ):
         self.step_size = step_size
+        self.max_step = max_step
         self.lambda_cost = lambda_cost
         self.n_latent = n_latent
         self.hidden_layer_sizes = hidden_layer_sizes

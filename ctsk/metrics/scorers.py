@@ -62,7 +62,8 @@ def make_counterfactual_scorer(
         Seed of the subsample of `max_samples` rows.
     **explain_params : dict
         Parameters of :meth:`CounterfactualTrainedClassifier.explain`. The defaults
-        are ``generator=ECCCoGenerator(lambda_cost=0)``, ``tau=0.95`` and ``T=50``.
+        are ``generator=ECCCoGenerator(lambda_cost=0, max_step=None)``, ``tau=0.95`` and
+        ``T=50``, as in the paper.
         They are the same for every model: the generator, `tau` and `T` of the
         scored estimator are never used, so that candidates are comparable.
 
@@ -112,7 +113,7 @@ def make_counterfactual_scorer(
         )
     # A fixed search, because a candidate that explains with its own generator and tau could
     # look better by searching longer.
-    defaults = {"generator": ECCCoGenerator(lambda_cost=0), "tau": 0.95, "T": 50}
+    defaults = {"generator": ECCCoGenerator(lambda_cost=0, max_step=None), "tau": 0.95, "T": 50}
     return CounterfactualScorer(
         metric,
         greater_is_better=greater_is_better,

@@ -65,6 +65,16 @@ def test_slow_search_that_makes_progress_needs_more_steps(clf, generator):
     assert clf.explain(ROW, True, tau=0.9, generator=generator, T=100_000).valid.all()
 
 
+def test_short_cap_of_steps_is_no_standstill(clf):
+    generator = GenericGenerator(max_step=1e-5)
+    assert kind_of(clf, generator=generator, T=5) is ReasonKind.TOO_FEW_STEPS
+
+
+def test_default_number_of_steps_is_named(clf):
+    (reason,) = clf.explain(ROW, True, tau=0.9, generator=GenericGenerator(step_size=1e-4)).reason
+    assert reason == "not mature within T=300 steps"
+
+
 @pytest.mark.parametrize("lambda_cost", [0.001, 20])
 def test_constraints_are_named_whatever_the_penalty(clf, lambda_cost):
     generator = GenericGenerator(lambda_cost=lambda_cost)

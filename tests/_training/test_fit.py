@@ -135,3 +135,15 @@ def test_cost_of_a_feature_that_is_immutable_for_some_rows_does_not_matter_to_th
     # A row alone and in a batch of other constraints is searched alike.
     alone = clf.explain(X[:1], 1, mutability=mutability[:1], feature_costs={0: 1e3})
     np.testing.assert_allclose(alone.counterfactual[0], other.counterfactual[0], atol=1e-5)
+
+
+def test_training_takes_whole_steps_unless_max_step_is_a_number(iris):
+    def weights(max_step):
+        clf = CounterfactualTrainedClassifier(
+            generator=ECCCoGenerator(max_step=max_step), max_epochs=4, lr=0.01, random_state=0
+        ).fit(*iris)
+        return [parameter.detach() for parameter in clf.net_.module_.parameters()]
+
+    automatic, whole, capped = map(weights, ("auto", None, 0.01))
+    assert all(map(torch.equal, automatic, whole))
+    assert not all(map(torch.equal, automatic, capped))

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctsk import ECCCoGenerator, GenericGenerator
+from ctsk import ECCCoGenerator, GenericGenerator, REVISEGenerator
 from ctsk._columns.constraints import Box
 from ctsk._columns.one_hot import OneHotGroups
 from ctsk.generators import result as results_of_searches
@@ -44,11 +44,24 @@ def path_by_hand(generator, W, b, x, target, lower, upper, costs, *, tau, T):
             phi = scale / 10 * (scale + t) ** -0.9
             slope = 1 + 2e-3 * -logits[target]
             gradient = gradient + generator.lambda_energy * phi * slope * -W[target]
-        path.append(np.clip(state - generator.step_size * gradient, lower, upper))
+        step = generator.step_size * gradient
+        if isinstance(generator.max_step, float):
+            # A column at its bound does not move, however steep it is.
+            is_held = (gradient < 0) & (state >= upper) | (gradient > 0) & (state <= lower)
+            largest = np.abs(step[~is_held]).max(initial=0)
+            step *= generator.max_step / max(generator.max_step, largest)
+        path.append(np.clip(state - step, lower, upper))
     return np.array(path)
 
 
-@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize(
+    "generator",
+    [
+        *GENERATORS,
+        pytest.param(GenericGenerator(max_step=0.05), id="generic, capped"),
+        pytest.param(ECCCoGenerator(max_step=0.2), id="eccco, capped"),
+    ],
+)
 @pytest.mark.parametrize("T", [5, 60])
 def test_every_step_equals_the_formula(linear, generator, T):
     rng = np.random.default_rng(0)
@@ -247,6 +260,10 @@ def test_search_changes_neither_model_nor_factuals(linear, generator):
         (GenericGenerator(step_size=0), "step_size"),
         (GenericGenerator(lambda_cost=-1), "lambda_cost"),
         (ECCCoGenerator(lambda_energy=-1), "lambda_energy"),
+        (GenericGenerator(max_step=0), "max_step"),
+        (ECCCoGenerator(max_step=-0.1), "max_step"),
+        (ECCCoGenerator(max_step="none"), "max_step"),
+        (REVISEGenerator(max_step=0), "max_step"),
     ],
 )
 def test_parameter_out_of_range_is_refused_by_name(linear, generator, name):
@@ -361,3 +378,105 @@ def test_unfinished_rows_are_those_that_are_not_mature(linear):
     assert torch.equal(unfinished.states, result.counterfactuals[unfinished.idx])
     assert torch.equal(unfinished.factuals, factuals[unfinished.idx])
     assert not unfinished.states.requires_grad
+
+
+@pytest.mark.parametrize("max_step", [0.01, 0.3])
+@pytest.mark.parametrize("Generator", [GenericGenerator, ECCCoGenerator])
+@given(seed=st.integers(0, 2**16))
+@settings(max_examples=15)
+def test_no_step_changes_a_column_by_more_than_max_step(Generator, max_step, seed):
+    rng = np.random.default_rng(seed)
+    groups = OneHotGroups(3, (4, 2), (False, False))
+    # Steep logits, with an offset that all categories of a group share.
+    weights = torch.tensor(rng.normal(scale=20, size=(3, 9)) + rng.normal(scale=50, size=(3, 1)))
+    factuals = torch.tensor(rng.normal(size=(30, 9)))
+    for columns in groups.slices:
+        size = columns.stop - columns.start
+        factuals[:, columns] = torch.eye(size).double()[rng.integers(0, size, 30)]
+    upper = factuals + torch.tensor(rng.uniform(0, 1, size=(30, 9)) * rng.integers(0, 2, (30, 9)))
+    lower = factuals - torch.tensor(rng.uniform(0, 1, size=(30, 9)))
+    lower[:, 3:] = 0
+    upper[:, 3:] = torch.maximum(factuals[:, 3:], (upper[:, 3:] > factuals[:, 3:]).double())
+    result = search(
+        Generator(max_step=max_step), lambda rows: rows @ weights.T, factuals,
+        torch.tensor(rng.integers(0, 3, 30)), lower, upper, groups, tau=0.9, T=8, return_path=True,
+    )  # fmt: skip
+    changes = result.path.diff(dim=1).abs()
+    assert changes.max() <= max_step * (1 + 1e-12)
+    # Rows with a number that is free move by no less than half of the largest step.
+    assert changes.max() > 0.5 * max_step
+    for columns in groups.slices:
+        sums = result.path[..., columns].sum(dim=-1)
+        torch.testing.assert_close(sums, torch.ones_like(sums))
+
+
+def test_capped_step_keeps_its_direction(linear):
+    factuals = torch.randn(12, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    targets = torch.tensor([0, 1] * 6)
+    arguments = {"tau": 0.999, "T": 1, "return_path": True}
+    whole, capped = (
+        search(ECCCoGenerator(max_step=cap), linear, factuals, targets, **arguments).path.diff(
+            dim=1
+        )
+        for cap in (None, 0.03)
+    )
+    lengths = whole.abs().amax(dim=2, keepdim=True)
+    assert (lengths > 0.03).any()
+    torch.testing.assert_close(capped, whole * (0.03 / lengths).clamp(max=1))
+
+
+def test_feature_that_is_held_does_not_shorten_the_step_of_others():
+    steep = torch.tensor([[1e3, 1.0], [-1e3, -1.0]], dtype=torch.float64)
+    factuals = torch.tensor([[0.0, -5.0]], dtype=torch.float64)
+    result = search(
+        GenericGenerator(max_step=0.05), lambda rows: rows @ steep.T, factuals, torch.tensor([0]),
+        torch.tensor([0.0, -9.0]), torch.tensor([0.0, 9.0]), tau=0.9, T=1, return_path=True,
+    )  # fmt: skip
+    torch.testing.assert_close(result.path[0, 1], torch.tensor([0.0, -4.95]).double())
+
+
+def test_capped_coordinate_that_overflows_stays_and_lets_others_move():
+    class Overflowing(GenericGenerator):
+        def penalty(self, step):
+            # The slope of the first column is infinite in float32.
+            return -3 * (3e38 * step.rows[:, 0]) - step.rows[:, 1]
+
+    result = search(
+        Overflowing(max_step=0.05), lambda rows: rows * 0, torch.zeros(1, 2), torch.tensor([0]),
+        -torch.inf, torch.inf, tau=0.9, T=3,
+    )  # fmt: skip
+    torch.testing.assert_close(result.counterfactuals, torch.tensor([[0.0, 0.15]]))
+
+
+def test_auto_is_no_cap_in_a_search(linear):
+    factuals = torch.randn(8, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    arguments = {"tau": 0.9, "T": 20, "return_path": True}
+    auto, none = (
+        search(
+            ECCCoGenerator(max_step=cap), linear, factuals, torch.tensor([0, 1] * 4), **arguments
+        )
+        for cap in ("auto", None)
+    )
+    assert torch.equal(auto.path, none.path)
+
+
+@pytest.mark.parametrize("Generator", [GenericGenerator, ECCCoGenerator])
+def test_cap_keeps_a_steep_model_from_leaping_past_its_class(Generator):
+    def rings(rows):
+        # Class 1 is the ring of radius 1 to 2; the logits are as steep as those of a
+        # conventional model after many epochs.
+        radius = rows.square().sum(dim=1).add(1e-12).sqrt()
+        logit = 25 * (0.5 - (radius - 1.5).abs())
+        return torch.stack([-logit, logit], dim=1)
+
+    angles = torch.linspace(0, 6.28, 40, dtype=torch.float64)
+    factuals = 0.6 * torch.stack([angles.cos(), angles.sin()], dim=1)
+    targets = torch.ones(40, dtype=torch.int64)
+    free, capped = (
+        search(Generator(max_step=cap), rings, factuals, targets, tau=0.95, T=100)
+        for cap in (None, 0.05)
+    )
+    assert capped.mature.all()
+    assert free.mature.float().mean() < 0.9
+    distance = (capped.counterfactuals - factuals).abs().sum(dim=1)
+    assert distance.max() < 0.8

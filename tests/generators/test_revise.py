@@ -1,3 +1,4 @@
+import copy
 import warnings
 
 import numpy as np
@@ -43,6 +44,22 @@ def linear_revise():
     generator.learn(reference(correlated()))
     generator.vae_.double()
     return generator
+
+
+def test_no_step_changes_a_code_by_more_than_max_step(linear_revise):
+    X = correlated(20, seed=2).double()
+    box = Box(X - 9, X + 9, OneHotGroups(4))
+    batch = linear_revise._first_batch(
+        X, torch.zeros(20, dtype=torch.int64), box, torch.ones(4).double(), None
+    )
+    gradients = torch.randn(20, 4, generator=torch.Generator().manual_seed(0)).double() * 20
+    moved = {}
+    for cap in (None, 0.05):
+        generator = copy.copy(linear_revise).set_params(max_step=cap)
+        moved[cap] = generator.move(batch, gradients, box.groups).codes - batch.codes
+    lengths = moved[None].abs().amax(dim=1, keepdim=True)
+    assert (lengths > 0.05).any()
+    torch.testing.assert_close(moved[0.05], moved[None] * (0.05 / lengths).clamp(max=1))
 
 
 def test_every_step_descends_among_the_codes_and_is_clamped_among_the_rows(linear_revise):
