@@ -21,8 +21,11 @@ def request_of(clf, X, **settings):
 def test_explanation_caps_the_steps_of_names_and_instances_alike(iris, fitted_iris, generator):
     request = request_of(fitted_iris, iris[0], generator=generator)
     assert request.generator.max_step == 0.05
-    path = fitted_iris.explain(iris[0][:20], generator=generator, return_path=True).path
-    changes = np.abs(np.diff(path, axis=1)) / fitted_iris.encoder_.numeric_scale
+    explanation = fitted_iris.explain(iris[0][:20], generator=generator, return_path=True)
+    changes = np.abs(np.diff(explanation.path, axis=1)) / fitted_iris.encoder_.scale
+    # The last state is rounded to the grid of the columns, which is as wide as several steps.
+    is_rounded = np.arange(changes.shape[1]) == explanation.n_iter[:, None] - 1
+    changes = changes[~is_rounded]
     assert 0.04 < changes.max() <= 0.05 * (1 + 1e-4)
     # Neither what the user has passed nor what is fitted has changed.
     assert fitted_iris.generator_.max_step == "auto"
@@ -102,4 +105,5 @@ def test_search_without_a_gradient_offers_all_that_explain_does(iris):
     fixed = explanation.counterfactual[:, [0, 2]] == explanation.factual[:, [0, 2]]
     assert fixed.all()
     assert (np.isfinite(explanation.path)).all()
-    assert all(reason is None for reason in explanation.reason[explanation.mature][::2])
+    first = explanation[::2]
+    assert set(first.reason[first.valid & first.mature]) == {None}

@@ -6,7 +6,7 @@ from rivals import UnmaskedClassifier
 from sklearn.datasets import make_classification
 from sklearn.utils import check_random_state
 
-from ctsk import CounterfactualTrainedClassifier, GenericGenerator
+from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator, GenericGenerator
 from ctsk.exceptions import NonFiniteLossError
 
 
