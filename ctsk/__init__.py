@@ -15,6 +15,7 @@ from ctsk.generators import (
     ECCCoGenerator,
     GenericGenerator,
     GradientGenerator,
+    NearestGenerator,
     REVISEGenerator,
 )
 
@@ -27,6 +28,7 @@ __all__ = [
     "Explanation",
     "GenericGenerator",
     "GradientGenerator",
+    "NearestGenerator",
     "REVISEGenerator",
     "datasets",
     "exceptions",

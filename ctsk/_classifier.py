@@ -604,7 +604,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         X,
         target=None,
         *,
-        generator=None,
+        generator="nearest",
         tau=None,
         T=None,
         mutability=None,
@@ -612,6 +612,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         feature_costs=None,
         X_reference=None,
         n_alternatives=1,
+        max_changes=None,
         sparse=False,
         return_path=False,
     ):
@@ -708,6 +709,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             feature_costs=feature_costs,
             X_reference=X_reference,
             n_alternatives=n_alternatives,
+            max_changes=max_changes,
             sparse=sparse,
             return_path=return_path,
         )
@@ -726,8 +728,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             constraints=self.constraints_,
             feature_costs=self.feature_costs_,
             generator=self.generator_,
+            learned=(self.generator_, self.explainer_),
             tau=self.tau,
-            has_learned=True,
         )
 
     def _read_training_rows(self, X, y, fresh):
@@ -763,7 +765,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         check_inferred_domains(self.constraints_, encoder)
         self.feature_costs_ = check_costs(self.feature_costs, encoder)
         net = None if fresh else self.net_
-        self.net_ = train(self, net, rows.values, labels, epochs=epochs, burn_in=burn_in)
+        self.net_, self.explainer_ = train(
+            self, net, rows.values, labels, epochs=epochs, burn_in=burn_in
+        )
         return self
 
     @default_torch_modes()

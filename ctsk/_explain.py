@@ -24,7 +24,7 @@ def explain(
     X,
     target=None,
     *,
-    generator=None,
+    generator="nearest",
     tau=None,
     T=None,
     mutability=None,
@@ -33,6 +33,7 @@ def explain(
     X_reference=None,
     one_hot_groups=None,
     n_alternatives=1,
+    max_changes=None,
     sparse=False,
     return_path=False,
 ):
@@ -164,6 +165,7 @@ def explain(
         feature_costs=feature_costs,
         X_reference=X_reference,
         n_alternatives=n_alternatives,
+        max_changes=max_changes,
         sparse=sparse,
         return_path=return_path,
     )

@@ -29,6 +29,10 @@ class Box:
     fill : ndarray or Tensor of shape (n_columns,), or None, default=None
         The value of each numeric column while its number is missing or special; see
         `Constraints`.
+    origin, spacing : ndarray or Tensor of shape (n_columns,), or None, default=None
+        A number of the grid of each column, and the distance between two of them; the
+        spacing of columns without a grid is 0. None if no column has a grid. The bounds
+        themselves may lie off the grid.
     """
 
     lower: np.ndarray | torch.Tensor
@@ -37,6 +41,8 @@ class Box:
     low: np.ndarray | torch.Tensor | None = None
     high: np.ndarray | torch.Tensor | None = None
     fill: np.ndarray | torch.Tensor | None = None
+    origin: np.ndarray | torch.Tensor | None = None
+    spacing: np.ndarray | torch.Tensor | None = None
 
     def select(self, idx):
         """Return the bounds of the rows at some positions."""
@@ -57,7 +63,8 @@ class Box:
     def to_tensors(self, *, dtype, device):
         """Return the same bounds as torch tensors."""
         return self._map(
-            lambda bound: torch.as_tensor(bound, dtype=dtype, device=device), (*_BOUNDS, "fill")
+            lambda values: torch.as_tensor(values, dtype=dtype, device=device),
+            (*_BOUNDS, "fill", "origin", "spacing"),
         )
 
     def _map(self, function, names):

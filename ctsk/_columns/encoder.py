@@ -7,7 +7,7 @@ import numpy as np
 
 from ctsk._columns.containers import as_table, densified
 from ctsk._columns.one_hot import OneHotGroups
-from ctsk._columns.rounding import round_numbers
+from ctsk._columns.rounding import grid_of, round_numbers
 from ctsk._columns.training_statistics import (
     category_shares,
     grids_of_numbers,
@@ -256,6 +256,28 @@ class Encoder:
                 ends = [self.to_module_units(getattr(box, name)) for name in pair]
                 bounds[pair[0]], bounds[pair[1]] = np.minimum(*ends), np.maximum(*ends)
         return replace(box, **bounds, fill=self.to_module_units(self.fill))
+
+    def encode_grids(self, dtypes):
+        """Return a number of the grid of each column, and its spacing, in module units.
+
+        Parameters
+        ----------
+        dtypes : sequence of dtype
+            The dtype of each feature, of which integers are a grid.
+
+        Returns
+        -------
+        origin, spacing : ndarray of shape (n_columns,)
+            The spacing is 0 for columns without a grid.
+        """
+        origin, spacing = np.zeros(self.groups.n_columns), np.zeros(self.groups.n_columns)
+        for column, feature in enumerate(self.numeric.tolist()):
+            grid = grid_of(dtypes[feature], self.grids.get(feature))
+            if grid is not None:
+                origin[column] = grid.values[0] if grid.values else 0.0
+                spacing[column] = grid.spacing
+        # Columns without a grid have no origin either, whatever number this makes of zero.
+        return self.to_module_units(origin), spacing / np.abs(self.scale)
 
     def encode_costs(self, feature_costs):
         """Map costs of features, per unit of X or per change, to costs of module columns."""

@@ -91,6 +91,19 @@ class OneHotGroups:
         ]
 
     @property
+    def units(self):
+        """The unit of each column, of which the columns change together.
+
+        A number is a unit with its states, and a category is one; LongTensor of shape
+        (n_columns,), in which the group of a category follows all numbers.
+        """
+        units = [torch.arange(self.n_numeric)]
+        for group, (size, number) in enumerate(zip(self.sizes, self.numbers, strict=True)):
+            unit = self.n_numeric + group if number is None else number
+            units.append(torch.full((size,), unit))
+        return torch.cat(units)
+
+    @property
     def column_weights(self):
         """Weights for which a unit of a number, or a change of category, counts 1.
 

@@ -5,6 +5,16 @@ import numpy as np
 from ctsk._columns.grid import Grid
 
 _WHOLE = Grid.of_step(1)
+# Share of a step up to which a number counts as the number of the grid.
+_REACHED = 1e-3
+
+
+def grid_of(dtype, grid):
+    """Return the grid of a column with a dtype, or None; that of the training rows may be finer."""
+    # A column of integers holds no other numbers, whatever the training rows held.
+    if dtype.kind in "biu" and not (grid is not None and grid.is_whole):
+        return _WHOLE
+    return grid
 
 
 def round_numbers(numbers, factuals, low, high, *, dtype, grid, special, rounding):
@@ -32,9 +42,7 @@ def round_numbers(numbers, factuals, low, high, *, dtype, grid, special, roundin
     """
     least, most = _range(dtype)
     low, high = np.maximum(low, least), np.minimum(high, most)
-    # A column of integers holds no other numbers, whatever the training rows held.
-    if dtype.kind in "biu" and not (grid is not None and grid.is_whole):
-        grid = _WHOLE
+    grid = grid_of(dtype, grid)
     if grid is not None:
         numbers = _on_grid(numbers, factuals, low, high, grid, rounding)
     if dtype.kind == "f" and dtype != np.float64:
@@ -74,7 +82,11 @@ def _on_grid(numbers, factuals, low, high, grid, rounding):
     toward = np.where(rises, below, above)
     # A factual off the grid is passed by this rounding, which would move it the wrong way.
     is_passed = np.where(rises, toward < factuals, toward > factuals)
-    candidates = {"nearest": nearest, "toward": toward, "away": np.where(rises, above, below)}
+    # A search that is precise to a few digits may have ended at a number of the grid.
+    is_reached = np.abs(nearest - numbers) <= _REACHED * (above - below)
+    toward = np.where(is_reached, nearest, toward)
+    away = np.where(is_reached, nearest, np.where(rises, above, below))
+    candidates = {"nearest": nearest, "toward": toward, "away": away}
     rounded = np.where(np.isnan(factuals), nearest, candidates[rounding])
     # The bounds may hold no number of the grid at all.
     first, last = grid.ceil(low), grid.floor(high)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-# Minimum l1 distance between alternatives, in module units.
-LEAST_DISTANCE = 0.1
-# The first attempt holds the features whose change, summed over earlier alternatives, exceeds
+from ctsk.generators import GradientGenerator
+
+# The first attempt may hold the features whose change, summed over earlier alternatives, exceeds
 # this share of the largest sum.
 _HELD_SHARE = 0.5
 # Weight of the push away from earlier alternatives. Within few steps, noticeably fewer rows
@@ -23,7 +23,7 @@ def find_alternatives(chunk, n_alternatives):
     Returns
     -------
     alternatives : list of Found
-        The first is the one found with ``n_alternatives=1``. Each of the others keeps a
+        The first is the one found without alternatives. Each of the others keeps a
         distance from those before it, unless its reason states that it does not.
     """
     alternatives = [chunk.find(np.arange(len(chunk.rows)))]
@@ -68,12 +68,15 @@ def _attempts(chunk, earlier):
     moves = np.abs(earlier - chunk.encoded[:, None])
     moves = np.stack([moves[..., columns].max(axis=-1) for columns in slices], axis=-1)
     total = moves.sum(axis=1)
-    yield total > _HELD_SHARE * total.max(axis=1, keepdims=True), 0.0
+    is_most = total > _HELD_SHARE * total.max(axis=1, keepdims=True)
+    are_few = (total > 0).mean(axis=1, keepdims=True) <= 0.5
+    yield np.where(are_few, total > 0, is_most), 0.0
     order = np.argsort(-moves, axis=-1)
     n_moved = (moves > 0).sum(axis=-1, keepdims=True)
     for rank in (0, 1):
         # Where fewer features moved, the last one that did stands in.
         feature = np.take_along_axis(order, np.clip(n_moved - 1, 0, rank), axis=-1)
         yield (np.arange(len(slices)) == feature).any(axis=1), 0.0
-    yield None, _PUSH
+    if isinstance(chunk.request.generator, GradientGenerator):
+        yield None, _PUSH
     yield None, 0.0

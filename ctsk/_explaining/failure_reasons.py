@@ -32,6 +32,7 @@ class ReasonKind(enum.Enum):
     FLIPPED_BACK = "flipped back by rounding"
     LOST = "not accepted by the pipeline"
     TOO_NEAR = "too near to an earlier alternative"
+    TOO_MANY_CHANGES = "not found with so few changes"
 
 
 class Reason(str):
@@ -67,6 +68,12 @@ TOO_NEAR = Reason(
     ReasonKind.TOO_NEAR,
     "too near to an earlier alternative: no other counterfactual was found",
 )
+
+
+def too_many_changes(at_most):
+    """Return the reason of rows without a counterfactual of at most so many changes."""
+    text = f"not found with so few changes: no counterfactual with max_changes={at_most} was found"
+    return Reason(ReasonKind.TOO_MANY_CHANGES, text)
 
 
 def reasons(generator, model, encoder, result, targets, *, T):

@@ -107,7 +107,7 @@ def model_of(model, X_reference, one_hot_groups=None, **search):
             *encoder.domain, encoder.groups, fill=encoder.fill, is_inferred=True
         ),
         feature_costs=check_costs(None, encoder),
-        has_learned=False,
+        learned=(),
         **search,
     )
 

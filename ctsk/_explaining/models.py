@@ -40,8 +40,8 @@ class ExplainableModel:
         Cost per unit of X, or per change of category.
     generator, tau : BaseGenerator, float
         Defaults of the search.
-    has_learned : bool
-        Whether `generator` is fitted, in the units of `encoder`.
+    learned : tuple of BaseGenerator
+        Generators that have learned in the units of `encoder`.
     """
 
     module: torch.nn.Module
@@ -53,7 +53,7 @@ class ExplainableModel:
     feature_costs: np.ndarray
     generator: BaseGenerator
     tau: float
-    has_learned: bool
+    learned: tuple
 
 
 class Judge:

@@ -84,6 +84,12 @@ class PipelineEncoder(Encoder):
                 columns[..., column] = stage.inverse(columns[..., column])
         return columns
 
+    def encode_grids(self, dtypes):
+        """Return the grids of columns; those behind a curve are not evenly spaced, so they have none."""
+        origin, spacing = super().encode_grids(dtypes)
+        spacing[list(self.curves)] = 0
+        return origin, spacing
+
     def is_at(self, encoded, bound):
         """Return which states lie at a bound in X's units, in the precision of the states."""
         # Beyond the table of a curve, all bounds map to its end, which is none of them.

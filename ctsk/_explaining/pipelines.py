@@ -92,8 +92,8 @@ def model_of(pipeline, inner, X, X_reference=None, *, resolutions=None):
         encoder=encoder,
         constraints=trained_constraints(paths, encoder, inner, to_module, special),
         feature_costs=trained_costs(paths, encoder, inner),
-        # What a generator learned in the classifier's units holds here if they are the same.
-        has_learned=inner.has_learned and to_module.is_identity(encoder.groups),
+        # What generators learned in the classifier's units holds here if they are the same.
+        learned=inner.learned if to_module.is_identity(encoder.groups) else (),
     )
 
 

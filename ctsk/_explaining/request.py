@@ -22,7 +22,7 @@ from ctsk._explaining.models import ExplainableModel
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import CHUNK, device_of, inference_copy
 from ctsk.generators import BaseGenerator, GradientGenerator, Reference
-from ctsk.generators.shortcuts import SHORTCUTS, are_alike, new_generator
+from ctsk.generators.shortcuts import SHORTCUTS, learn_alike, new_generator
 
 # Settings that are also parameters of the estimator. In a request, None stands for the value of
 # the model, and for that of the generator in the case of T.
@@ -37,6 +37,7 @@ SHARED_SETTINGS = {
 _CONSTRAINTS = {
     **SHARED_SETTINGS,
     "n_alternatives": [Interval(Integral, 1, None, closed="left")],
+    "max_changes": [Interval(Integral, 1, None, closed="left"), None],
     "sparse": ["boolean"],
     "return_path": ["boolean"],
 }
@@ -54,7 +55,7 @@ class Settings:
         If a setting has a wrong type or is out of range (`InvalidParameterError`).
     """
 
-    generator: Any = None
+    generator: Any = "nearest"
     tau: Any = None
     T: Any = None
     mutability: Any = None
@@ -62,6 +63,7 @@ class Settings:
     feature_costs: Any = None
     X_reference: Any = None
     n_alternatives: Any = 1
+    max_changes: Any = None
     sparse: Any = False
     return_path: Any = False
 
@@ -99,8 +101,10 @@ class Request:
         See `BaseGenerator.search`.
     n_alternatives : int
         Number of counterfactuals of each row.
+    max_changes : int or None
+        Largest number of features that a counterfactual changes.
     sparse : bool
-        Whether to revert features to the factual's values where a row stays valid.
+        Whether few changed features count before the cost.
     """
 
     model: ExplainableModel
@@ -113,6 +117,7 @@ class Request:
     tau: float
     T: int
     n_alternatives: int
+    max_changes: int | None
     sparse: bool
     return_path: bool
 
@@ -163,6 +168,7 @@ def make_request(model, X, target, settings):
         tau=model.tau if settings.tau is None else settings.tau,
         T=generator.default_T if settings.T is None else settings.T,
         n_alternatives=settings.n_alternatives,
+        max_changes=settings.max_changes,
         sparse=settings.sparse,
         return_path=settings.return_path,
     )
@@ -206,16 +212,16 @@ def _ready_generator(generator, model, reference):
 
 
 def _fitted_generator(generator, model, reference):
-    trained = model.generator
-    generator = trained if generator is None else new_generator(generator)
+    generator = model.generator if generator is None else new_generator(generator)
     if not generator.learns:
         return generator
-    # Reference rows take precedence over what the generator of the training has learned. A
-    # clone learns from them, because that generator belongs to the estimator.
+    # Reference rows take precedence over what a generator of the model has learned. A clone
+    # learns from them, because that generator belongs to the estimator.
     if reference is not None:
         return clone(generator).learn(_reference(model, reference))
-    if model.has_learned and are_alike(generator, trained):
-        return trained
+    for fitted in model.learned:
+        if learn_alike(generator, fitted):
+            return generator.with_learned(fitted)
     if not generator.must_learn:
         # What the generator of the training has learned may be in other units.
         return clone(generator)

@@ -8,12 +8,20 @@ from sklearn.utils import gen_batches
 
 from ctsk._columns.containers import cells_of
 from ctsk._columns.rows import Rows
-from ctsk._explaining.alternatives import LEAST_DISTANCE, find_alternatives
+from ctsk._explaining.alternatives import find_alternatives
 from ctsk._explaining.explanation import Explanation
-from ctsk._explaining.failure_reasons import FLIPPED_BACK, LOST, TOO_NEAR, reasons
+from ctsk._columns.schema import differ
+from ctsk._explaining.failure_reasons import (
+    FLIPPED_BACK,
+    LOST,
+    TOO_NEAR,
+    reasons,
+    too_many_changes,
+)
 from ctsk._explaining.sparsify import revert_features
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import CHUNK, device_of, inference_copy
+from ctsk.generators.result import LEAST_DISTANCE
 
 
 @dataclass(frozen=True)
@@ -78,27 +86,33 @@ def search(request):
     found, proba = _judged(model, factuals, found)
     predictions = proba.argmax(axis=1)
 
-    # Validity and maturity are those of the rows that are returned, not of the search.
-    valid = predictions == targets
-    mature = proba[np.arange(len(idx)), targets] >= request.tau
+    # Validity and maturity are those of the rows that are returned, not of the search. A copy of
+    # an earlier alternative is no counterfactual of its own, whatever the model predicts.
     reason = found.reason.copy()
-    # The search and the judge may differ in the last bit, in which case the judge decides. A
-    # valid alternative that is too near keeps its reason. None is compared elementwise.
+    is_copy = reason == TOO_NEAR
+    valid = (predictions == targets) & ~is_copy
+    mature = proba[np.arange(len(idx)), targets] >= request.tau
+    # The search and the judge may differ in the last bit, in which case the judge decides. None
+    # is compared elementwise.
     is_reached = valid & mature
-    reason[is_reached & (reason != TOO_NEAR)] = None
+    reason[is_reached] = None
     reason[~is_reached & (reason == None)] = FLIPPED_BACK  # noqa: E711
+    cost = _costs(request, factuals, found.values)
+    # The alternatives of a factual are adjacent: those that are found come first, by their cost.
+    order = np.lexsort((cost, ~valid, ~is_reached, idx))
+    found, proba = found.select(order), proba[order]
     return Explanation(
         factual_rows=factuals,
         counterfactual_rows=factuals.with_values(found.values),
         target=model.classes[targets],
-        prediction=model.classes[predictions],
+        prediction=model.classes[predictions[order]],
         factual_prediction=model.classes[request.factual_predictions[idx]],
         proba=proba,
-        valid=valid,
-        mature=mature,
+        valid=valid[order],
+        mature=mature[order],
         n_iter=found.n_iter,
-        cost=_costs(request, factuals, found.values),
-        reason=reason,
+        cost=cost[order],
+        reason=reason[order],
         encoder=model.encoder,
         row=idx,
         alternative=np.tile(np.arange(n_alternatives), n_rows),
@@ -224,8 +238,12 @@ class ChunkSearch:
             tau=request.tau,
             T=request.T,
             accept=batch.accept,
-            earlier=torch.as_tensor(earlier, dtype=torch.float32, device=device) if push else None,
+            earlier=None
+            if earlier is None
+            else torch.as_tensor(earlier, dtype=torch.float32, device=device),
             push=push,
+            sparse=request.sparse,
+            max_changes=request.max_changes,
             return_path=request.return_path,
         )
 
@@ -233,7 +251,7 @@ class ChunkSearch:
         # the distance is checked afterward, because reverting may bring rows close together.
         values = batch.final_values(result)
         reason = reasons(request.generator, self.searcher, encoder, result, targets, T=request.T)
-        if request.sparse:
+        if request.sparse or request.max_changes is not None:
             values = self._sparse(values, idx)
         if earlier is not None:
             is_near = ~self.is_apart(values, earlier) & self.is_predicted(values, idx)
@@ -243,7 +261,39 @@ class ChunkSearch:
         path = np.empty((len(idx), 0))
         if request.return_path:
             path = batch.decode_path(result.path, n_iter, values)
-        return Found(values, n_iter, reason, path)
+        found = Found(values, n_iter, reason, path)
+        return self._limited(found, idx, earlier, held)
+
+    def _limited(self, found, idx, earlier, held):
+        """Return results in which no row has more than `max_changes` changed features.
+
+        Rows with more changes are searched again, among the features that have moved most.
+        """
+        at_most = self.request.max_changes
+        if at_most is None:
+            return found
+        units = self.rows.schema.units
+        moves = np.abs(self.encoder.encode_values(found.values) - self.encoded[idx])
+        changed = differ(found.values, self.rows.values[idx])
+        # Column u stands for unit u, as in `revert_features`.
+        by_unit = np.zeros(changed.shape)
+        for feature, unit in enumerate(units):
+            move = moves[:, self.encoder.feature_columns[feature]].max(axis=1)
+            by_unit[:, unit] = np.maximum(by_unit[:, unit], np.where(changed[:, feature], move, 0))
+        has_more = np.flatnonzero((by_unit > 0).sum(axis=1) > at_most)
+        if not len(has_more):
+            return found
+        # The rank of each unit by its move: an argsort of an argsort inverts the permutation.
+        ranks = np.argsort(np.argsort(-by_unit[has_more], axis=1), axis=1)
+        is_held = (ranks >= at_most)[:, units]
+        if held is not None:
+            is_held |= held[has_more]
+        again = self.find(
+            idx[has_more], None if earlier is None else earlier[has_more], is_held
+        )
+        is_short = again.reason != None  # noqa: E711
+        again.reason[is_short] = too_many_changes(at_most)
+        return found.updated(has_more, again)
 
     def box_of(self, idx, held):
         """Return the bounds of some rows in X's units; a held feature is a point."""
@@ -334,6 +384,9 @@ class _Batch:
         self.box = chunk.box_of(idx, held)
         device = device_of(chunk.searcher)
         module_box = chunk.encoder.encode_box(self.box)
+        origin, spacing = chunk.encoder.encode_grids(self.rows.dtypes)
+        if spacing.any():
+            module_box = replace(module_box, origin=origin, spacing=spacing)
         self.module_box = module_box.to_tensors(dtype=torch.float32, device=device)
         self.factuals = torch.as_tensor(self.encoded, device=device)
         # Values that were accepted, each with the rounding that was.

@@ -1,6 +1,7 @@
 """From the parameters of an estimator to a trained net."""
 
 import contextlib
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -20,9 +21,9 @@ from ctsk._training.net import CounterfactualNet, ProgressLine, check_callbacks
 from ctsk._training.objective import Objective
 from ctsk._training.optimizers import OPTIMIZERS
 from ctsk._training.safeguards import restoring_on_failure, warn_of_training
-from ctsk.generators import Reference
+from ctsk.generators import NearestGenerator, Reference
 from ctsk.generators.result import rows_at_once
-from ctsk.generators.shortcuts import are_alike, new_generator
+from ctsk.generators.shortcuts import learn_alike, new_generator
 
 
 def train(estimator, net, values, labels, *, epochs, burn_in):
@@ -46,6 +47,9 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
     -------
     net : CounterfactualNet
         If training fails, a net that was passed in is left as it was.
+    explainer : NearestGenerator
+        The generator that searches by default in ``explain``, which has learned. It is that
+        of the estimator if the training continues.
 
     Raises
     ------
@@ -60,7 +64,15 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
         device = check_device(estimator.device) if net is None else net.device
         encoded = estimator.encoder_.encode_values(values).astype(np.float32)
         labels = torch.as_tensor(labels, device=device)
-        generator = _generator(estimator, net, encoded, labels, random, device)
+        # Each generator draws from a stream of its own, which starts anew.
+        reference = partial(
+            _reference, estimator, torch.as_tensor(encoded, device=device), labels, random
+        )
+        generator = _generator(estimator, net, reference)
+        if net is None:
+            explainer = NearestGenerator().learn(reference())
+        else:
+            explainer = estimator.explainer_
 
         # Initial weights and dropout of a user's module draw from the global random state;
         # ours do not, so that fits without a user's module stay safe in threads.
@@ -95,7 +107,7 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
     # Records of single minibatches would dominate the memory of long trainings.
     for epoch in net.history:
         epoch["batches"].clear()
-    return net
+    return net, explainer
 
 
 def _settings(estimator, labels, device):
@@ -162,23 +174,27 @@ def _new_net(estimator, encoded, random, device, settings):
     ).initialize()
 
 
-def _generator(estimator, net, encoded, labels, random, device):
-    """Return the generator of a net; it learns again only if its parameters have changed."""
+def _generator(estimator, net, reference):
+    """Return the generator of a net; it learns again only if it would learn something else."""
     generator = new_generator(estimator.generator)
-    if net is not None and are_alike(generator, net.generator):
-        return net.generator
     if not generator.learns:
         return generator
-    reference = Reference(
-        rows=torch.as_tensor(encoded, device=device),
+    if net is not None and learn_alike(generator, net.generator):
+        return generator.with_learned(net.generator)
+    return generator.learn(reference())
+
+
+def _reference(estimator, encoded, labels, random):
+    """Return the training rows from which generators learn."""
+    return Reference(
+        rows=encoded,
         labels=labels,
         n_classes=len(estimator.classes_),
         groups=estimator.encoder_.groups,
         # A separate stream of random numbers, so that the draws of the net do not depend on
-        # how many numbers the generator draws.
+        # how many numbers a generator draws.
         random=torch.Generator("cpu").manual_seed((random.initial_seed() + 1) % 2**63),
     )
-    return generator.learn(reference)
 
 
 def _class_weight(estimator, labels, device):

@@ -7,6 +7,7 @@ from ctsk.generators.generic import GenericGenerator
 from ctsk.generators.gradient import GradientGenerator
 from ctsk.generators.inputs import Reference, Step
 from ctsk.generators.result import SearchResult
+from ctsk.generators.nearest.generator import NearestGenerator
 from ctsk.generators.revise import REVISEGenerator
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ECCCoGenerator",
     "GenericGenerator",
     "GradientGenerator",
+    "NearestGenerator",
     "REVISEGenerator",
     "Reference",
     "SearchResult",

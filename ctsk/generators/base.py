@@ -47,6 +47,12 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         """Whether a search is impossible before `learn`; by default equal to `learns`."""
         return self.learns
 
+    # Can be overridden by users, if some parameters have no part in `learn`.
+    @property
+    def learning_parameters(self):
+        """Names of the parameters on which `learn` depends; by default, all of them."""
+        return tuple(self.get_params(deep=False))
+
     # Can be overridden by users.
     def learn(self, reference):
         """Learn from observed rows; called once, before any search.
@@ -80,6 +86,8 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         accept=None,
         earlier=None,
         push=0.0,
+        sparse=False,
+        max_changes=None,
         return_path=False,
     ):
         """Search for a counterfactual of each factual, all of them as one batch.
@@ -114,6 +122,12 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
             Earlier counterfactuals of the same factuals, from which the search keeps away.
         push : float, default=0.0
             Weight of the term that pushes a row away from its `earlier` counterfactuals.
+        sparse : bool, default=False
+            Whether few changed features count before the cost. A search may ignore it,
+            because ``explain`` reverts features afterward.
+        max_changes : int, default=None
+            Largest number of features that a counterfactual changes. A search may ignore
+            it, because ``explain`` searches again among fewer features.
         return_path : bool, default=False
             Whether to record every state.
 
@@ -121,6 +135,13 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         -------
         result : SearchResult
         """
+
+    def with_learned(self, fitted):
+        """Return a copy that has learned what another generator of its kind has learned."""
+        generator = copy.copy(self)
+        learned = {name: value for name, value in vars(fitted).items() if name.endswith("_")}
+        vars(generator).update(learned)
+        return generator
 
     def __getstate__(self):
         """Return the state with all learned tensors on the CPU, so that any machine loads it."""

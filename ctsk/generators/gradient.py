@@ -132,6 +132,8 @@ class GradientGenerator(BaseGenerator):
         accept=None,
         earlier=None,
         push=0.0,
+        sparse=False,
+        max_changes=None,
         return_path=False,
     ):
         """Search for a counterfactual of each factual; see `BaseGenerator.search`."""
@@ -139,7 +141,9 @@ class GradientGenerator(BaseGenerator):
         # The cross-entropy of a target is at most -log(tau) if its probability is at least tau.
         limit = -math.log(tau)
         record = Record(factuals, T, epsilon, return_path)
-        first = self._first_batch(factuals, targets, box, costs, earlier)
+        first = self._first_batch(
+            factuals, targets, box, costs, earlier if push else None
+        )
         # Rows are searched independently, so they may be searched in parts.
         parts = first.split(rows_at_once(box.groups, factuals.device))
         unfinished = [

@@ -2,12 +2,15 @@
 
 import math
 import operator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 
 from ctsk._columns.constraints import Box
 
+# Least l1 distance between the counterfactuals of a row, in module units; a change of category
+# counts 1.
+LEAST_DISTANCE = 0.1
 # Number of entries of the states up to which the tensors of a step stay in the caches of a CPU.
 # In many smaller parts, the overhead of the operations outweighs what the caches save.
 _CACHED = 1_000_000
@@ -188,13 +191,32 @@ class SearchResult:
         """
         if n_iter is None:
             n_iter = (counterfactuals != factuals).any(dim=1).long()
-        nascent = path = None
-        if epsilon is not None:
-            nascent = _end_of_line(factuals, counterfactuals, epsilon)
+        path = None
         if return_path:
             is_before = torch.arange(T + 1, device=n_iter.device) < n_iter[:, None]
             path = torch.where(is_before[..., None], factuals[:, None], counterfactuals[:, None])
-        return cls(counterfactuals, mature, n_iter, nascent=nascent, path=path)
+        result = cls(counterfactuals, mature, n_iter, path=path)
+        return result.with_nascent(factuals, epsilon)
+
+    def with_nascent(self, factuals, epsilon):
+        """Return the result with nascent counterfactuals on lines from the factuals.
+
+        They are the last points within `epsilon` (maximum norm) on the line from each factual
+        to its counterfactual; None leaves them out.
+        """
+        if epsilon is None:
+            return self
+        nascent = _end_of_line(factuals, self.counterfactuals, epsilon)
+        return replace(self, nascent=nascent)
+
+    @staticmethod
+    def concatenate(results):
+        """Return the result of all rows of several results, none of which has a batch."""
+        merged = {}
+        for field in fields(SearchResult):
+            values = [getattr(result, field.name) for result in results]
+            merged[field.name] = None if values[0] is None else torch.cat(values)
+        return SearchResult(**merged)
 
 
 class Record:

@@ -140,6 +140,11 @@ class REVISEGenerator(GradientGenerator):
         self.batch_size = batch_size
         self.lr = lr
 
+    @property
+    def learning_parameters(self):
+        """Names of the parameters of the autoencoder; the others are those of the search."""
+        return ("n_latent", "hidden_layer_sizes", "max_iter", "batch_size", "lr")
+
     def learn(self, reference):
         """Train the autoencoder; see `BaseGenerator.learn`.
 

@@ -9,9 +9,15 @@ from sklearn.base import BaseEstimator, clone
 
 from ctsk.generators.eccco import ECCCoGenerator
 from ctsk.generators.generic import GenericGenerator
+from ctsk.generators.nearest.generator import NearestGenerator
 from ctsk.generators.revise import REVISEGenerator
 
-SHORTCUTS = {"generic": GenericGenerator, "eccco": ECCCoGenerator, "revise": REVISEGenerator}
+SHORTCUTS = {
+    "nearest": NearestGenerator,
+    "generic": GenericGenerator,
+    "eccco": ECCCoGenerator,
+    "revise": REVISEGenerator,
+}
 
 
 def new_generator(generator):
@@ -36,9 +42,13 @@ def new_generator(generator):
     return generator
 
 
-def are_alike(generator, other):
-    """Return whether two generators have equal parameters, so that they learn the same."""
-    return _are_equal(generator, other)
+def learn_alike(generator, other):
+    """Return whether two generators learn the same from the same rows."""
+    if type(generator) is not type(other):
+        return False
+    # Parameters that have no part in `learn` may differ.
+    names = generator.learning_parameters
+    return all(_are_equal(getattr(generator, name), getattr(other, name)) for name in names)
 
 
 def _are_equal(value, other):

@@ -1,0 +1,1 @@
+"""The search for the cheapest counterfactual, in its parts."""

@@ -1,0 +1,241 @@
+"""The problem of a nearest search: its states, and how the model and the prices rate them."""
+
+import math
+from dataclasses import dataclass, fields
+
+import torch
+
+# Least cost of a unit of a column in a ratio, so that a feature without a cost has one.
+LEAST_COST = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """States of a search, several for each factual, and what belongs to each of them.
+
+    Parameters
+    ----------
+    rows : LongTensor of shape (n_items,)
+        Positions of the factuals among those of the search.
+    states, factuals : Tensor of shape (n_items, n_columns)
+        Each group of a state holds one category, or the factual's own shares.
+    targets : LongTensor of shape (n_items,)
+    low, high : Tensor of shape (n_items, n_columns)
+        Bounds of every value that moves; the upper bound of a category that may be reached is
+        positive.
+    costs : Tensor of shape (n_columns,) or (n_items, n_columns)
+    prototypes : Tensor of shape (n_items, n_columns) or None
+        The prototype of each item, if the distance to it has a price.
+    """
+
+    rows: torch.Tensor
+    states: torch.Tensor
+    factuals: torch.Tensor
+    targets: torch.Tensor
+    low: torch.Tensor
+    high: torch.Tensor
+    costs: torch.Tensor
+    prototypes: torch.Tensor | None = None
+
+    @classmethod
+    def of_factuals(cls, factuals, targets, low, high, costs):
+        """Return one item for each factual, at the factual itself."""
+        rows = torch.arange(len(factuals), device=factuals.device)
+        return cls(rows, factuals, factuals, targets, low, high, costs)
+
+    def __len__(self):
+        """Return the number of items."""
+        return len(self.rows)
+
+    def select(self, idx):
+        """Return the items at some positions."""
+
+        def selected(values):
+            # One dimension of costs means that all items share them.
+            is_shared = values is None or (values is self.costs and values.ndim == 1)
+            return values if is_shared else values.index_select(0, idx)
+
+        return Items(*(selected(getattr(self, field.name)) for field in fields(self)))
+
+    def repeat(self, n_times):
+        """Return each item several times, next to each other."""
+        idx = torch.arange(len(self), device=self.rows.device)
+        return self.select(idx.repeat_interleave(n_times))
+
+    def at(self, states):
+        """Return the same items at other states."""
+        # dataclasses.replace is slower, and this runs in every round.
+        return Items(
+            self.rows,
+            states,
+            self.factuals,
+            self.targets,
+            self.low,
+            self.high,
+            self.costs,
+            self.prototypes,
+        )
+
+    def where(self, mask, states):
+        """Return the items, at other states where a mask is true."""
+        return self.at(torch.where(mask[:, None], states, self.states))
+
+    def put(self, idx, states):
+        """Return the items, at other states for those at some positions."""
+        return self.at(self.states.index_copy(0, idx, states))
+
+    @staticmethod
+    def interleaved(parts):
+        """Return the items of several parts, those of each row next to each other.
+
+        Each part has the same number of items for every row.
+        """
+        n_rows = int(parts[0].rows.unique_consecutive().numel())
+        merged = {}
+        for field in fields(Items):
+            values = [getattr(part, field.name) for part in parts]
+            if values[0] is None or (field.name == "costs" and values[0].ndim == 1):
+                merged[field.name] = values[0]
+                continue
+            by_row = [value.reshape(n_rows, -1, *value.shape[1:]) for value in values]
+            merged[field.name] = torch.cat(by_row, dim=1).flatten(0, 1)
+        return Items(**merged)
+
+
+class Problem:
+    """A model, constraints and prices, which rate the items of a search.
+
+    Parameters
+    ----------
+    model : callable
+        Maps rows (n_rows, n_columns) to logits (n_rows, n_classes).
+    box : Box
+        Bounds in module units.
+    tau : float
+        Probability that the target has to reach.
+    lambda_data : float
+        Price of the distance to a prototype, relative to that of the distance to the factual.
+    slack : float, default=0.0
+        Amount by which the logit of the probability has to exceed that of `tau`.
+    """
+
+    def __init__(self, model, box, *, tau, lambda_data, slack=0.0):
+        self.model = model
+        self.groups = box.groups
+        self.n_numeric = box.groups.n_numeric
+        self.slices = box.groups.slices
+        self.units = box.groups.units
+        self.fill = box.fill
+        self.spacing, self.origin = box.spacing, box.origin
+        self.threshold = math.log(tau / (1 - tau))
+        self.slack = slack
+        self.lambda_data = lambda_data
+        # Bounds of what moves may leave out the factual if it lies outside its domain or off
+        # its grid.
+        self.has_gaps = box.low is not None or box.spacing is not None
+        self.first_layer, self.other_layers = _split(model)
+
+    def margins(self, items, states=None):
+        """Return by how much the logit of each probability exceeds what it has to reach."""
+        return self.margins_of(self.model(items.states if states is None else states), items)
+
+    def margins_of(self, logits, items):
+        """Return the margins that logits imply, one or several for each item."""
+        n_each = len(logits) // len(items) if len(items) else 1
+        targets = items.targets.repeat_interleave(n_each)[:, None]
+        if logits.shape[1] == 2:
+            # A difference is several times faster than the general case.
+            margins = (logits[:, 1] - logits[:, 0]) * (2 * targets[:, 0] - 1)
+            return margins - max(self.threshold, 0.0) - self.slack
+        target_logits = logits.gather(1, targets)[:, 0]
+        others = logits.scatter(1, targets, -torch.inf)
+        margins = target_logits - others.logsumexp(dim=1) - self.threshold
+        if self.threshold < 0:
+            # Below a tau of one half, the target must be predicted as well.
+            margins = torch.minimum(margins, target_logits - others.amax(dim=1))
+        return margins - self.slack
+
+    def slopes(self, items, states=None):
+        """Return the margins of the items, and the gradients with respect to their states."""
+        states = (items.states if states is None else states).detach().requires_grad_()
+        with torch.enable_grad():
+            margins = self.margins(items, states)
+            (slopes,) = torch.autograd.grad(margins.sum(), states)
+        return margins.detach(), slopes
+
+    def prices(self, items, states=None):
+        """Return the price of each item: its cost, and that of the distance to its prototype."""
+        states = items.states if states is None else states
+        prices = self._weighted((states - items.factuals).abs(), items.costs)
+        if items.prototypes is not None:
+            distances = self._weighted((states - items.prototypes).abs(), items.costs)
+            prices = prices + self.lambda_data * distances
+        return prices
+
+    @staticmethod
+    def _weighted(moves, costs):
+        return moves @ costs if costs.ndim == 1 else (moves * costs).sum(dim=1)
+
+    def prices_of_units(self, items, states):
+        """Return by how much the price of each unit exceeds that of the factual's value."""
+        moves = (states - items.factuals).abs()
+        if items.prototypes is not None:
+            approach = (states - items.prototypes).abs() - (
+                items.factuals - items.prototypes
+            ).abs()
+            moves = moves + self.lambda_data * approach
+        n_units = self.n_numeric + len(self.slices)
+        per_unit = states.new_zeros(len(states), n_units)
+        return per_unit.index_add_(1, self.units.to(states.device), moves * items.costs)
+
+    def bounds(self, items):
+        """Return the bounds of the numbers of each item, (n_items, n_numeric) each."""
+        numbers = slice(self.n_numeric)
+        states, factuals = items.states[:, numbers], items.factuals[:, numbers]
+        low, high = items.low[:, numbers], items.high[:, numbers]
+        if self.has_gaps:
+            # A number outside its domain stays what it is until a move brings it inside.
+            stays = (states == factuals) & ((factuals < low) | (factuals > high))
+            low, high = torch.where(stays, factuals, low), torch.where(stays, factuals, high)
+        if self.groups.of_numbers:
+            low, high = low.clone(), high.clone()
+        for number, columns in self.groups.of_numbers:
+            # A gap or a special value has no number that could move.
+            is_number = items.states[:, columns.start] > 0.5
+            low[:, number] = torch.where(is_number, low[:, number], states[:, number])
+            high[:, number] = torch.where(is_number, high[:, number], states[:, number])
+        return low, high
+
+    def settle(self, items, states):
+        """Set, in place, each number to what the state of its feature implies; return `states`."""
+        for number, columns in self.groups.of_numbers:
+            is_number = states[:, columns.start] > 0.5
+            was_number = items.factuals[:, columns.start] > 0.5
+            numbers = states[:, number]
+            inside = numbers.clamp(items.low[:, number], items.high[:, number])
+            numbers = torch.where(was_number, numbers, inside)
+            states[:, number] = torch.where(is_number, numbers, self.fill[number])
+        return states
+
+    def reachable(self, items, columns):
+        """Return which categories of a group each item can reach from its present one."""
+        return (items.high[:, columns] > 0) & (items.states[:, columns] < 0.5)
+
+
+def one_hot(categories, columns, like):
+    """Return the one-hot rows of categories of a group."""
+    rows = like.new_zeros(len(categories), columns.stop - columns.start)
+    return rows.scatter_(1, categories[:, None], 1.0)
+
+
+def _split(model):
+    """Return the first linear layer of a model, and the other layers.
+
+    A change of one column changes the output of the first layer by a multiple of one column of
+    its weights, so that many single changes cost little more than the other layers. The identity
+    takes the place of the layer in a model that does not begin with one.
+    """
+    if isinstance(model, torch.nn.Sequential) and isinstance(model[0], torch.nn.Linear):
+        # A slice of a subclass of Sequential would be built by the constructor of the subclass.
+        return model[0], torch.nn.Sequential(*list(model)[1:])
+    return torch.nn.Identity(), model

@@ -1,0 +1,58 @@
+"""Prototypes: centers of groups of observed rows, from which a search starts."""
+
+import numpy as np
+import torch
+from sklearn.cluster import kmeans_plusplus
+from sklearn.metrics import pairwise_distances_argmin
+
+# Number of rows that a prototype averages at least, so that it describes none of them.
+LEAST_ROWS = 20
+_MOST_PER_CLASS = 32
+# Rows of a class that are clustered at most, and rounds of the clustering: prototypes are starts,
+# for which rough centers will do.
+_MOST_ROWS, _N_ROUNDS = 4_000, 8
+
+
+def learn_prototypes(reference):
+    """Return the centers of clusters of the rows of each class.
+
+    Parameters
+    ----------
+    reference : Reference
+
+    Returns
+    -------
+    prototypes : Tensor of shape (n_prototypes, n_columns)
+        Means of at least 20 rows each: numbers, and the shares of categories. A class of fewer
+        rows has none. A prototype equals a row only if 20 rows are equal.
+    """
+    seed = int(torch.randint(2**31 - 1, (), generator=reference.random))
+    rng = np.random.default_rng(seed)
+    rows, labels = reference.rows.cpu().numpy(), reference.labels.cpu().numpy()
+    centers = [np.empty((0, rows.shape[1]))]
+    for label in range(reference.n_classes):
+        of_class = rows[labels == label]
+        if len(of_class) > _MOST_ROWS:
+            of_class = of_class[np.sort(rng.choice(len(of_class), _MOST_ROWS, replace=False))]
+        if len(of_class) >= LEAST_ROWS:
+            centers.append(_centers(of_class, seed))
+    return torch.as_tensor(np.concatenate(centers), dtype=reference.rows.dtype).to(
+        reference.rows.device
+    )
+
+
+def _centers(rows, seed):
+    """Return the means of the clusters that have enough rows."""
+    # With twice the least number of rows on average, most clusters have enough of them.
+    n_clusters = int(np.clip(len(rows) // (2 * LEAST_ROWS), 1, _MOST_PER_CLASS))
+    rows = rows.astype(np.float64)
+    centers, _ = kmeans_plusplus(rows, n_clusters, random_state=seed)
+    # KMeans would warn of rows with few distinct values, of which nothing is wrong here.
+    for _ in range(_N_ROUNDS):
+        members = pairwise_distances_argmin(rows, centers)
+        counts = np.bincount(members, minlength=n_clusters)
+        sums = np.zeros_like(centers)
+        np.add.at(sums, members, rows)
+        is_empty = counts == 0
+        centers = np.where(is_empty[:, None], centers, sums / np.maximum(counts, 1)[:, None])
+    return centers[counts >= LEAST_ROWS]
