@@ -3,7 +3,11 @@
 from ctsk.metrics.counterfactual import cost, diversity, redundancy, validity
 from ctsk.metrics.faithfulness import energy_gap, unfaithfulness
 from ctsk.metrics.multimetric import make_multimetric_scorer
-from ctsk.metrics.plausibility import implausibility, maximum_mean_discrepancy
+from ctsk.metrics.plausibility import (
+    implausibility,
+    maximum_mean_discrepancy,
+    nearest_neighbor_distance,
+)
 from ctsk.metrics.refits import stability
 from ctsk.metrics.robustness import robust_accuracy
 from ctsk.metrics.scorers import (
@@ -26,6 +30,7 @@ __all__ = [
     "make_counterfactual_scorer",
     "make_multimetric_scorer",
     "maximum_mean_discrepancy",
+    "nearest_neighbor_distance",
     "neg_cost_scorer",
     "neg_implausibility_scorer",
     "neg_mmd_scorer",
