@@ -18,9 +18,11 @@ from ctsk.metrics.scorers import (
     robust_accuracy_scorer,
     validity_scorer,
 )
+from ctsk.metrics.second_model import compare_implausibility, transfer_validity
 from ctsk.metrics.sensitivity import feature_sensitivity, integrated_gradients
 
 __all__ = [
+    "compare_implausibility",
     "cost",
     "diversity",
     "energy_gap",
@@ -38,6 +40,7 @@ __all__ = [
     "robust_accuracy",
     "robust_accuracy_scorer",
     "stability",
+    "transfer_validity",
     "unfaithfulness",
     "validity",
     "validity_scorer",
