@@ -63,8 +63,10 @@ def make_counterfactual_scorer(
     **explain_params : dict
         Parameters of :meth:`CounterfactualTrainedClassifier.explain`. The defaults
         are ``generator=ECCCoGenerator(lambda_cost=0)``, ``tau=0.95`` and ``T=50``.
-        They are the same for every model: the generator, `tau` and `T` of the
-        scored estimator are never used, so that candidates are comparable.
+        With another `generator`, such as ``"nearest"``, `T` defaults to that
+        generator's own number of steps. The settings are the same for every model: the
+        generator, `tau` and `T` of the scored estimator are never used, so that
+        candidates are comparable.
 
     Returns
     -------
@@ -85,6 +87,15 @@ def make_counterfactual_scorer(
     See Also
     --------
     make_multimetric_scorer : Combine several scorers, which then share one search.
+
+    Notes
+    -----
+    The default search is the one by which the paper measures plausibility. How many
+    counterfactuals it finds, and at what cost, depends on the model: a mean over the valid
+    ones favors a model for which few are found. The search ``"nearest"`` finds nearly all
+    that exist, for every model. It is the better choice for metrics of what people have to
+    change, such as :func:`cost`, and useless for :func:`validity`, which is then near 1 for
+    every model.
 
     Examples
     --------
@@ -113,6 +124,10 @@ def make_counterfactual_scorer(
     # A fixed search, because a candidate that explains with its own generator and tau could
     # look better by searching longer.
     defaults = {"generator": ECCCoGenerator(lambda_cost=0), "tau": 0.95, "T": 50}
+    # The 50 steps were chosen for this generator: a step of another one may do more or less. None
+    # stands for the number that the other generator has by default.
+    if "generator" in explain_params:
+        defaults["T"] = None
     return CounterfactualScorer(
         metric,
         greater_is_better=greater_is_better,

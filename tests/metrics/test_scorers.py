@@ -89,6 +89,40 @@ def test_search_settings_of_the_scored_estimator_are_not_used(iris):
     assert len(scores) == 1
 
 
+@pytest.mark.parametrize(
+    ("params", "T"),
+    [
+        ({}, 50),
+        ({"tau": 0.6}, 50),
+        ({"generator": "generic"}, None),
+        ({"generator": "nearest"}, None),
+        ({"generator": ECCCoGenerator(lambda_energy=1.0)}, None),
+        ({"generator": "nearest", "T": 7}, 7),
+        ({"T": 7}, 7),
+    ],
+    ids=str,
+)
+def test_fifty_steps_belong_to_the_default_generator(params, T):
+    """Any other generator has its own number of steps, which None stands for in explain."""
+    expected = {"generator": ECCCoGenerator(lambda_cost=0), "tau": 0.95, **params, "T": T}
+    settings = make_counterfactual_scorer(cost, **params).explain_params
+    assert repr(settings) == repr({name: expected[name] for name in settings})
+    assert settings.keys() == expected.keys()
+
+
+def test_settings_of_a_scorer_reach_explain(fitted_iris, iris, monkeypatch):
+    scorer = make_counterfactual_scorer(cost, generator="generic", n_alternatives=2)
+    received = []
+    explain = CounterfactualTrainedClassifier.explain
+    monkeypatch.setattr(
+        CounterfactualTrainedClassifier,
+        "explain",
+        lambda self, X, **params: received.append(params) or explain(self, X, **params),
+    )
+    scorer(fitted_iris, *iris)
+    assert received == [{"generator": "generic", "tau": 0.95, "T": None, "n_alternatives": 2}]
+
+
 def test_larger_data_are_subsampled(fitted_loans, loans, monkeypatch):
     X, y = loans
     n_rows = []
