@@ -307,7 +307,13 @@ def _mean_discrepancy(explanation, reference):
 
 
 validity_scorer = make_counterfactual_scorer(validity)
-neg_cost_scorer = make_counterfactual_scorer(cost, greater_is_better=False)
+# The cost is what people pay for the decision of the model, so that it is that of the cheapest
+# counterfactual. ECCCo moves further than it must, by an amount that depends on the model. The
+# decision changes at 0.5 (among more than two classes, at most there); a higher tau would also
+# charge a model for its caution, because calibrated probabilities rise slowly beyond the boundary.
+neg_cost_scorer = make_counterfactual_scorer(
+    cost, greater_is_better=False, generator="nearest", tau=0.5
+)
 neg_implausibility_scorer = make_counterfactual_scorer(
     _mean_implausibility, greater_is_better=False
 )
