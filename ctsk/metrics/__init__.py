@@ -3,7 +3,11 @@
 from ctsk.metrics.counterfactual import cost, diversity, redundancy, validity
 from ctsk.metrics.faithfulness import energy_gap, unfaithfulness
 from ctsk.metrics.multimetric import make_multimetric_scorer
-from ctsk.metrics.plausibility import implausibility, maximum_mean_discrepancy
+from ctsk.metrics.plausibility import (
+    implausibility,
+    maximum_mean_discrepancy,
+    nearest_neighbor_distance,
+)
 from ctsk.metrics.refits import stability
 from ctsk.metrics.robustness import robust_accuracy
 from ctsk.metrics.scorers import (
@@ -14,9 +18,11 @@ from ctsk.metrics.scorers import (
     robust_accuracy_scorer,
     validity_scorer,
 )
+from ctsk.metrics.second_model import compare_implausibility, transfer_validity
 from ctsk.metrics.sensitivity import feature_sensitivity, integrated_gradients
 
 __all__ = [
+    "compare_implausibility",
     "cost",
     "diversity",
     "energy_gap",
@@ -26,6 +32,7 @@ __all__ = [
     "make_counterfactual_scorer",
     "make_multimetric_scorer",
     "maximum_mean_discrepancy",
+    "nearest_neighbor_distance",
     "neg_cost_scorer",
     "neg_implausibility_scorer",
     "neg_mmd_scorer",
@@ -33,6 +40,7 @@ __all__ = [
     "robust_accuracy",
     "robust_accuracy_scorer",
     "stability",
+    "transfer_validity",
     "unfaithfulness",
     "validity",
     "validity_scorer",

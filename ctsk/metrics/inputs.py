@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ctsk._classifier import CounterfactualTrainedClassifier
+from ctsk._columns.containers import is_frame, listed
 from ctsk._columns.validation import check_X
 
 
@@ -70,3 +71,34 @@ def read_counterfactuals(estimator, explanation):
             "estimator.explain; for a pipeline, pipeline[-1].explain(pipeline[:-1].transform(X))."
         )
     return rows
+
+
+def encode_rows(encoder, table, name):
+    """Return rows in the module units of an encoder, which need not come from its model.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    table : DataFrame or ndarray of shape (n_rows, n_features)
+    name : str
+        Name of the rows in error messages.
+
+    Returns
+    -------
+    encoded : ndarray of shape (n_rows, n_columns)
+
+    Raises
+    ------
+    ValueError
+        If the rows have other columns than those that `encoder` encodes.
+    """
+    names = encoder.names
+    # Where one side has no names, columns are matched by position, as in scikit-learn.
+    has_names = is_frame(table) and encoder.schema.is_named
+    columns = list(table.columns) if has_names else [f"x{i}" for i in range(table.shape[1])]
+    if len(columns) != len(names) or (has_names and columns != names):
+        raise ValueError(
+            f"{name} has the columns {listed(columns)}; the explained rows have {listed(names)}. "
+            "Pass the same columns in the same order."
+        )
+    return encoder.encode(table)

@@ -64,8 +64,10 @@ def make_counterfactual_scorer(
         Parameters of :meth:`CounterfactualTrainedClassifier.explain`. The defaults
         are ``generator=ECCCoGenerator(lambda_cost=0, max_step=None)``, ``tau=0.95`` and
         ``T=50``, as in the paper.
-        They are the same for every model: the generator, `tau` and `T` of the
-        scored estimator are never used, so that candidates are comparable.
+        With another `generator`, such as ``"nearest"``, `T` defaults to that
+        generator's own number of steps. The settings are the same for every model: the
+        generator, `tau` and `T` of the scored estimator are never used, so that
+        candidates are comparable.
 
     Returns
     -------
@@ -86,6 +88,15 @@ def make_counterfactual_scorer(
     See Also
     --------
     make_multimetric_scorer : Combine several scorers, which then share one search.
+
+    Notes
+    -----
+    The default search is the one by which the paper measures plausibility. How many
+    counterfactuals it finds, and at what cost, depends on the model: a mean over the valid
+    ones favors a model for which few are found. The search ``"nearest"`` finds nearly all
+    that exist, for every model. It is the better choice for metrics of what people have to
+    change, such as :func:`cost`, and useless for :func:`validity`, which is then near 1 for
+    every model.
 
     Examples
     --------
@@ -114,6 +125,10 @@ def make_counterfactual_scorer(
     # A fixed search, because a candidate that explains with its own generator and tau could
     # look better by searching longer.
     defaults = {"generator": ECCCoGenerator(lambda_cost=0, max_step=None), "tau": 0.95, "T": 50}
+    # The 50 steps were chosen for this generator: a step of another one may do more or less. None
+    # stands for the number that the other generator has by default.
+    if "generator" in explain_params:
+        defaults["T"] = None
     return CounterfactualScorer(
         metric,
         greater_is_better=greater_is_better,
@@ -293,7 +308,13 @@ def _mean_discrepancy(explanation, reference):
 
 
 validity_scorer = make_counterfactual_scorer(validity)
-neg_cost_scorer = make_counterfactual_scorer(cost, greater_is_better=False)
+# The cost is what people pay for the decision of the model, so that it is that of the cheapest
+# counterfactual. ECCCo moves further than it must, by an amount that depends on the model. The
+# decision changes at 0.5 (among more than two classes, at most there); a higher tau would also
+# charge a model for its caution, because calibrated probabilities rise slowly beyond the boundary.
+neg_cost_scorer = make_counterfactual_scorer(
+    cost, greater_is_better=False, generator="nearest", tau=0.5
+)
 neg_implausibility_scorer = make_counterfactual_scorer(
     _mean_implausibility, greater_is_better=False
 )

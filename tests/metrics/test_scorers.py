@@ -42,6 +42,8 @@ SCORERS = {
     "robust_accuracy": robust_accuracy_scorer,
 }
 SEARCH = {"generator": ECCCoGenerator(lambda_cost=0), "tau": 0.95, "T": 50}
+# The search of neg_cost_scorer.
+CHEAPEST = {"generator": "nearest", "tau": 0.5}
 
 
 def test_scores_equal_the_metrics_of_an_explanation(fitted_iris, iris):
@@ -49,7 +51,8 @@ def test_scores_equal_the_metrics_of_an_explanation(fitted_iris, iris):
     explanation = fitted_iris.explain(X, **SEARCH)
     valid, encoded = explanation.valid, explanation.counterfactual_encoded
     assert validity_scorer(fitted_iris, X, y) == validity(explanation) > 0.5
-    assert neg_cost_scorer(fitted_iris, X, y) == -cost(explanation)[valid].mean()
+    cheapest = fitted_iris.explain(X, **CHEAPEST)
+    assert neg_cost_scorer(fitted_iris, X, y) == -cost(cheapest)[cheapest.valid].mean()
     rows = fitted_iris.encoder_.encode(X)
     distances, mmds, sizes = [], [], []
     for label in np.unique(explanation.target[valid]):
@@ -89,6 +92,40 @@ def test_search_settings_of_the_scored_estimator_are_not_used(iris):
     assert len(scores) == 1
 
 
+@pytest.mark.parametrize(
+    ("params", "T"),
+    [
+        ({}, 50),
+        ({"tau": 0.6}, 50),
+        ({"generator": "generic"}, None),
+        ({"generator": "nearest"}, None),
+        ({"generator": ECCCoGenerator(lambda_energy=1.0)}, None),
+        ({"generator": "nearest", "T": 7}, 7),
+        ({"T": 7}, 7),
+    ],
+    ids=str,
+)
+def test_fifty_steps_belong_to_the_default_generator(params, T):
+    """Any other generator has its own number of steps, which None stands for in explain."""
+    settings = make_counterfactual_scorer(cost, **params).explain_params
+    default = validity_scorer.explain_params["generator"]
+    assert repr(settings.pop("generator")) == repr(params.get("generator", default))
+    assert settings == {"tau": params.get("tau", 0.95), "T": T}
+
+
+def test_settings_of_a_scorer_reach_explain(fitted_iris, iris, monkeypatch):
+    scorer = make_counterfactual_scorer(cost, generator="generic", n_alternatives=2)
+    received = []
+    explain = CounterfactualTrainedClassifier.explain
+    monkeypatch.setattr(
+        CounterfactualTrainedClassifier,
+        "explain",
+        lambda self, X, **params: received.append(params) or explain(self, X, **params),
+    )
+    scorer(fitted_iris, *iris)
+    assert received == [{"generator": "generic", "tau": 0.95, "T": None, "n_alternatives": 2}]
+
+
 def test_larger_data_are_subsampled(fitted_loans, loans, monkeypatch):
     X, y = loans
     n_rows = []
@@ -105,7 +142,7 @@ def test_larger_data_are_subsampled(fitted_loans, loans, monkeypatch):
     assert n_rows == [20, 20, 20]
     assert first == same != other
     monkeypatch.undo()
-    every_row = make_counterfactual_scorer(cost, max_samples=None)
+    every_row = make_counterfactual_scorer(cost, max_samples=None, **CHEAPEST)
     assert every_row(fitted_loans, X, y) == -neg_cost_scorer(fitted_loans, X, y)
 
 
