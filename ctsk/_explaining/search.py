@@ -8,9 +8,9 @@ from sklearn.utils import gen_batches
 
 from ctsk._columns.containers import cells_of
 from ctsk._columns.rows import Rows
+from ctsk._columns.schema import differ
 from ctsk._explaining.alternatives import find_alternatives
 from ctsk._explaining.explanation import Explanation
-from ctsk._columns.schema import differ
 from ctsk._explaining.failure_reasons import (
     FLIPPED_BACK,
     LOST,
@@ -288,9 +288,7 @@ class ChunkSearch:
         is_held = (ranks >= at_most)[:, units]
         if held is not None:
             is_held |= held[has_more]
-        again = self.find(
-            idx[has_more], None if earlier is None else earlier[has_more], is_held
-        )
+        again = self.find(idx[has_more], None if earlier is None else earlier[has_more], is_held)
         is_short = again.reason != None  # noqa: E711
         again.reason[is_short] = too_many_changes(at_most)
         return found.updated(has_more, again)

@@ -6,8 +6,8 @@ from ctsk.generators.eccco import ECCCoGenerator
 from ctsk.generators.generic import GenericGenerator
 from ctsk.generators.gradient import GradientGenerator
 from ctsk.generators.inputs import Reference, Step
-from ctsk.generators.result import SearchResult
 from ctsk.generators.nearest.generator import NearestGenerator
+from ctsk.generators.result import SearchResult
 from ctsk.generators.revise import REVISEGenerator
 
 __all__ = [

@@ -141,9 +141,7 @@ class GradientGenerator(BaseGenerator):
         # The cross-entropy of a target is at most -log(tau) if its probability is at least tau.
         limit = -math.log(tau)
         record = Record(factuals, T, epsilon, return_path)
-        first = self._first_batch(
-            factuals, targets, box, costs, earlier if push else None
-        )
+        first = self._first_batch(factuals, targets, box, costs, earlier if push else None)
         # Rows are searched independently, so they may be searched in parts.
         parts = first.split(rows_at_once(box.groups, factuals.device))
         unfinished = [

@@ -7,7 +7,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator, GenericGenerator
-from ctsk.generators.shortcuts import are_alike, new_generator
+from ctsk.generators.shortcuts import learn_alike, new_generator
 
 
 class Weighted(GenericGenerator):
@@ -64,19 +64,19 @@ DIFFERENT = {
 
 @pytest.mark.parametrize(("value", "other"), ALIKE.values(), ids=list(ALIKE))
 def test_equal_parameters_make_generators_alike(value, other):
-    assert are_alike(Weighted(value), Weighted(other))
+    assert learn_alike(Weighted(value), Weighted(other))
 
 
 @pytest.mark.parametrize(("value", "other"), DIFFERENT.values(), ids=list(DIFFERENT))
 def test_parameters_that_differ_or_cannot_be_compared_make_generators_different(value, other):
-    assert not are_alike(Weighted(value), Weighted(other))
-    assert not are_alike(Weighted(other), Weighted(value))
+    assert not learn_alike(Weighted(value), Weighted(other))
+    assert not learn_alike(Weighted(other), Weighted(value))
 
 
 def test_generators_of_different_classes_are_different():
-    assert are_alike(GenericGenerator(), GenericGenerator())
-    assert not are_alike(GenericGenerator(), ECCCoGenerator())
-    assert not are_alike(GenericGenerator(), Weighted())
+    assert learn_alike(GenericGenerator(), GenericGenerator())
+    assert not learn_alike(GenericGenerator(), ECCCoGenerator())
+    assert not learn_alike(GenericGenerator(), Weighted())
 
 
 @pytest.mark.parametrize(

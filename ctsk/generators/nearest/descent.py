@@ -159,9 +159,7 @@ def restore(problem, items, n_rounds, progress):
             is_short = margins < 0
         if problem.n_numeric:
             # A small surplus covers the curvature of the margin.
-            items = items.where(
-                is_short, buy(problem, items, margins, slopes, 1.0, surplus=0.02)
-            )
+            items = items.where(is_short, buy(problem, items, margins, slopes, 1.0, surplus=0.02))
     return items
 
 

@@ -113,7 +113,9 @@ def _given_back(problem, items, is_valid, order):
             back = numbers - moves.sign() * counts * steps
             is_past = (back - factuals) * moves.sign() < -_TOLERANCE * steps
             is_gap = (back < items.low[:, column]) | (back > items.high[:, column])
-            idx = (is_valid & ~is_past & ~is_gap & (moves.abs() > _TOLERANCE * steps)).nonzero()[:, 0]
+            idx = (is_valid & ~is_past & ~is_gap & (moves.abs() > _TOLERANCE * steps)).nonzero()[
+                :, 0
+            ]
             if not len(idx):
                 continue
             part = items.select(idx)

@@ -180,9 +180,7 @@ class Problem:
         """Return by how much the price of each unit exceeds that of the factual's value."""
         moves = (states - items.factuals).abs()
         if items.prototypes is not None:
-            approach = (states - items.prototypes).abs() - (
-                items.factuals - items.prototypes
-            ).abs()
+            approach = (states - items.prototypes).abs() - (items.factuals - items.prototypes).abs()
             moves = moves + self.lambda_data * approach
         n_units = self.n_numeric + len(self.slices)
         per_unit = states.new_zeros(len(states), n_units)

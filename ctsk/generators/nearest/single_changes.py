@@ -98,9 +98,9 @@ def _enter_numbers(problem, items, outputs, distances, score, columns, changes):
     trials = numbers + steps / costs.clamp(min=_LEAST_LENGTH_COST)[..., None]
     trials = torch.minimum(torch.maximum(trials, low), high)
     moves = trials - numbers
-    changed = outputs[:, None, None] + moves[..., None] * _weights(problem, outputs, columns)[
-        :, None
-    ]
+    changed = (
+        outputs[:, None, None] + moves[..., None] * _weights(problem, outputs, columns)[:, None]
+    )
     margins = _margins(problem, items, changed)
     scores = score(margins, _added_prices(problem, items, trials, numbers, columns))
     scores = torch.where(moves.abs() > LEAST_MOVE, scores, -torch.inf)

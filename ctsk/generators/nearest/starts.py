@@ -80,9 +80,7 @@ def brought_inside(problem, items, points):
         shares = torch.where(items.high[:, columns] > 0, points[:, columns], -1.0)
         most, category = shares.max(dim=1, keepdim=True)
         hardened = torch.zeros_like(shares).scatter_(1, category, 1.0)
-        states[:, columns] = torch.where(
-            most > _LEAST_SHARE, hardened, items.factuals[:, columns]
-        )
+        states[:, columns] = torch.where(most > _LEAST_SHARE, hardened, items.factuals[:, columns])
     return problem.settle(items, states)
 
 
