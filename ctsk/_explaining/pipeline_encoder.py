@@ -85,7 +85,7 @@ class PipelineEncoder(Encoder):
         return columns
 
     def encode_grids(self, dtypes):
-        """Return the grids of columns; those behind a curve are not evenly spaced, so they have none."""
+        """Return the grids of columns; those behind a curve have none, as they are uneven."""
         origin, spacing = super().encode_grids(dtypes)
         spacing[list(self.curves)] = 0
         return origin, spacing
