@@ -13,14 +13,15 @@ from ctsk import (
     NearestGenerator,
     REVISEGenerator,
 )
+from ctsk._explaining.failure_reasons import TOO_NEAR
 
 GENERATORS = {
-    "nearest": NearestGenerator(),
-    "nearest prototypes": NearestGenerator(lambda_data=0.5),
+    "nearest": NearestGenerator(lambda_data=0.2),
     "generic": GenericGenerator(),
     "mad and gravity": GenericGenerator(distance="mad", lambda_gravity=0.1),
     "eccco": ECCCoGenerator(),
     "revise": REVISEGenerator(n_latent=6, hidden_layer_sizes=(32,), max_iter=400),
+    "nearest at any distance from prototypes": NearestGenerator(),
 }
 MODES = {
     "one": {},
@@ -62,7 +63,7 @@ CONSTRAINTS = {
         {"mutability": ["none"] * 4},
         lambda before, after: (before == after).all(axis=1),
     ),
-    "unconstrained": ({}, lambda before, after: after["years"] >= 0),
+    "nothing said": ({}, lambda before, after: after["years"] >= 0),
 }
 NAMES = ["amount", "years", "grade", "job"]
 
@@ -109,29 +110,30 @@ def fitted(generator, container, n_classes):
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.InertDivergenceWarning")
 def test_contract(generator, kind, mode, container, n_classes):
     clf = fitted(generator, container, n_classes)
-    constraints, is_kept = CONSTRAINTS[kind]
+    given, is_kept = CONSTRAINTS[kind]
     if container == "array":
-        constraints = {
+        given = {
             name: {NAMES.index(feature): entry for feature, entry in spec.items()}
             if isinstance(spec, dict)
             else spec
-            for name, spec in constraints.items()
+            for name, spec in given.items()
         }
-    X, settings = rows(container)[:8], MODES[mode]
-    # None stands for the generator of the training.
-    explanation = clf.explain(X, generator=None, T=12, tau=0.55, **constraints, **settings)
+    X = rows(container)[:8]
+    explanation = clf.explain(X, generator=None, T=30, tau=0.55, **given, **MODES[mode])
     before, after = (
         pd.DataFrame(np.asarray(part, dtype=float), columns=NAMES)
         for part in (explanation.factual, explanation.counterfactual)
     )
     assert is_kept(before, after).all()
-    n_changes = (before != after).to_numpy().sum(axis=1)
-    assert n_changes.max() <= settings.get("max_changes", 4)
     np.testing.assert_array_equal(clf.predict(explanation.counterfactual), explanation.prediction)
-    is_copy = [str(reason).startswith("too near") for reason in explanation.reason]
-    predicted = explanation.prediction == explanation.target
-    np.testing.assert_array_equal(explanation.valid, predicted & ~np.array(is_copy))
-    assert len(explanation) == 8 * settings.get("n_alternatives", 1)
-    if kind == "unconstrained":
-        assert (n_changes > 0).any()
+    # A copy of an earlier alternative is not valid, whatever it is predicted as.
+    is_copy = explanation.reason == TOO_NEAR
+    is_predicted = explanation.prediction == explanation.target
+    np.testing.assert_array_equal(explanation.valid, is_predicted & ~is_copy)
+    if "max_changes" in MODES[mode]:
+        assert ((before != after).sum(axis=1) <= 1).all()
+    assert len(explanation) == 8 * MODES[mode].get("n_alternatives", 1)
+    # One change of a gradient search need not suffice.
+    if kind == "nothing said" and mode != "one change":
+        assert (before != after).to_numpy().any()
         assert explanation.valid.mean() > 0.5

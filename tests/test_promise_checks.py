@@ -76,9 +76,7 @@ NAN = float("nan")
         (GRADE, None, NAN, "none", None, "moved"),
     ],
 )
-def test_a_cell_keeps_the_promise_or_its_problem_is_named(
-    column, before, after, word, domain, problem
-):
+def test_a_cell_is_right_or_its_problem_is_named(column, before, after, word, domain, problem):
     dtype = column.data.dtype
     found = _problem(CLASSIFIER, column, before, after, word, domain, dtype)
     assert found is None if problem is None else problem in found
