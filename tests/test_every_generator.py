@@ -21,7 +21,6 @@ GENERATORS = {
     "mad and gravity": GenericGenerator(distance="mad", lambda_gravity=0.1),
     "eccco": ECCCoGenerator(),
     "revise": REVISEGenerator(n_latent=6, hidden_layer_sizes=(32,), max_iter=400),
-    "nearest at any distance from prototypes": NearestGenerator(),
 }
 MODES = {
     "one": {},
