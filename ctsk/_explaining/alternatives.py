@@ -33,36 +33,32 @@ def find_alternatives(chunk, n_alternatives):
 
 
 def _find_another(chunk, alternatives):
-    """Search for a counterfactual that differs from those found, attempt by attempt."""
-    encoder = chunk.encoder
-    earlier = np.stack([encoder.encode_values(found.values) for found in alternatives], axis=1)
-    idx, another = np.arange(len(chunk.rows)), None
-    for held, push in _attempts(chunk, earlier):
-        found = chunk.find(idx, earlier[idx], None if held is None else held[idx], push)
-        if another is None:
-            another = found
-        else:
-            # A valid alternative at a distance, though immature, is kept unless this
-            # attempt reached maturity.
-            values = another.values[idx]
-            is_kept = chunk.is_predicted(values, idx) & chunk.is_apart(values, earlier[idx])
-            is_kept &= found.reason != None  # noqa: E711
-            replaced = np.flatnonzero(~is_kept)
-            another = another.updated(idx[replaced], found.select(replaced))
+    """Search for the cheapest counterfactual that leaves unchanged what those found changed."""
+    encode = chunk.encoder.encode_values
+    earlier = np.stack([encode(found.values) for found in alternatives], axis=1)
+    first, *others = held_sets = _held_sets(chunk, earlier)
+    another = chunk.find(np.arange(len(chunk.rows)), earlier, first)
+    for number, held in enumerate(others, start=1):
+        # Rows that hold the same features again would find the same.
+        is_new = [(held != tried).any(axis=1) for tried in held_sets[:number]]
+        idx = np.flatnonzero(np.all(is_new, axis=0))
+        another = _with_better(chunk, another, earlier, idx, held=held)
+    # With all features free, only rows are searched that have found nothing, first with a push
+    # away from the earlier alternatives.
+    is_gradient = isinstance(chunk.request.generator, GradientGenerator)
+    for push in (_PUSH, 0.0) if is_gradient else (0.0,):
         idx = np.flatnonzero(another.reason != None)  # noqa: E711
-        if not len(idx):
-            break
+        another = _with_better(chunk, another, earlier, idx, push=push)
     return another
 
 
-def _attempts(chunk, earlier):
-    """Yield the features to hold fixed, (n_rows, n_features) or None, and the push.
+def _held_sets(chunk, earlier):
+    """Return sets of features to hold fixed, a list of arrays of shape (n_rows, n_features).
 
     A counterfactual that is more than an earlier one with further changes leaves at least
-    one of the features unchanged that the earlier one changed. The attempts hold the
-    features that the earlier ones changed most in total, the most changed feature of
-    each, and the second most changed one. Then all features are free, first with a push
-    away from the earlier ones and finally without it.
+    one of the features unchanged that the earlier one changed. The sets are the features
+    that the earlier ones changed most in total, the most changed feature of each, and the
+    second most changed one.
     """
     slices = chunk.encoder.feature_columns
     moves = np.abs(earlier - chunk.encoded[:, None])
@@ -70,13 +66,33 @@ def _attempts(chunk, earlier):
     total = moves.sum(axis=1)
     is_most = total > _HELD_SHARE * total.max(axis=1, keepdims=True)
     are_few = (total > 0).mean(axis=1, keepdims=True) <= 0.5
-    yield np.where(are_few, total > 0, is_most), 0.0
+    held_sets = [np.where(are_few, total > 0, is_most)]
     order = np.argsort(-moves, axis=-1)
     n_moved = (moves > 0).sum(axis=-1, keepdims=True)
     for rank in (0, 1):
         # Where fewer features moved, the last one that did stands in.
         feature = np.take_along_axis(order, np.clip(n_moved - 1, 0, rank), axis=-1)
-        yield (np.arange(len(slices)) == feature).any(axis=1), 0.0
-    if isinstance(chunk.request.generator, GradientGenerator):
-        yield None, _PUSH
-    yield None, 0.0
+        held_sets.append((np.arange(len(slices)) == feature).any(axis=1))
+    return held_sets
+
+
+def _with_better(chunk, another, earlier, idx, *, held=None, push=0.0):
+    """Search for some rows again, and return the better results of each row."""
+    if not len(idx):
+        return another
+    found = chunk.find(idx, earlier[idx], None if held is None else held[idx], push)
+    present = another.select(idx)
+    # None is compared elementwise.
+    is_found, was_found = found.reason == None, present.reason == None  # noqa: E711
+    is_cheaper = _costs(chunk, found.values, idx) < _costs(chunk, present.values, idx)
+    # A valid alternative at a distance, though immature, is kept unless the new one is mature.
+    was_valid = chunk.is_predicted(present.values, idx)
+    was_valid &= chunk.is_apart(present.values, earlier[idx])
+    is_better = np.where(was_found, is_found & is_cheaper, is_found | ~was_valid)
+    return another.updated(idx[is_better], found.select(is_better))
+
+
+def _costs(chunk, values, idx):
+    """Return the costs of the changes of some rows."""
+    moves = chunk.encoder.encode_values(values) - chunk.encoded[idx]
+    return np.abs(moves) @ chunk.encoder.encode_costs(chunk.request.feature_costs)
