@@ -1,7 +1,7 @@
-"""Random columns of every kind, and rows to explain that training may not have seen.
+"""Random columns of every kind, and rows to explain whose cells may be absent from training rows.
 
-A column states in the user's terms what it holds: its cells at training, its categories, its
-special values, its resolution. Its grid and its range are recomputed here, from these alone.
+A column holds what a user knows of it: its cells in the training rows, its categories, its
+special values and its resolution. Its grid and its range are recomputed here from these alone.
 """
 
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ import pandas as pd
 
 NUMERIC = ("float64", "float32", "int64", "int8", "Int64", "Float32")
 CATEGORICAL = ("bool", "boolean", "category", "ordered", "str", "object")
-# What scikit-learn's encoders take: neither nullable booleans nor words among numbers.
+# What scikit-learn's encoders accept: neither nullable booleans nor text among numbers.
 ENCODABLE = (*NUMERIC, "bool", "category", "ordered", "str")
 SHAPES = ("real", "real", "whole", "flag", "steps")
 SPECIAL_VALUES = (-9.0, -8.0, -7.0)
 STEPS = (0.01, 0.5, 100)
 NOVEL_WORD, NOVEL_CODE = "novel", 5.5
-# What columns and rows may hold, beside the cells of training rows and their like.
+# What columns and rows may hold in addition to ordinary cells of training rows.
 EVERYTHING = frozenset(
     {
         "gaps",
@@ -44,12 +44,12 @@ class Column:
     data: pd.Series
     # What the benchmark counts: "whole floats", "flags", "gaps", ...
     kinds: tuple = ()
-    # In their order, the unobserved ones included and the missing one not.
+    # In their order; with the unobserved categories, but without the missing one.
     categories: list | None = None
     ordered: bool = False
-    # Numbers that are no amounts; training may hold some of them or none.
+    # Numbers that are not amounts; the training rows need not hold any of them.
     special: tuple = ()
-    # A step, None for no grid, or "auto" for the one that the training amounts have.
+    # A step, None for no grid, or "auto" for the step of the training amounts.
     resolution: object = "auto"
     # The number of the group of dummies that the column belongs to.
     group: int | None = None
@@ -148,7 +148,7 @@ def _common_divisor(a, b):
 
 
 def random_column(random, name, kinds, n_rows, holds=EVERYTHING):
-    """Draw a column of one of some dtypes, which may hold some of `EVERYTHING`."""
+    """Draw a column whose dtype is among `kinds`; `holds` is a subset of `EVERYTHING`."""
     kind = random.choice(kinds)
     rng = np.random.default_rng(random.randrange(2**16))
     if kind in NUMERIC:
@@ -172,7 +172,7 @@ def random_column(random, name, kinds, n_rows, holds=EVERYTHING):
 
 
 def _random_numbers(random, rng, name, dtype, n_rows, holds):
-    """Draw a column of numbers of some shape, with gaps and special values perhaps."""
+    """Draw a column of numbers, which may have gaps and special values."""
     is_integral = "int" in dtype.lower()
     shape, kinds = random.choice(SHAPES), []
     scale = random.choice([0.1, 1.0, 20.0])
@@ -230,7 +230,7 @@ def random_dummies(random, group, n_rows, dtypes=("int64", "int8", "float64", "f
 
 
 def perturbed(random, column, cells, holds):
-    """Return cells of training rows (Series) with others, which training may not have had."""
+    """Return cells of training rows (Series), a few of which are replaced by unusual cells."""
     # Dummies that do not add up to one are an error.
     if column.group is not None:
         return cells
@@ -243,8 +243,8 @@ def perturbed(random, column, cells, holds):
     for i, cell in changes:
         values[i] = cell
     if hasattr(dtype, "categories"):
-        words = dict.fromkeys([*dtype.categories, *(word for _, word in changes)])
-        known = [word for word in words if not pd.isna(word)]
+        categories = dict.fromkeys([*dtype.categories, *(cell for _, cell in changes)])
+        known = [category for category in categories if not pd.isna(category)]
         dtype = pd.CategoricalDtype(known, ordered=dtype.ordered)
     elif dtype.kind in "iub" and isinstance(dtype, np.dtype) and pd.Series(values).isna().any():
         # NumPy's integers and Booleans have no missing value.
@@ -254,7 +254,7 @@ def perturbed(random, column, cells, holds):
 
 
 def _odd_categories(random, column, holds):
-    """Return a word that training did not have, and a missing value."""
+    """Return a category that the training rows do not have, and a missing value."""
     if "unknown categories" not in holds:
         return []
     if str(column.data.dtype) in ("bool", "boolean"):
@@ -263,7 +263,7 @@ def _odd_categories(random, column, holds):
 
 
 def _odd_numbers(random, column, holds):
-    """Return a gap, special values, and numbers outside the range of training."""
+    """Return a gap, special values, and numbers outside the range of the training rows."""
     low, high = column.range if len(column.amounts) else (0.0, 1.0)
     distance = (high - low + 1) * random.choice([1e-3, 0.1, 1.0])
     kind = int if column.is_integral else lambda number: float(column.precision(number))

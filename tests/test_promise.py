@@ -24,12 +24,17 @@ def model(kind, number):
     return kind(random.Random(number), max_epochs=2, lr=0.05, n_counterfactuals=30)
 
 
+@functools.cache
+def conventional_model(number):
+    return unconstrained_model(random.Random(number))
+
+
 @given(
     kind=st.sampled_from([random_model, random_model, random_pipeline]),
     number=st.integers(0, N_MODELS - 1),
     chance=st.randoms(use_true_random=False),
 )
-@settings(max_examples=90)
+@settings(max_examples=80)
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.ColumnKindWarning")
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.OtherConstraintsWarning")
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.UnobservedDomainWarning")
@@ -50,7 +55,7 @@ def test_promise_holds_on_the_rows_returned_whatever_the_columns_and_constraints
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")
 def test_without_constraints_the_nearest_search_makes_every_row_of_a_conventional_model_valid():
     for seed in range(15):
-        conventional = unconstrained_model(random.Random(seed))
+        conventional = conventional_model(seed)
         explanation = conventional.clf.explain(conventional.X, tau=0.5)
         assert explanation.valid.all()
 
@@ -59,8 +64,8 @@ def test_without_constraints_the_nearest_search_makes_every_row_of_a_conventiona
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.PoorReconstructionWarning")
 def test_without_constraints_gradients_make_nine_rows_in_ten_valid_and_the_others_have_a_reason():
     valid = []
-    for seed in range(15):
-        conventional = unconstrained_model(random.Random(seed))
+    for seed in range(10):
+        conventional = conventional_model(seed)
         explanation = conventional.clf.explain(conventional.X, generator=None, tau=0.5, T=100)
         valid.extend(explanation.valid)
         assert (explanation.valid | (explanation.reason != None)).all()  # noqa: E711
