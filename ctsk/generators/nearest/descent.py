@@ -122,7 +122,7 @@ def descend(problem, items, is_valid, n_rounds, *, radius=1.0, free=None, progre
         prices = torch.where(succeeds, lower, prices)
         radii = radii * torch.where(succeeds[:, None], _GROWTH, _DECAY)
         if progress is not None:
-            progress.record(items, prices, is_valid)
+            progress.record(items, is_valid, prices)
     return items
 
 
