@@ -141,7 +141,11 @@ class Problem:
 
     def margins(self, items, states=None):
         """Return by how much the logit of each probability exceeds what it has to reach."""
-        return self.margins_of(self.model(items.states if states is None else states), items)
+        states = items.states if states is None else states
+        # A model of a user may not know what to do without rows.
+        if not len(states):
+            return states.new_zeros(0)
+        return self.margins_of(self.model(states), items)
 
     def margins_of(self, logits, items):
         """Return the margins that logits imply, one or several for each item."""
@@ -162,6 +166,8 @@ class Problem:
     def slopes(self, items, states=None):
         """Return the margins of the items, and the gradients with respect to their states."""
         states = (items.states if states is None else states).detach().requires_grad_()
+        if not len(states):
+            return states.new_zeros(0), torch.zeros_like(states)
         with torch.enable_grad():
             margins = self.margins(items, states)
             (slopes,) = torch.autograd.grad(margins.sum(), states)

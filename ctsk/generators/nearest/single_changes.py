@@ -93,7 +93,7 @@ def _movable_numbers(problem, items):
 
 def _enter_numbers(problem, items, outputs, distances, score, columns, changes):
     """Enter the best changes of some numbers."""
-    steps = torch.tensor([sign * d for d in distances for sign in (1.0, -1.0)]).to(outputs)
+    steps = outputs.new_tensor([sign * d for d in distances for sign in (1.0, -1.0)])
     costs = items.costs[..., columns]
     low, high = (bound[:, columns, None] for bound in problem.bounds(items, enters=True))
     numbers = items.states[:, columns, None]
@@ -154,7 +154,7 @@ def _weights(problem, outputs, columns):
     """Return the weights of the first layer for some columns, (n_columns, n_outputs)."""
     if isinstance(problem.first_layer, torch.nn.Linear):
         return problem.first_layer.weight.detach().T[columns]
-    return torch.eye(outputs.shape[1]).to(outputs)[columns]
+    return torch.eye(outputs.shape[1], dtype=outputs.dtype, device=outputs.device)[columns]
 
 
 def _margins(problem, items, outputs):
