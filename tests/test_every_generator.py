@@ -114,7 +114,7 @@ def test_contract(generator, kind, mode, container, n_classes):
             for name, spec in given.items()
         }
     X = rows(container)[:8]
-    explanation = clf.explain(X, T=12, tau=0.55, **given, **MODES[mode])
+    explanation = clf.explain(X, T=30, tau=0.55, **given, **MODES[mode])
     before, after = (
         pd.DataFrame(np.asarray(part, dtype=float), columns=NAMES)
         for part in (explanation.factual, explanation.counterfactual)

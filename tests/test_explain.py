@@ -254,7 +254,7 @@ def without_gap(cell):
 
 def test_path_leads_through_the_pipelines_units(data, pipeline):
     X = data[0].head(5)
-    explanation = ctsk.explain(pipeline, X, return_path=True)
+    explanation = ctsk.explain(pipeline, X, T=30, return_path=True)
     assert explanation.path.shape == (5, 31, 5)
     for step, rows in ((0, X), (-1, explanation.counterfactual)):
         assert_array_equal(
@@ -522,7 +522,7 @@ def test_a_row_that_the_pipeline_does_not_take_is_not_handed_out(orders):
     )
     with pytest.warns(OtherConstraintsWarning):
         explanation = ctsk.explain(
-            fitted, counts.head(60), 0, tau=0.99999, domain={"count": (0, None)}
+            fitted, counts.head(60), 0, tau=0.99999, T=30, domain={"count": (0, None)}
         )
     assert (explanation.counterfactual["count"] >= 1).all()
     assert_array_equal(fitted.predict_proba(explanation.counterfactual), explanation.proba)

@@ -195,8 +195,8 @@ def test_explaining_leaves_the_estimator_as_it_was(fitted, diabetes):
 
 def test_path_leads_from_the_factual_to_the_counterfactual(fitted, diabetes):
     X = diabetes[0].head(12)
-    explanation = fitted.explain(X, return_path=True)
-    assert explanation.path.shape == (12, fitted.T + 1, 10)
+    explanation = fitted.explain(X, T=40, return_path=True)
+    assert explanation.path.shape == (12, 41, 10)
     assert_array_equal(explanation.path[:, 0], X)
     assert_array_equal(explanation.path[:, -1], explanation.counterfactual)
     assert (explanation.path[:, :, :2] == X.to_numpy()[:, None, :2]).all()

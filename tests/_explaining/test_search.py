@@ -55,7 +55,7 @@ def test_rejected_rows_stay_factuals_and_their_paths_end_there(
         X[:50],
         target=False,
         domain=[(-1e3, 1e3)] * 2,
-        generator=GenericGenerator(step_size=20),
+        generator=GenericGenerator(step_size=20, max_step=None),
         tau=1 - 1e-6,
         T=30,
         n_alternatives=n_alternatives,
@@ -151,7 +151,7 @@ def test_a_number_never_reaches_a_special_value_that_is_its_bound():
     ).fit(X, X[:, 0] > 0)
     factuals = X[X[:, 0] > 0]
     explanation = clf.explain(
-        factuals, tau=0.999999, T=500, generator=GenericGenerator(step_size=9.0)
+        factuals, tau=0.999999, T=500, generator=GenericGenerator(step_size=9.0, max_step=None)
     )
     low = explanation.counterfactual[:, 0].min()
     assert low == np.nextafter(-9.0, 0.0)
