@@ -25,7 +25,7 @@ from ctsk.generators.result import LEAST_DISTANCE, SearchResult
 
 # Amounts by which the logit of the probability has to exceed that of tau. The first covers the
 # precision of the search. Rows that are not accepted are searched again with the next one.
-_SLACKS = (1e-4, 1e-2, 0.3)
+_SLACKS = (1e-4, 1e-2, 0.1, 0.5, 2.0, 5.0)
 # Candidates of a row after the first descent, and at the end.
 _N_KEPT, _N_FINAL = 4, 2
 # Rounds of the greedy climb from each factual.
