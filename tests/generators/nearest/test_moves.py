@@ -27,8 +27,8 @@ def random_items(n_rows=200, **settings):
 
 
 MOVES = {
-    "shrink": lambda *given: shrink(*given),
-    "put_back": lambda *given: put_back(*given),
+    "shrink": shrink,
+    "put_back": put_back,
     "switch": lambda problem, items, is_valid: switch(
         problem, items, is_valid, 2, Progress(items.factuals, 2, False)
     ),
@@ -43,7 +43,8 @@ def test_moves_keep_valid_items_valid_at_lower_prices_and_others_unchanged(name)
     problem, items, is_valid = random_items()
     moved = MOVES[name](problem, items, is_valid)
     assert torch.equal(moved.states[~is_valid], items.states[~is_valid])
-    assert (problem.margins(moved)[is_valid] >= 0).all()
+    # Products of matrices of another number of rows differ in the last digits of a float32.
+    assert (problem.margins(moved)[is_valid] >= -1e-5).all()
     assert (problem.prices(moved) <= problem.prices(items) + 1e-6).all()
     assert (problem.prices(moved) < problem.prices(items)).sum() > 10
     low, high = items.low, items.high

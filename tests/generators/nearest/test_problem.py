@@ -23,7 +23,8 @@ def test_margin_is_the_excess_of_the_logit_or_of_the_prediction(n_classes, tau):
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     own = shares[np.arange(40), targets]
     rivals = np.where(np.eye(n_classes)[targets] == 1, 0, shares).max(axis=1)
-    expected = np.log(own / (1 - own)) - math.log(tau / (1 - tau))
+    others = np.where(np.eye(n_classes)[targets] == 1, 0, shares).sum(axis=1)
+    expected = np.log(own / others) - math.log(tau / (1 - tau))
     if tau < 0.5:
         expected = np.minimum(expected, np.log(own / rivals))
     np.testing.assert_allclose(problem.margins(items), expected - 0.01, rtol=1e-10)
