@@ -3,6 +3,7 @@
 import torch
 
 from ctsk.generators.nearest.descent import buy, descend
+from ctsk.generators.nearest.moves import shrink
 from ctsk.generators.nearest.problem import Items
 from ctsk.generators.nearest.single_changes import best_changes
 
@@ -45,20 +46,7 @@ def one_change(problem, factuals):
     _, unit = changes.scores.max(dim=1)
     items = factuals.at(changes.applied(problem, factuals, unit))
     is_valid = problem.margins(items) >= 0
-    numbers = (unit < problem.n_numeric) & is_valid
-    least, most = torch.zeros_like(changes.scores[:, 0]), torch.ones_like(changes.scores[:, 0])
-    low, high = factuals.low, factuals.high
-    moves = items.states - items.factuals
-    for _ in range(_N_BISECTIONS):
-        middle = (least + most) / 2
-        trials = items.factuals + middle[:, None] * moves
-        # A number between the factual and its domain is no counterfactual.
-        is_inside = ((trials >= low) & (trials <= high)) | (trials == items.factuals)
-        passes = (problem.margins(items, trials) >= 0) & is_inside.all(dim=1)
-        most, least = torch.where(passes, middle, most), torch.where(passes, least, middle)
-    # Where no trial has passed, this sum could differ from the state by a rounding error.
-    shortened = numbers & (most < 1)
-    return items.where(shortened, items.factuals + most[:, None] * moves), is_valid
+    return shrink(problem, items, is_valid, _N_BISECTIONS), is_valid
 
 
 def thin_out(problem, items, is_valid, at_most):

@@ -28,10 +28,10 @@ class NearestGenerator(BaseGenerator):
     Parameters
     ----------
     lambda_data : float, default=0.0
-        Price of the distance to the nearest prototype of the target class, relative to the
-        cost, which is the distance to the factual. A higher price leads to counterfactuals
-        that are more like rows of their class, and cost more. Prices above 1 draw all that
-        may move to the prototype. Without prototypes it has no effect.
+        Price of the distance to a prototype of the target class, relative to the cost, which
+        is the distance to the factual. A higher price leads to counterfactuals that are more
+        like rows of their class, and cost more. Prices above 1 draw all numbers that may move
+        to the prototype. Without prototypes it has no effect.
     n_starts : int, default=18
         Number of states from which the search of each row starts: the factual; the end of a
         greedy climb from it; a third changes of single features, at most one for each feature;
@@ -55,10 +55,10 @@ class NearestGenerator(BaseGenerator):
 
     .. math::
 
-        \sum_d c_d |x'_d - x_d| + \lambda_{data} \min_p \sum_d c_d |x'_d - p_d|
+        \sum_d c_d |x'_d - x_d| + \lambda_{data} \sum_d c_d |x'_d - p_d|
 
-    for costs :math:`c_d` of the columns, and prototypes :math:`p` that the model predicts as
-    the target. A linear model of the logits turns this into a fractional knapsack, which is
+    for costs :math:`c_d` of the columns and the prototype :math:`p` that the factual reaches at
+    the least cost, among those that the model predicts as the target. A linear model of the logits turns this into a fractional knapsack, which is
     solved in closed form, again and again, within a radius that adapts. Features are put back,
     categories exchanged, and single numbers moved far, whenever this pays in the end. Numbers on
     a grid are rounded one after another, the coarsest first, while the others still adapt. Rows
@@ -66,7 +66,8 @@ class NearestGenerator(BaseGenerator):
     All rows and starts are searched as one batch.
 
     `T` bounds the number of rounds, each of which evaluates the model a bounded number of times
-    for every start. A path holds the cheapest valid state after each round.
+    for every start. Each phase of the search has a fixed number of them. A path holds the
+    cheapest valid state after each round.
 
     Examples
     --------
@@ -154,7 +155,7 @@ class NearestGenerator(BaseGenerator):
         return SearchResult.concatenate(results).with_nascent(factuals, epsilon)
 
     def prototypes_of(self, like):
-        """Return the prototypes, none if nothing was learned, with the dtype of other rows."""
+        """Return the prototypes with the dtype of other rows; none if nothing was learned."""
         prototypes = getattr(self, "prototypes_", None)
         return like[:0] if prototypes is None else prototypes.to(like)
 

@@ -6,6 +6,8 @@ from ctsk.generators.nearest.descent import LEAST_GAIN, best_categories, buy, de
 from ctsk.generators.nearest.problem import LEAST_COST, cheapest_of_each, one_hot
 from ctsk.generators.nearest.single_changes import Changes, best_changes
 
+# Length of a move, in module units, that is halved before it is bisected.
+_LONG = 16.0
 # Features of an item that are put back at most; images have hundreds.
 _MOST_PUT_BACK = 20
 # A switch of a category may cost this much more before the descent, and a jump this share more
@@ -19,24 +21,44 @@ _JUMPS, _N_JUMPS, _LEAST_PROMISE = (0.5, 1.0, 2.0, 4.0, 8.0), 5, 1e-3
 def shrink(problem, items, is_valid, n_rounds=5):
     """Move the numbers of valid items straight toward the factual, by bisection."""
     numbers = slice(problem.n_numeric)
-    factuals = items.factuals[:, numbers]
-    moves = items.states[:, numbers] - factuals
+    origins, ends = items.factuals[:, numbers], items.states[:, numbers]
     if problem.has_gaps:
-        # Between its domain and a factual outside it, a number cannot stop.
-        is_outside = (factuals < items.low[:, numbers]) | (factuals > items.high[:, numbers])
-        moves = torch.where(is_outside, 0.0, moves)
-    origins = items.states[:, numbers] - moves
+        # A factual outside its domain is approached up to the bound of the domain.
+        low, high = items.low[:, numbers], items.high[:, numbers]
+        inside = torch.minimum(torch.maximum(origins, low), high)
+        origins = torch.where(ends == origins, origins, inside)
+    moves = ends - origins
+
+    def at(shares):
+        states = items.states.clone()
+        states[:, numbers] = origins + shares[:, None] * moves
+        # While a number is missing or special, it has no amount that could shrink.
+        return problem.settle(items, states)
+
     least, most = items.states.new_zeros(len(items)), items.states.new_ones(len(items))
-    trials = items.states.clone()
+    if problem.n_numeric:
+        most = _halved(problem, items, at, moves.abs().amax(dim=1), is_valid)
     for _ in range(n_rounds):
         middle = (least + most) / 2
-        trials[:, numbers] = origins + middle[:, None] * moves
-        # While a number is missing or special, it has no amount that could shrink.
-        passes = problem.margins(items, problem.settle(items, trials)) >= 0
+        passes = problem.margins(items, at(middle)) >= 0
         most, least = torch.where(passes, middle, most), torch.where(passes, least, middle)
-    trials[:, numbers] = origins + most[:, None] * moves
-    # Where no trial has passed, this sum could differ from the state by a rounding error.
-    return items.where(is_valid & (most < 1), problem.settle(items, trials))
+    # Where no trial has passed, the sum could differ from the state by a rounding error.
+    return items.where(is_valid & (most < 1), at(most))
+
+
+def _halved(problem, items, at, lengths, is_valid):
+    """Return the shares of the moves of items that are left after halving those that are long.
+
+    Without a bound, a number can be so far away that a bisection of a few rounds ends far away.
+    """
+    shares = torch.ones_like(lengths)
+    is_long = is_valid & (lengths > _LONG)
+    while is_long.any():
+        halves = torch.where(is_long, shares / 2, shares)
+        is_long &= problem.margins(items, at(halves)) >= 0
+        shares = torch.where(is_long, halves, shares)
+        is_long &= shares * lengths > _LONG
+    return shares
 
 
 def put_back(problem, items, is_valid, floors=0.0):
