@@ -10,6 +10,8 @@ _TOLERANCE = 1e-3
 # Margin that numbers which pay for a rounded one have to reach, so that rounding errors of the
 # search do not count.
 _SURPLUS = 2e-4
+# Rounds of the repair by whole steps, and steps of a number in one of them.
+_N_REPAIRS, _MOST_STEPS = 12, 50
 
 
 def on_grid(box, factuals):
@@ -65,7 +67,7 @@ def round_to_grid(problem, items, is_valid, free=None):
     spacing = problem.spacing[:n_numeric]
     if free is None:
         free = torch.ones(len(items), n_numeric, dtype=torch.bool, device=spacing.device)
-    free = free.clone()
+    may_repair, free = free & (spacing > 0), free.clone()
     # Costs may differ between items, and so may the order.
     coarseness = spacing * items.costs[..., :n_numeric].clamp(min=LEAST_COST)
     order = coarseness.expand(len(items), -1).argsort(dim=1, descending=True, stable=True)
@@ -74,6 +76,7 @@ def round_to_grid(problem, items, is_valid, free=None):
     for columns in order.T:
         free = free.scatter(1, columns[:, None], False)
         items = _with_number_on_grid(problem, items, is_valid, columns, free)
+    items = _repaired(problem, items, is_valid, may_repair)
     for columns in order.T:
         # Half of the way first, then a single step.
         for share in (0.5, 0.0):
@@ -125,6 +128,36 @@ def _paid_for(problem, items, free):
         items = items.at(buy(problem, items, margins, slopes, 3.0, surplus=_SURPLUS, free=free))
     is_valid = problem.margins(items) >= 0
     return descend(problem, items, is_valid, 3, radius=0.5, free=free), is_valid
+
+
+def _repaired(problem, items, is_valid, may_move):
+    """Return items of which whole steps pay for the margin that rounding has cost."""
+    numbers = slice(problem.n_numeric)
+    steps, costs = problem.spacing[numbers], items.costs[..., numbers].clamp(min=LEAST_COST)
+    steps = torch.where(steps > 0, steps, 1.0)
+    for _ in range(_N_REPAIRS):
+        margins, slopes = problem.slopes(items)
+        if not (is_valid & (margins < 0)).any():
+            break
+        slopes, missing = slopes[:, numbers], -margins[:, None]
+        low, high = problem.bounds(items)
+        states = items.states[:, numbers]
+        room = torch.where(slopes > 0, high - states, states - low) / steps
+        room = torch.floor(room + _TOLERANCE)
+        per_step = slopes.abs() * steps
+        # Far steps are beyond what a gradient knows.
+        n_steps = torch.ceil(missing / per_step.clamp(min=1e-9)).clamp(1, _MOST_STEPS)
+        n_steps = torch.minimum(n_steps, room)
+        rates = torch.minimum(per_step * n_steps, missing) / (costs * steps * n_steps)
+        rates = torch.where(may_move & (room >= 1), rates, -torch.inf)
+        best, columns = rates.max(dim=1)
+        idx = (is_valid & (margins < 0) & (best > 0)).nonzero()[:, 0]
+        part, columns = items.select(idx), columns[idx]
+        moves = (slopes.sign() * n_steps * steps)[idx].gather(1, columns[:, None])[:, 0]
+        (present,) = _of_columns(columns, part.states)
+        repaired = _at_numbers(problem, part, columns, present + moves)
+        items = items.put(idx, repaired.states)
+    return items
 
 
 def _closer_to_factual(problem, items, is_valid, columns, share):
