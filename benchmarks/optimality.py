@@ -31,24 +31,19 @@ limit of the default search's row, and stored in ``.cache/``.
 """
 
 import argparse
-import itertools
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from optimality_cases import DATA, MODELS, Case, searches
-from sklearn.metrics import pairwise_distances
+from optimality_cases import DATA, Case, searches
+from optimality_figures import fewest, is_found, quality, ratios_to
+from optimality_tables import keep, names_of, table
 
-from ctsk.metrics import cost, maximum_mean_discrepancy
+from ctsk.metrics import cost
 
-RESULTS = Path(__file__).parent / "results"
-TAUS = (0.5, 0.75, 0.95)
-# Rows that are timed and measured, and rows of the target class with which they are compared.
+# Rows that are timed and measured.
 N_TIMED = 1_000
-N_COMPARED = 1_000
 # Seconds for the proof of a row.
 TIME_LIMIT = 10.0
-KEYS = ["data", "model", "tau", "setting", "search"]
 
 
 def main():
@@ -71,151 +66,9 @@ def main():
             keep(block, lines, args)
 
 
-def keep(block, lines, args):
-    """Write lines to the file of a block, replacing those with the same keys."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"optimality_{block}.csv"
-    lines.insert(0, "seeds", " ".join(map(str, args.seeds)))
-    if path.exists():
-        lines = pd.concat([pd.read_csv(path, dtype={"seeds": str}), lines])
-    keys = [key for key in ["seeds", *KEYS] if key in lines]
-    lines = lines.drop_duplicates(keys, keep="last")
-    lines.to_csv(path, index=False, float_format="%.6g")
-
-
-def taus(args, values=TAUS):
-    """Return the probabilities of a block, or one of them in a quick run."""
-    return (0.75,) if args.quick else values
-
-
-def table(args, names, measured):
-    """Yield and print the lines of a block.
-
-    Parameters
-    ----------
-    args : Namespace
-    names : iterable of dict
-        Columns that identify a table's part, such as its data set and model.
-    measured : callable
-        Maps these columns and a seed to the figures of each search; see `figures`.
-    """
-    is_first = True
-    for name in names:
-        by_search = {}
-        for seed in args.seeds:
-            for search, values in measured(**name, seed=seed).items():
-                by_search.setdefault(search, []).append(values)
-        lines = [
-            {**name, "search": search, **summary(pooled(parts))}
-            for search, parts in by_search.items()
-        ]
-        if lines:
-            show(lines, header=is_first)
-            is_first = False
-        yield from lines
-
-
-def show(lines, *, header):
-    """Print lines in columns of fixed width."""
-    frame = pd.DataFrame(lines)
-    widths = {column: max(9, len(column) + 1) for column in frame}
-    widths |= {column: 16 for column in ("data", "setting", "search") if column in frame}
-    if header:
-        print("".join(f"{column:>{width}}" for column, width in widths.items()))
-    for line in lines:
-        cells = (_text(column, line[column]).rjust(width) for column, width in widths.items())
-        print("".join(cells), flush=True)
-
-
-def _text(column, value):
-    """Return a cell of a printed table."""
-    if isinstance(value, str):
-        return value
-    if column in ("found", "transfer", "valid", "fewest"):
-        return f"{value:.1%}"
-    if column in ("rows", "open", "rows/s"):
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if column == "tau" else f"{value:.3f}"
-
-
-def pooled(parts):
-    """Return the figures of several seeds as one dict of arrays."""
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-
-
-def summary(figures):
-    """Return the line of one search from its figures of all rows."""
-    line = {}
-    if "exists" in figures:
-        exists, found = figures["exists"], figures["is_found"]
-        ratios = figures["ratio"][exists & found]
-        line["rows"], line["open"] = exists.sum(), figures["is_open"].sum()
-        line["found"] = _mean(found[exists])
-        line |= {
-            "median": np.median(ratios) if len(ratios) else np.nan,
-            "p90": np.quantile(ratios, 0.9) if len(ratios) else np.nan,
-            "max": ratios.max(initial=-np.inf) if len(ratios) else np.nan,
-        }
-    others = [key for key in figures if key not in ("exists", "is_found", "is_open", "ratio")]
-    return line | {key: _mean(figures[key]) for key in others}
-
-
-def _mean(values):
-    """Return the mean of the values that are not NaN."""
-    values = np.asarray(values, dtype=float)
-    values = values[~np.isnan(values)]
-    return values.mean() if len(values) else np.nan
-
-
-def is_found(explanation):
-    """Return which rows are valid and mature, so that they reach tau."""
-    return explanation.valid & explanation.mature
-
-
-def ratios_to(optima, explanation):
-    """Return the figures of a search that refer to the proven optima."""
-    best = np.array([optimum.cost for optimum in optima])
-    status = np.array([optimum.status for optimum in optima])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = explanation.cost / best
-    return {
-        "exists": status == "optimal",
-        "is_open": status == "open",
-        "is_found": is_found(explanation),
-        "ratio": ratio,
-    }
-
-
-def quality(case, explanation, seconds):
-    """Return the figures of a search that need no optimum."""
-    valid = explanation[explanation.valid]
-    encoded, weights = valid.counterfactual_encoded, valid.encoder.column_weights
-    near, discrepancies = np.full(len(valid), np.nan), []
-    for label in np.unique(valid.target):
-        observed, idx = case.observed(label), np.flatnonzero(valid.target == label)
-        near[idx] = nearest_neighbor_distance(encoded[idx], observed, weights=weights)
-        if len(idx) > 1:
-            compared = observed[:N_COMPARED]
-            discrepancies.append(maximum_mean_discrepancy(encoded[idx], compared))
-    transfers = np.zeros(0)
-    if len(valid):
-        transfers = case.second.predict(valid.counterfactual) == valid.target
-    return {
-        "rows/s": [len(explanation) / seconds],
-        "changes": cost(valid, norm="n_changed"),
-        "5 nearest": near,
-        "MMD": [np.mean(discrepancies)] if discrepancies else [np.nan],
-        "transfer": transfers,
-    }
-
-
-def nearest_neighbor_distance(X_counterfactual, X_target, *, n_neighbors=5, weights):
-    """Return the mean l1 distance of each row to the nearest rows of its target class."""
-    distances = pairwise_distances(X_counterfactual * weights, X_target * weights, metric="l1")
-    return np.sort(distances, axis=1)[:, :n_neighbors].mean(axis=1)
-
-
-def measured_cases(args, values, *, case_settings=None, explained=None, **case_parameters):
+def measured_cases(
+    args, values, *, case_settings=None, explained=None, n_timed=N_TIMED, **case_parameters
+):
     """Return the figures of all searches for one data set, model, tau and seed.
 
     Parameters
@@ -227,10 +80,12 @@ def measured_cases(args, values, *, case_settings=None, explained=None, **case_p
         Maps a case to further settings of `explain` that constrain the rows.
     explained : dict, default=None
         The searches; see `searches`.
+    n_timed : int, default=1_000
+        Number of rows that are explained; the first of them are proven.
     **case_parameters : dict
         See `Case.of`.
     """
-    n_timed = args.rows if args.quick else max(N_TIMED, args.rows)
+    n_timed = args.rows if args.quick else max(n_timed, args.rows)
     case = Case.of(values["data"], values["seed"], values["model"], n_timed, **case_parameters)
     explained = searches() if explained is None else explained
     judged, tau = case.head(args.rows), values["tau"]
@@ -250,12 +105,6 @@ def measured_cases(args, values, *, case_settings=None, explained=None, **case_p
         }
         for search, (explanation, seconds) in found.items()
     }
-
-
-def names_of(args, values=TAUS, **others):
-    """Return the keys of all tables' parts of a block."""
-    keys = {"data": args.data, "model": MODELS, "tau": taus(args, values), **others}
-    return [dict(zip(keys, part, strict=True)) for part in itertools.product(*keys.values())]
 
 
 def cost_block(args):
@@ -278,7 +127,9 @@ def few_block(args):
         def constraints(case):
             return {"mutability": few_movable(case, n_movable, values["seed"])}
 
-        return measured_cases(args, values, case_settings=constraints, explained=explained)
+        return measured_cases(
+            args, values, case_settings=constraints, explained=explained, n_timed=0
+        )
 
     settings = ["1 movable", "2 movable", "3 movable", "4 movable"]
     return list(table(args, names_of(args, setting=settings), measured))
@@ -344,22 +195,6 @@ def sparse_block(args):
         }
 
     return list(table(args, names_of(args, (0.5, 0.75)), measured))
-
-
-def fewest(optima, explanation):
-    """Return how the numbers of changes compare with the proven minimum."""
-    n_changes = cost(explanation, norm="n_changed")
-    minimum = np.array([np.nan if o.n_changes is None else o.n_changes for o in optima])
-    is_least = n_changes <= minimum
-    figures = ratios_to(optima, explanation)
-    # Costs are compared where both have the fewest changes.
-    figures["ratio"] = np.where(is_least, figures["ratio"], np.nan)
-    counts = figures["exists"] & figures["is_found"]
-    return {
-        **figures,
-        "fewest": np.where(counts, is_least, np.nan),
-        "least": np.where(figures["exists"], minimum, np.nan),
-    }
 
 
 BLOCKS = {

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 import time
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ctsk import CounterfactualTrainedClassifier
 from ctsk._columns.constraints import Box
 from ctsk._explaining.request import Settings, make_request
 from ctsk.datasets import fetch_adult
+from ctsk.exceptions import ColumnKindWarning
 from ctsk.generators.shortcuts import SHORTCUTS
 
 _HERE = Path(__file__).parent
@@ -106,7 +108,10 @@ def trained(title, seed, variant, *, is_whole=False, **parameters):
     resolution = {"resolution": "auto"} if is_whole else {}
     clf = untrained(name, seed, variant, **{**constraints, **resolution, **parameters})
     X = X if is_whole else as_floats(X)
-    return clf.fit(X[:N_TRAINING], y[:N_TRAINING])
+    # The paper takes codes for numbers, too.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ColumnKindWarning)
+        return clf.fit(X[:N_TRAINING], y[:N_TRAINING])
 
 
 @dataclass(frozen=True)
@@ -197,26 +202,47 @@ class Case:
         -------
         optima : list of Optimum
         """
-        request = make_request(
-            self.clf._explainable(), self.X, self.target, Settings(tau=tau, mutability=mutability)
-        )
-        encoder = request.model.encoder
-        columns = encoder.expand(request.rows.values)
+        problem = self.problem(tau=tau, mutability=mutability)
+        model, rows = problem.request.model, problem.request.rows
         return _optima(
             # The weights identify the module in the store.
-            layers_of(request.model.module),
-            request.model.module,
-            encoder.to_module_units(columns),
-            encoder.encode_box(request.constraints.box(columns)),
-            encoder.encode_costs(request.feature_costs),
-            request.targets,
+            layers_of(model.module),
+            model.module,
+            problem.factuals,
+            problem.box,
+            problem.costs,
+            problem.request.targets,
             tau,
-            steps_of(encoder, request.rows.dtypes),
+            steps_of(model.encoder, rows.dtypes),
             sparse,
             time_limit,
             known=known,
             n_jobs=n_jobs,
         )
+
+    def problem(self, *, tau, mutability=None):
+        """Return the rows of the case as a search sees them."""
+        request = make_request(
+            self.clf._explainable(), self.X, self.target, Settings(tau=tau, mutability=mutability)
+        )
+        encoder = request.model.encoder
+        columns = encoder.expand(request.rows.values)
+        return Problem(
+            request,
+            encoder.to_module_units(columns),
+            encoder.encode_box(request.constraints.box(columns)),
+            encoder.encode_costs(request.feature_costs),
+        )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Rows in module units, with the bounds and the costs of their counterfactuals."""
+
+    request: object
+    factuals: np.ndarray
+    box: Box
+    costs: np.ndarray
 
 
 @OPTIMA.cache(ignore=["module", "known", "n_jobs"])
