@@ -17,7 +17,7 @@ Blocks:
 - ``other``: modules that the program does not know, or not in time: a tanh MLP, two hidden layers,
   and a user's own module. Their costs are divided by those of the best of ten seeded runs of the
   default search with ten times the starts;
-- ``images``: digits and MNIST, without optimum; see ``optimality_images.py``;
+- ``images``: digits and MNIST, without optimum, and the picture ``results/nearest_on_images.png``;
 - ``rivals``: other packages on the same rows; see ``rival_explainers.py``.
 
 Columns: ``rows`` have a counterfactual, as is proven; for ``open`` ones nothing is. ``found`` is
@@ -27,21 +27,27 @@ test rows, on one thread, are: ``rows/s``; ``changes``, the mean number of chang
 ``5 nearest``, the mean l1 distance to the five nearest rows of the target class; ``MMD``, the
 squared maximum mean discrepancy from this class; and ``transfer``, the share of valid rows that a
 second model, trained with another seed, predicts as the target. The best optimum is found in the
-limit of the default search's row, and stored in ``.cache/``.
+limit of the default search's row, and stored in ``.cache/``. The command skips the search
+``nearest`` if the package does not have it.
 """
 
 import argparse
 
 import numpy as np
+import optimality_modules
 import pandas as pd
-from optimality_cases import DATA, Case, searches
-from optimality_figures import fewest, is_found, quality, ratios_to
+import rival_explainers
+from optimality_cases import DATA, MODELS, Case, searches
+from optimality_figures import fewest, is_found, quality, ratios_of_costs, ratios_to
 from optimality_tables import keep, names_of, table
 
+from ctsk.generators.shortcuts import SHORTCUTS
 from ctsk.metrics import cost
 
 # Rows that are timed and measured.
 N_TIMED = 1_000
+# Data sets of two features without integers.
+PLANAR = ("moons", "circles")
 # Seconds for the proof of a row.
 TIME_LIMIT = 10.0
 
@@ -55,10 +61,11 @@ def main():
     parser.add_argument("--rows", type=int, default=40, help="rows with a proven optimum")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--jobs", type=int, default=2, help="jobs that prove optima")
+    parser.add_argument("--seconds", type=float, default=60, help="of another package, per case")
     parser.add_argument("--quick", action="store_true", help="few rows, one tau, no file")
     args = parser.parse_args()
     if args.quick:
-        args.rows = min(args.rows, 8)
+        args.rows, args.seconds = min(args.rows, 8), 5
     for block in args.block:
         print(f"\n{block}: {BLOCKS[block].__doc__.splitlines()[0]}", flush=True)
         lines = pd.DataFrame(BLOCKS[block](args))
@@ -131,8 +138,11 @@ def few_block(args):
             args, values, case_settings=constraints, explained=explained, n_timed=0
         )
 
-    settings = ["1 movable", "2 movable", "3 movable", "4 movable"]
-    return list(table(args, names_of(args, setting=settings), measured))
+    settings = [f"{n_movable} movable" for n_movable in (1, 2, 3, 4)]
+    names = names_of(args, setting=settings)
+    # Synthetic rows have two features.
+    names = [name for name in names if name["data"] not in PLANAR or name["setting"] < "3"]
+    return list(table(args, names, measured))
 
 
 def few_movable(case, n_movable, seed):
@@ -169,7 +179,7 @@ def whole_block(args):
     def measured(**values):
         return measured_cases(args, values, is_whole=True, explained=explained)
 
-    real = [name for name in args.data if name not in ("moons", "circles")]
+    real = [name for name in args.data if name not in PLANAR]
     args = argparse.Namespace(**{**vars(args), "data": real})
     return list(table(args, names_of(args), measured))
 
@@ -197,11 +207,62 @@ def sparse_block(args):
     return list(table(args, names_of(args, (0.5, 0.75)), measured))
 
 
+def rivals_block(args):
+    """Other packages; as many rows as they explain in a minute."""
+    explainers = rival_explainers.available()
+
+    def measured(**values):
+        tau = values["tau"]
+        case = Case.of(values["data"], values["seed"], values["model"], args.rows)
+        explanation, _ = case.explain(next(iter(searches().values())), tau=tau)
+        known = np.where(is_found(explanation), explanation.cost, np.inf)
+        optima = case.optima(tau=tau, known=known, time_limit=TIME_LIMIT, n_jobs=args.jobs)
+        found = {}
+        for search, explainer in explainers.items():
+            figures = rival_explainers.attempts(explainer, case, tau=tau, seconds=args.seconds)
+            reached = optima[: len(figures["is_found"])]
+            found[search] = {
+                **ratios_of_costs(reached, figures["is_found"], figures["cost"]),
+                "rows/s": figures["rows/s"],
+            }
+        return found
+
+    return list(table(args, names_of(args, (0.5, 0.75)), measured))
+
+
+def other_block(args):
+    """Modules without a proof, relative to the best of ten runs with ten times the starts."""
+    if "nearest" not in SHORTCUTS:
+        print("The search nearest is missing.")
+        return []
+
+    def measured(**values):
+        return optimality_modules.against_many_starts(**values, n_rows=args.rows)
+
+    modules = list(optimality_modules.MODULES)
+    return list(table(args, names_of(args, (0.5, 0.75), setting=modules), measured))
+
+
+def images_block(args):
+    """Images, whose optimum is not proven; writes ``results/nearest_on_images.png``."""
+    n_rows = args.rows if args.quick else optimality_modules.N_IMAGES
+
+    def measured(**values):
+        return optimality_modules.of_images(**values, n_rows=n_rows)
+
+    lines = list(table(args, optimality_modules.image_names(MODELS), measured))
+    optimality_modules.draw("mnist", args.seeds[0])
+    return lines
+
+
 BLOCKS = {
     "cost": cost_block,
     "few": few_block,
     "whole": whole_block,
     "sparse": sparse_block,
+    "other": other_block,
+    "images": images_block,
+    "rivals": rivals_block,
 }
 
 

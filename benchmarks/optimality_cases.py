@@ -1,5 +1,6 @@
 """Models, rows, searches and proven optima of ``optimality.py``."""
 
+import contextlib
 import hashlib
 import sys
 import time
@@ -86,6 +87,18 @@ def as_floats(X):
     return X.astype(dict.fromkeys(X.select_dtypes("number"), np.float64))
 
 
+@contextlib.contextmanager
+def one_thread():
+    """Run torch and the linear algebra of NumPy on one thread."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
 @kept.MODELS.cache
 def trained(title, seed, variant, *, is_whole=False, **parameters):
     """Return a classifier with the paper's settings, trained on at most 10,000 rows.
@@ -168,16 +181,10 @@ class Case:
         # A generator with parameters of its own has not learned in `fit`.
         if not isinstance(settings["generator"], str):
             settings["X_reference"] = self.X_train
-        n_threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with threadpool_limits(1):
-                start = time.perf_counter()
-                explanation = self.clf.explain(self.X, self.target, **settings)
-                seconds = time.perf_counter() - start
-        finally:
-            torch.set_num_threads(n_threads)
-        return explanation, seconds
+        with one_thread():
+            start = time.perf_counter()
+            explanation = self.clf.explain(self.X, self.target, **settings)
+            return explanation, time.perf_counter() - start
 
     def observed(self, label):
         """Return the training rows of a class in module units."""

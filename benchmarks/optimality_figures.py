@@ -16,14 +16,19 @@ def is_found(explanation):
 
 def ratios_to(optima, explanation):
     """Return the figures of a search that refer to the proven optima."""
+    return ratios_of_costs(optima, is_found(explanation), explanation.cost)
+
+
+def ratios_of_costs(optima, has_found, costs):
+    """Return the figures that refer to the proven optima, of rows found and their costs."""
     best = np.array([optimum.cost for optimum in optima])
     status = np.array([optimum.status for optimum in optima])
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = explanation.cost / best
+        ratio = costs / best
     return {
         "exists": status == "optimal",
         "is_open": status == "open",
-        "is_found": is_found(explanation),
+        "is_found": has_found,
         "ratio": ratio,
     }
 

@@ -81,7 +81,7 @@ def _text(column, value):
         return value
     if column in ("found", "transfer", "valid", "fewest"):
         return f"{value:.1%}"
-    if column in ("rows", "open", "rows/s"):
+    if column in ("rows", "open") or (column == "rows/s" and value >= 10):
         return f"{value:,.0f}"
     return f"{value:.3g}" if column == "tau" else f"{value:.3f}"
 
