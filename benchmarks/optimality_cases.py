@@ -178,9 +178,6 @@ class Case:
     def explain(self, settings, **others):
         """Return the explanation by a search, and the seconds that it took on one thread."""
         settings = {**settings, **others}
-        # A generator with parameters of its own has not learned in `fit`.
-        if not isinstance(settings["generator"], str):
-            settings["X_reference"] = self.X_train
         with one_thread():
             start = time.perf_counter()
             explanation = self.clf.explain(self.X, self.target, **settings)
