@@ -179,7 +179,9 @@ class NearestSearch:
             )
             free = changed_numbers(problem, items)
         else:
-            items, is_valid = prune(problem, items, is_valid, _N_FINAL)
+            # Rounding changes which item is the cheapest, so that more of them are rounded.
+            n_kept = _N_FINAL if problem.spacing is None else _N_KEPT
+            items, is_valid = prune(problem, items, is_valid, n_kept)
             items = descend(problem, items, is_valid, 4, progress=progress)
         if problem.spacing is not None:
             items, is_valid = round_to_grid(problem, items, is_valid, free)
