@@ -46,7 +46,9 @@ def random_purchases(seed, lambda_data):
 def cheapest(problem, items, row, margin, slopes, bounds, surplus):
     """Return the least price for which a linear model reaches the surplus, or None."""
     n = N_NUMERIC
-    state, factual, costs = (values[row].numpy() for values in (items.states, items.factuals, items.costs))
+    state, factual, costs = (
+        values[row].numpy() for values in (items.states, items.factuals, items.costs)
+    )
     # Variables: the numbers, their distances to the factual, and those to the prototype.
     eye, nothing = np.eye(n), np.zeros((n, n))
     rows = [

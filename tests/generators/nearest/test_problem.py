@@ -102,9 +102,7 @@ def test_number_outside_its_domain_stays_or_enters_it_at_once():
 
 def test_unknown_category_reaches_even_the_most_frequent_one():
     rows = torch.tensor([[0.0, 0, 0.7, 0.2, 0.1], [0.0, 0, 1, 0, 0]])
-    problem, items = problem_of(
-        relu_net(5), rows, torch.tensor([1, 1]), box_within(rows, GROUPS)
-    )
+    problem, items = problem_of(relu_net(5), rows, torch.tensor([1, 1]), box_within(rows, GROUPS))
     reachable = problem.reachable(items, slice(2, 5))
     assert reachable.tolist() == [[True, True, True], [False, True, True]]
 
