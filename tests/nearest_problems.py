@@ -14,7 +14,9 @@ from ctsk.generators.nearest.problem import Items, Problem
 def relu_net(n_columns, n_classes=2, *, n_hidden=8, seed=0, activation=torch.nn.ReLU):
     """Return a net whose decision boundary crosses the numbers between -2 and 2 often."""
     random = torch.Generator().manual_seed(seed)
-    layers = torch.nn.Linear(n_columns, n_hidden), torch.nn.Linear(n_hidden, n_classes)
+    sizes = (n_columns, n_hidden), (n_hidden, n_classes)
+    # Torch's own initialization would draw from the global random state.
+    layers = [torch.nn.utils.skip_init(torch.nn.Linear, *size) for size in sizes]
     net = torch.nn.Sequential(layers[0], activation(), layers[1])
     with torch.no_grad():
         for layer, scale in zip(layers, (1.5, 2.0), strict=True):

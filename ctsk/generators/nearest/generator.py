@@ -58,11 +58,12 @@ class NearestGenerator(BaseGenerator):
         \sum_d c_d |x'_d - x_d| + \lambda_{data} \sum_d c_d |x'_d - p_d|
 
     for costs :math:`c_d` of the columns and the prototype :math:`p` that the factual reaches at
-    the least cost, among those that the model predicts as the target. A linear model of the logits turns this into a fractional knapsack, which is
-    solved in closed form, again and again, within a radius that adapts. Features are put back,
-    categories exchanged, and single numbers moved far, whenever this pays in the end. Numbers on
-    a grid are rounded one after another, the coarsest first, while the others still adapt. Rows
-    for which none of this finds a counterfactual are searched from random points of their box.
+    the least cost, among those that the model predicts as the target. A linear model of the
+    logits turns this into a fractional knapsack, which is solved in closed form, again and again,
+    within a radius that adapts. Features are put back, categories exchanged, and single numbers
+    moved far, whenever this pays in the end. Numbers on a grid are rounded one after another, the
+    coarsest first, while the others still adapt. Rows for which none of this finds a
+    counterfactual are searched from random points of their box.
     All rows and starts are searched as one batch.
 
     `T` bounds the number of rounds, each of which evaluates the model a bounded number of times

@@ -20,7 +20,7 @@ from ctsk.generators.nearest.few_changes import count_changes, one_change
 
 UNITS = [[0], [1], [2, 3, 4]]
 COSTS = torch.tensor([1, 1, 0.5, 0.5, 0.5])
-AXIS = np.linspace(-2, 2, 161)
+AXIS = np.linspace(-2, 2, 101)
 
 
 def search(net, factuals, costs=COSTS, **settings):

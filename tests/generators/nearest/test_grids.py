@@ -116,10 +116,10 @@ def test_order_of_rounding_does_not_depend_on_the_costs_of_other_rows():
 
 
 def test_rounding_moves_no_further_feature_under_max_changes():
-    net, factuals = relu_net(5), factuals_on_grid(60, 0)
+    net, factuals = relu_net(5, seed=1), factuals_on_grid(60, 0)
     box, costs = gridded_box(factuals, spacing=[0.5, 0.0]), torch.tensor([1, 1, 0.5, 0.5, 0.5])
     result = search(net, factuals, box, costs, max_changes=1)
     changed = result.counterfactuals != factuals
     n_changes = changed[:, :2].sum(dim=1) + changed[:, 2:].any(dim=1)
     assert (n_changes[result.mature] <= 1).all()
-    assert result.mature.float().mean() > 0.5
+    assert result.mature.all()
