@@ -3,15 +3,17 @@
 The script fits models on random columns of every kind: numbers of six dtypes, with gaps, special
 values, whole numbers among floats, flags and resolutions; booleans, strings, ordered and unordered
 categories, missing categories, groups of dummies; arrays and DataFrames; two and three classes; all
-generators. A quarter of the models stand behind the scalers and encoders of a pipeline. Each model
-explains random rows, some of which hold gaps, words or amounts that training did not have, under
-random constraints in every form that ``explain`` accepts, with one or several counterfactuals per
-row, sparse or not. Every returned cell is compared with the constraints, without a tolerance. One
-call of ``explain`` is an example.
+generators. A quarter of the models follow the scalers and encoders of a pipeline. Each model
+explains random rows, some of which hold gaps, categories or amounts that were not in the training
+rows, under random constraints in every form that ``explain`` accepts. The search is mostly the
+nearest one, at three values of ``lambda_data``, and otherwise ECCCo, Generic or that of the
+training; with one or several counterfactuals per row, sparse or not, with ``max_changes`` of 1 to
+3 or without. Every returned cell is compared with the constraints, without a tolerance. One call
+of ``explain`` is an example.
 
 Returning the rows as they are would break no constraint. Therefore, the script prints the share of
-valid rows by kind of the columns and of the rows, and it explains conventional models on numeric
-columns without constraints (tau 0.5, T 100)::
+valid rows by kind of the columns, of the rows and of the search, and it explains conventional
+models on numeric columns without constraints (tau 0.5; T 100 for the generator of the training)::
 
     python benchmarks/promise.py [--models 320] [--examples 20000] [--first-model 0]
                                  [--jobs 1]
@@ -95,7 +97,7 @@ class Counts:
 def constrained(first_model, n_models, n_examples, n_jobs):
     """Print how many examples violate their constraints, and how many rows are valid."""
     start, counts = time.perf_counter(), Counts()
-    # The examples are dealt out evenly, one to each model in turn.
+    # The examples are distributed evenly over the models.
     shares = (len(range(seed, n_examples, n_models)) for seed in range(n_models))
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(of_model)(first_model + i, n) for i, n in enumerate(shares)
@@ -116,7 +118,7 @@ def of_model(seed, n_examples):
     with warnings.catch_warnings():
         for expected in EXPECTED_WARNINGS:
             warnings.simplefilter("ignore", expected)
-        # A quarter of the models are conventional, a quarter stand in a pipeline.
+        # A quarter of the models are conventional, and a quarter are the end of a pipeline.
         lambdas = CONVENTIONAL if seed % 4 == 0 else {}
         make_model = random_pipeline if seed % 4 == 1 else random_model
         model = make_model(rng, max_epochs=5, lr=0.02, n_counterfactuals=30, **lambdas)
@@ -124,7 +126,8 @@ def of_model(seed, n_examples):
             rows, settings, mutability, domains = random_request(rng, model)
             tau, T = rng.choice([0.5, 0.6, 0.9]), rng.choice([10, 30])
             explanation = ctsk.explain(model.clf, rows, tau=tau, T=T, **settings)
-            broken = violations(model, rows, explanation, mutability, domains)
+            limit = settings["max_changes"]
+            broken = violations(model, rows, explanation, mutability, domains, limit)
             lines += broken
             of_example = _kinds_of_example(model, settings)
             kinds = [kinds | of_example for kinds in kinds_of_rows(model, rows, domains)]
@@ -134,26 +137,44 @@ def of_model(seed, n_examples):
 
 def _kinds_of_example(model, settings):
     """Return the kinds that all rows of an example have in common."""
-    clf = model.clf[-1] if isinstance(model.clf, Pipeline) else model.clf
-    kinds = {"all", type(clf.generator_).__name__}
+    kinds = {"all", _name_of_search(model, settings["generator"])}
     kinds |= {"several alternatives"} if settings.get("n_alternatives", 1) > 1 else set()
+    kinds |= {"max_changes"} if settings["max_changes"] is not None else set()
     return kinds | ({"sparse"} if settings["sparse"] else set())
 
 
+def _name_of_search(model, generator):
+    """Return the name of the generator that explains, which None leaves to the training."""
+    if generator is None:
+        clf = model.clf[-1] if isinstance(model.clf, Pipeline) else model.clf
+        generator = clf.generator_
+    if isinstance(generator, str):
+        return generator
+    name = type(generator).__name__.removesuffix("Generator").lower()
+    lambda_data = getattr(generator, "lambda_data", 0)
+    return f"{name}, lambda_data={lambda_data}" if lambda_data else name
+
+
 def free(n_models):
-    """Print the share of valid rows of conventional models without constraints."""
-    valid, reasons = [], []
-    for seed in range(n_models):
-        model = unconstrained_model(random.Random(seed))
-        explanation = model.clf.explain(model.X, tau=0.5, T=100)
-        valid.append(explanation.valid.mean())
-        reasons.extend(explanation.reason[~explanation.valid])
-    print(
-        f"no constraints, {n_models} conventional models: {np.mean(valid):.1%} of the rows valid "
-        f"(lowest share of a model {min(valid):.0%}); reasons of the {len(reasons)} others:"
-    )
-    for kind, n in Counter(reason.kind.value for reason in reasons).most_common():
-        print(f"  {n} {kind}")
+    """Print the shares of valid rows of conventional models without constraints."""
+    searches = {
+        "nearest": {"generator": "nearest"},
+        "generator of the training": {"generator": None, "T": 100},
+    }
+    models = [unconstrained_model(random.Random(seed)) for seed in range(n_models)]
+    for name, settings in searches.items():
+        valid, reasons = [], []
+        for model in models:
+            explanation = model.clf.explain(model.X, tau=0.5, **settings)
+            valid.append(explanation.valid.mean())
+            reasons.extend(explanation.reason[~explanation.valid])
+        print(
+            f"no constraints, {n_models} conventional models, {name}: {np.mean(valid):.1%} of the "
+            f"rows valid (lowest share of a model {min(valid):.0%}); reasons of the "
+            f"{len(reasons)} others:"
+        )
+        for kind, n in Counter(reason.kind.value for reason in reasons).most_common():
+            print(f"  {n} {kind}")
 
 
 def main():

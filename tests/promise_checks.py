@@ -1,7 +1,7 @@
-"""What must hold of the rows that are returned, checked cell by cell.
+"""Checks of what the package promises of the rows that it returns, cell by cell.
 
-Everything is checked from what the user said and from the training rows, without a tolerance,
-and without the package's own constraints, domains and grids.
+The checks use what the user passed and the training rows only. They have no tolerance, and they
+do not use the package's own constraints, domains and grids.
 """
 
 import itertools
@@ -16,10 +16,12 @@ from sklearn.pipeline import Pipeline
 NEAR = 1e-6
 # A pipeline knows the range of its training rows in the units of its last step only.
 PIPELINE_ROUNDING = 1e-9
+# Least l1 distance between two valid alternatives of a row, in module units.
+LEAST_DISTANCE = 0.1
 
 
-def violations(model, rows, explanation, words, domains):
-    """Say of every returned cell where it breaks what the user was promised.
+def violations(model, rows, explanation, mutability, domains, max_changes=None):
+    """Return a description of every way in which an explanation breaks a promise.
 
     Parameters
     ----------
@@ -27,15 +29,21 @@ def violations(model, rows, explanation, words, domains):
     rows : DataFrame or ndarray
         The rows that were explained.
     explanation : Explanation
-    words, domains : list of list
+    mutability, domains : list of list
         Mutability and domain in force, by row and feature.
+    max_changes : int, default=None
+        The limit on the number of changed features that was passed to `explain`.
 
     Returns
     -------
     problems : list of str
     """
     counterfactuals, n_each = explanation.counterfactual, explanation.n_alternatives
-    problems = [*_judged_wrongly(model.clf, explanation), *_not_apart(explanation)]
+    problems = [
+        *_judged_wrongly(model.clf, explanation),
+        *_misordered(explanation),
+        *_not_apart(explanation),
+    ]
     positions = np.repeat(np.arange(len(rows)), n_each)
     is_frame = isinstance(rows, pd.DataFrame)
     rows = rows.iloc[positions] if is_frame else rows[positions]
@@ -49,9 +57,10 @@ def violations(model, rows, explanation, words, domains):
     problems += _broken_groups(model, counterfactuals)
     dtypes = list(counterfactuals.dtypes) if is_frame else [rows.dtype] * rows.shape[1]
     before, after = cells_of(rows), cells_of(counterfactuals)
+    problems += _too_many_changes(model.columns, before, after, max_changes)
     for i, position in enumerate(positions):
         for j, column in enumerate(model.columns):
-            word, domain = words[position][j], domains[position][j]
+            word, domain = mutability[position][j], domains[position][j]
             problem = _problem(model, column, before[i][j], after[i][j], word, domain, dtypes[j])
             if problem:
                 problems.append(
@@ -62,7 +71,7 @@ def violations(model, rows, explanation, words, domains):
 
 
 def kinds_of_rows(model, rows, domains):
-    """Return for each row what its columns and its cells hold, as a set of kinds."""
+    """Return the kinds of the columns and the cells of each row, as a set for each row."""
     in_schema = {kind for column in model.columns for kind in column.kinds}
     in_schema -= {"special values"}
     in_schema |= {"arrays"} if isinstance(rows, np.ndarray) else set()
@@ -95,32 +104,75 @@ def cells_of(rows):
 
 
 def _judged_wrongly(clf, explanation):
+    """Yield where an explanation differs from what the model says of the returned rows."""
     counterfactuals = explanation.counterfactual
     if not np.array_equal(clf.predict_proba(counterfactuals), explanation.proba):
-        yield "proba is not that of the rows returned"
+        yield "proba is not that of the returned rows"
     if not np.array_equal(clf.predict(counterfactuals), explanation.prediction):
-        yield "prediction is not that of the rows returned"
-    if not np.array_equal(explanation.prediction == explanation.target, explanation.valid):
-        yield "valid is not prediction == target"
+        yield "prediction is not that of the returned rows"
+    is_predicted, is_copy = explanation.prediction == explanation.target, _are_copies(explanation)
+    if not np.array_equal(is_predicted & ~is_copy, explanation.valid):
+        yield "valid is not prediction == target, except for copies"
     for i, reason in enumerate(explanation.reason):
-        ended_well = explanation.valid[i] and explanation.mature[i]
-        is_double = explanation.alternative[i] > 0 and str(reason).startswith("too near")
-        if (reason is None) != ended_well and not (ended_well and is_double):
-            yield f"row {i}: valid and mature is {ended_well}, reason is {reason!r}"
+        is_reached = bool(explanation.valid[i] and explanation.mature[i])
+        if (reason is None) != is_reached:
+            yield f"row {i}: valid and mature is {is_reached}, reason is {reason!r}"
+
+
+def _are_copies(explanation):
+    """Return which rows are called copies: too near to an alternative that is valid."""
+    return np.array([str(reason).startswith("too near") for reason in explanation.reason])
+
+
+def _misordered(explanation):
+    """Yield the factuals whose alternatives are not sorted: found, valid, others; then by cost."""
+    n_each = explanation.n_alternatives
+    ranks = 2 - explanation.valid.astype(int) - (explanation.valid & explanation.mature)
+    pairs = list(zip(ranks.tolist(), explanation.cost.tolist(), strict=True))
+    for start in range(0, len(pairs), n_each):
+        of_factual = pairs[start : start + n_each]
+        if of_factual != sorted(of_factual):
+            yield f"alternatives of row {start // n_each} are not sorted: {of_factual}"
 
 
 def _not_apart(explanation):
+    """Yield valid alternatives that are near to each other, and copies that are not."""
     n_each, weights = explanation.n_alternatives, explanation.encoder.column_weights
     alternatives = explanation.counterfactual_encoded.reshape(-1, n_each, len(weights))
-    reached = (explanation.reason == None).reshape(-1, n_each)  # noqa: E711
+    distances = np.abs(alternatives[:, :, None] - alternatives[:, None]) @ weights
+    is_near, valid = distances < LEAST_DISTANCE, explanation.valid.reshape(-1, n_each)
     for i, j in itertools.combinations(range(n_each), 2):
-        distances = np.abs(alternatives[:, i] - alternatives[:, j]) @ weights
-        if (distances < 0.1)[reached[:, i] & reached[:, j]].any():
-            yield f"alternatives {i} and {j} of a row are the same, or nearly so"
+        if (is_near[:, i, j] & valid[:, i] & valid[:, j]).any():
+            yield f"alternatives {i} and {j} of a row are valid, though nearly the same"
+    # What is predicted as its target is a counterfactual, unless a valid one stands for it.
+    is_predicted = explanation.prediction == explanation.target
+    is_copy = (_are_copies(explanation) & is_predicted).reshape(-1, n_each)
+    for i in range(n_each):
+        has_original = (is_near[:, i] & valid).any(axis=1)
+        if (is_copy[:, i] & ~has_original).any():
+            yield f"alternative {i} of a row is called a copy, though no valid one is near"
+
+
+def _too_many_changes(columns, before, after, max_changes):
+    """Yield the rows that change more features than allowed; a group of dummies counts once."""
+    if max_changes is None:
+        return
+    units = [column.name if column.group is None else f"group {column.group}" for column in columns]
+    for i, cells in enumerate(zip(before, after, strict=True)):
+        changed = {unit for unit, *pair in zip(units, *cells, strict=True) if not _are_equal(*pair)}
+        if len(changed) > max_changes:
+            yield f"row {i}: {sorted(changed)} changed, although max_changes is {max_changes}"
+
+
+def _are_equal(before, after):
+    """Return whether two cells are of the same type and hold the same, perhaps nothing."""
+    if type(before) is not type(after):
+        return False
+    return bool(pd.isna(after)) if pd.isna(before) else before == after
 
 
 def _broken_groups(model, rows):
-    """Say which groups of dummies do not hold exactly one 1."""
+    """Yield the groups of dummies that do not hold exactly one 1."""
     for group in sorted({column.group for column in model.columns} - {None}):
         features = [j for j, column in enumerate(model.columns) if column.group == group]
         cells = rows.iloc[:, features].to_numpy() if hasattr(rows, "iloc") else rows[:, features]
@@ -130,10 +182,10 @@ def _broken_groups(model, rows):
 
 
 def _problem(model, column, before, after, word, domain, dtype):
-    """Say what is wrong with a cell; None if nothing is."""
+    """Return what is wrong with a cell, or None."""
     is_missing = pd.isna(before)
-    if type(before) is type(after) and (pd.isna(after) if is_missing else before == after):
-        # Bit for bit: zero keeps its sign, too.
+    if _are_equal(before, after):
+        # Bits are compared, so zero keeps its sign, too.
         is_float = isinstance(before, float) and not is_missing
         is_kept = not is_float or math.copysign(1, before) == math.copysign(1, after)
         return None if is_kept else "a zero changed its sign"

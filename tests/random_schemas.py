@@ -1,6 +1,6 @@
-"""Models over random columns of every kind, and random requests to explain their rows.
+"""Models of random columns of every kind, and random requests to explain their rows.
 
-Shared by the suite and by ``benchmarks/promise.py``; `promise_checks` says what must hold.
+The tests and ``benchmarks/promise.py`` share them; `promise_checks` holds the checks.
 """
 
 from dataclasses import dataclass, replace
@@ -26,6 +26,7 @@ from ctsk import (
     CounterfactualTrainedClassifier,
     ECCCoGenerator,
     GenericGenerator,
+    NearestGenerator,
     REVISEGenerator,
 )
 
@@ -36,14 +37,14 @@ WIDTH = 12
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted classifier, or a pipeline that ends in one, and what it was told."""
+    """A fitted classifier or pipeline, with its training rows and constraints."""
 
     clf: CounterfactualTrainedClassifier
     columns: list
     X: pd.DataFrame | np.ndarray
-    words: list
+    mutability: list
     domains: list
-    # What its columns, and the rows to explain, may hold; see `EVERYTHING`.
+    # What the columns and the rows to explain may hold; see `EVERYTHING`.
     holds: frozenset = EVERYTHING
 
 
@@ -54,7 +55,7 @@ def random_word(random, column):
 
 
 def random_generator(random):
-    """Draw a generator of any kind; an autoencoder is a small one."""
+    """Draw the generator of a training; the autoencoder of REVISE is a small one."""
     small = {"n_latent": 4, "hidden_layer_sizes": (16,), "max_iter": 60}
     return random.choice(
         [
@@ -62,6 +63,24 @@ def random_generator(random):
             GenericGenerator(distance="mad", lambda_gravity=0.1),
             ECCCoGenerator(),
             REVISEGenerator(**small),
+            NearestGenerator(),
+        ]
+    )
+
+
+def random_search(random):
+    """Draw the generator of an explanation: mostly nearest, or None for that of the training."""
+    return random.choice(
+        [
+            "nearest",
+            "nearest",
+            "nearest",
+            NearestGenerator(lambda_data=0.3),
+            NearestGenerator(lambda_data=2.0),
+            None,
+            None,
+            "eccco",
+            "generic",
         ]
     )
 
@@ -69,8 +88,8 @@ def random_generator(random):
 def random_domain(random, column):
     """Draw a domain that at least one training row lies in, unless the column is a dummy."""
     if column.categories is not None:
-        some = random.sample(column.categories, random.randint(1, len(column.categories)))
-        return random.choice(["auto", None, some])
+        subset = random.sample(column.categories, random.randint(1, len(column.categories)))
+        return random.choice(["auto", None, subset])
     if column.group is not None:
         return random.choice(["auto", "auto", None, (0, 1), (None, 0), (1, 1)])
     if not len(column.amounts):
@@ -78,8 +97,8 @@ def random_domain(random, column):
     amounts, spread = column.amounts, column.amounts.std() + 0.1
     inner = float(random.choice(amounts))
     if column.step:
-        # A domain must hold a multiple of the step. Amounts need not be multiples of one that the
-        # user has set, and may miss those of others by a rounding error.
+        # A domain must hold a multiple of the step. Amounts need not be multiples of a step that
+        # the user has set, and may miss those of an inferred step by a rounding error.
         inner = float(column.precision(round(Fraction(inner) / column.step) * column.step))
     low, high = (
         random.choice(
@@ -106,17 +125,17 @@ def random_pipeline(random, *, n_rows=60, **parameters):
     is_tolerant, imputes = random.random() < 0.5, random.random() < 0.5
     holds = {"outside", "gaps"}
     columns = [
-        _behind_an_encoder(random_column(random, f"c{i}", ENCODABLE, n_rows, holds), imputes)
+        _after_encoding(random_column(random, f"c{i}", ENCODABLE, n_rows, holds), imputes)
         for i in range(random.randint(1, WIDTH))
     ]
     X = pd.DataFrame({column.name: column.data for column in columns})
     names = [column.name for column in columns]
-    words = [column.name for column in columns if column.categories is not None]
-    numbers = [name for name in names if name not in words]
+    texts = [column.name for column in columns if column.categories is not None]
+    numbers = [name for name in names if name not in texts]
     scaler = random.choice([StandardScaler(), MinMaxScaler()])
     scaler = make_pipeline(SimpleImputer(), scaler) if imputes else scaler
     coded = ColumnTransformer(
-        [("numbers", scaler, numbers), ("words", random_encoder(random, is_tolerant), words)]
+        [("numbers", scaler, numbers), ("texts", random_encoder(random, is_tolerant), texts)]
     )
     clf = CounterfactualTrainedClassifier(
         (8,), generator=random_generator(random), random_state=0, **parameters
@@ -142,7 +161,7 @@ def random_encoder(random, is_tolerant):
     )
 
 
-def _behind_an_encoder(column, imputes):
+def _after_encoding(column, imputes):
     """Return what a pipeline passes on of a column."""
     if column.categories is not None:
         # An encoder knows no categories but those that it has seen.
@@ -154,7 +173,7 @@ def _behind_an_encoder(column, imputes):
 
 
 def random_model(random, *, kinds=None, constrained=True, n_rows=60, **parameters):
-    """Fit a small classifier on 1 to 12 random columns, and groups of dummies perhaps."""
+    """Fit a small classifier on 1 to 12 random columns and up to two groups of dummies."""
     as_array = kinds is None and random.random() < 0.3
     dtype = random.choice(["float64", "float64", "float32", "int64"]) if as_array else None
     if as_array:
@@ -176,23 +195,23 @@ def random_model(random, *, kinds=None, constrained=True, n_rows=60, **parameter
         parameters["categorical_features"] = [
             i for i, column in enumerate(columns) if column.categories is not None
         ]
-    words, domains = ["both"] * len(columns), ["auto"] * len(columns)
+    mutability, domains = ["both"] * len(columns), ["auto"] * len(columns)
     if constrained:
-        words = [random_word(random, column) for column in columns]
+        mutability = [random_word(random, column) for column in columns]
         domains = [random_domain(random, column) for column in columns]
     settings, columns = _column_settings(random, columns, as_array)
     parameters.setdefault("standardize", random.random() < 0.9)
     clf = CounterfactualTrainedClassifier(
         (8,),
         generator=random_generator(random),
-        mutability=words,
+        mutability=mutability,
         domain=domains,
         random_state=random.randrange(2**16),
         **settings,
         **parameters,
     )
     y = random_labels(random, columns)
-    return Model(clf.fit(X, y), columns, X, words, domains)
+    return Model(clf.fit(X, y), columns, X, mutability, domains)
 
 
 def _column_settings(random, columns, as_array):
@@ -207,7 +226,7 @@ def _column_settings(random, columns, as_array):
         if column.resolution != "auto":
             resolution[key] = column.resolution
     if random.random() < 0.15:
-        # No column has a grid, but those of integers.
+        # No column has a grid, except for columns of integers.
         resolution, columns = None, [replace(column, resolution=None) for column in columns]
     settings = {
         "one_hot_groups": random.choice([by_group, list(by_group.values())]),
@@ -224,7 +243,7 @@ def unconstrained_model(random):
 
 
 def random_labels(random, columns):
-    """Two or three balanced classes that a rule of the columns tells, mostly."""
+    """Draw two or three balanced classes, which follow a noisy rule of the columns."""
     rng = np.random.default_rng(random.randrange(2**16))
     codes = [
         column.data.to_numpy(dtype=float, na_value=np.nan)
@@ -241,38 +260,44 @@ def random_labels(random, columns):
 
 
 def random_request(random, model):
-    """Rows to explain, constraints as a user may write them, and what these come to.
+    """Draw rows to explain and the arguments of `explain`, and combine the constraints.
 
     Returns
     -------
     rows : DataFrame or ndarray
-    given : dict
-        Arguments of `explain`.
-    words, domains : list of list
+    arguments : dict
+        Keyword arguments of `explain`.
+    mutability, domains : list of list
         In force, by row and feature.
     """
     n_rows = random.randint(1, 6)
     positions = [random.randrange(len(model.X)) for _ in range(n_rows)]
     rows = _random_rows(random, model, positions)
-    words = [list(model.words) for _ in range(n_rows)]
+    mutability = [list(model.mutability) for _ in range(n_rows)]
     domains = [list(model.domains) for _ in range(n_rows)]
-    given = {
-        "mutability": _random_spec(random, model, random_word, words),
+    arguments = {
+        "generator": random_search(random),
+        "mutability": _random_spec(random, model, random_word, mutability),
         "domain": _random_spec(random, model, random_domain, domains),
+        "max_changes": random.choice([None, None, 1, 2, 3]),
+        "sparse": random.random() < 0.3,
     }
     if random.random() < 0.3:
-        given["feature_costs"] = [random.choice([0.0, 1.0, 5.0]) for _ in model.columns]
-    # Several alternatives take most of the time.
-    if random.random() < 0.04:
-        given["n_alternatives"] = random.choice([2, 3])
-    given["sparse"] = random.random() < 0.3
-    if isinstance(model.clf, Pipeline) and model.clf[-1].generator_.must_learn:
-        given["X_reference"] = model.X
-    return rows, given, words, domains
+        arguments["feature_costs"] = [random.choice([0.0, 1.0, 5.0]) for _ in model.columns]
+    # Several alternatives take most of the time, in particular if a gradient finds them.
+    is_nearest = "nearest" in str(arguments["generator"]).lower()
+    if random.random() < (0.15 if is_nearest else 0.04):
+        arguments["n_alternatives"] = random.choice([2, 3])
+    if isinstance(model.clf, Pipeline):
+        # Without reference rows, the nearest search of a pipeline has no prototypes.
+        must_learn = arguments["generator"] is None and model.clf[-1].generator_.must_learn
+        if must_learn or (is_nearest and random.random() < 0.5):
+            arguments["X_reference"] = model.X
+    return rows, arguments, mutability, domains
 
 
 def _random_rows(random, model, positions):
-    """Return training rows, some of whose cells are replaced by others."""
+    """Return training rows, in which other cells replace a few."""
     if isinstance(model.X, pd.DataFrame):
         rows = model.X.iloc[positions].copy()
         for i, column in enumerate(model.columns):
@@ -288,7 +313,7 @@ def _random_rows(random, model, positions):
 
 
 def _random_spec(random, model, draw, in_force):
-    """Draw constraints in one of the forms that `explain` takes; enter them into `in_force`."""
+    """Draw constraints in one of the forms that `explain` accepts; enter them into `in_force`."""
     form = random.choice(["nothing", "dict", "sequence", "dicts", "table"])
     if form == "nothing":
         return None

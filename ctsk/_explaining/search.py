@@ -307,11 +307,14 @@ class ChunkSearch:
     def _hold(self, box, held, idx=slice(None)):
         """Return bounds in which some columns are a point, at the row's own value."""
         columns = self.columns[idx]
-        return replace(
-            box,
-            lower=np.where(held, columns, box.lower),
-            upper=np.where(held, columns, box.upper),
-        )
+        lower, upper = np.where(held, columns, box.lower), np.where(held, columns, box.upper)
+        if box.low is None:
+            return replace(box, lower=lower, upper=upper)
+        # The shares that code an unknown category are no category that may be reached.
+        is_share = (columns < 1) & (np.arange(columns.shape[1]) >= box.groups.n_numeric)
+        reachable = np.where(is_share, 0.0, columns)
+        low, high = np.where(held, reachable, box.low), np.where(held, reachable, box.high)
+        return replace(box, lower=lower, upper=upper, low=low, high=high)
 
     def _held_where_there_is_no_direction(self, box):
         """Return bounds in which a value without a place stays if it may move one way only.
