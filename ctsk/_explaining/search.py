@@ -307,11 +307,15 @@ class ChunkSearch:
     def _hold(self, box, held, idx=slice(None)):
         """Return bounds in which some columns are a point, at the row's own value."""
         columns = self.columns[idx]
-        return replace(
-            box,
-            lower=np.where(held, columns, box.lower),
-            upper=np.where(held, columns, box.upper),
-        )
+        lower, upper = np.where(held, columns, box.lower), np.where(held, columns, box.upper)
+        if box.low is None:
+            return replace(box, lower=lower, upper=upper)
+        # What moves is held as well. The shares of an unknown category, which are below 1, are
+        # no categories that may be reached, whereas numbers are bounded by their own value.
+        reachable = columns.copy()
+        reachable[:, box.groups.n_numeric :] = columns[:, box.groups.n_numeric :] == 1
+        low, high = np.where(held, columns, box.low), np.where(held, reachable, box.high)
+        return replace(box, lower=lower, upper=upper, low=low, high=high)
 
     def _held_where_there_is_no_direction(self, box):
         """Return bounds in which a value without a place stays if it may move one way only.
