@@ -232,7 +232,9 @@ class Constraints:
             reachable = self._reachable(group, columns, one_hot) * is_other
             is_fixed = reachable.sum(1)[:, None] == 0
             # A category is fixed, with equal bounds, if no other one may be reached.
-            box.lower[:, columns] = box.low[:, columns] = one_hot * is_fixed
+            box.lower[:, columns] = one_hot * is_fixed
+            # The shares of an unknown category are below 1 and bound no category.
+            box.low[:, columns] = ~is_other * is_fixed
             # The sign turns the shares of an unknown category, which may stay, into a mask.
             kept = xp.where(is_fixed, one_hot, xp.sign(one_hot))
             box.upper[:, columns] = xp.maximum(kept, reachable)

@@ -310,11 +310,11 @@ class ChunkSearch:
         lower, upper = np.where(held, columns, box.lower), np.where(held, columns, box.upper)
         if box.low is None:
             return replace(box, lower=lower, upper=upper)
-        # What moves is held as well. The shares of an unknown category, which are below 1, are
-        # no categories that may be reached, whereas numbers are bounded by their own value.
-        reachable = columns.copy()
-        reachable[:, box.groups.n_numeric :] = columns[:, box.groups.n_numeric :] == 1
-        low, high = np.where(held, columns, box.low), np.where(held, reachable, box.high)
+        # What moves is held as well: a number at its value, and a category at the row's own one.
+        # The shares of an unknown category are below 1 and bound no category.
+        own = columns.copy()
+        own[:, box.groups.n_numeric :] = columns[:, box.groups.n_numeric :] == 1
+        low, high = np.where(held, own, box.low), np.where(held, own, box.high)
         return replace(box, lower=lower, upper=upper, low=low, high=high)
 
     def _held_where_there_is_no_direction(self, box):
