@@ -137,7 +137,11 @@ class Problem:
 
     def margins(self, items, states=None):
         """Return by how much the logit of each probability exceeds what it has to reach."""
-        return self.margins_of(self.model(items.states if states is None else states), items)
+        states = items.states if states is None else states
+        # Not every module can evaluate a batch without rows; the sum has a gradient, too.
+        if not len(states):
+            return states.sum(dim=1)
+        return self.margins_of(self.model(states), items)
 
     def margins_of(self, logits, items):
         """Return the margins that logits imply, one or several for each item."""
