@@ -82,10 +82,11 @@ for row_of_axes, (name, clf) in zip(axes, models.items(), strict=True):
 
 # %%
 # The line is the decision boundary, and in the shaded area the probability is at least 0.75. The
-# default search stops at the edge of this area, and often changes one feature only, because the cost
-# is the sum of the changes of both. ECCCo follows a gradient, which leads to points that cost more.
-# The cheapest point can be far from every real row, as in the lower left corner of the upper panels.
-# Counterfactual training moves the edge, and with it many of the counterfactuals, closer to the data.
+# default search stops at the edge of this area, and often changes one feature only, because the
+# cost is the sum of the changes of both. ECCCo follows a gradient, which leads to points that cost
+# more. The cheapest point can be far from every real row, as in the lower left corner of the upper
+# panels. Counterfactual training moves the edge, and with it many of the counterfactuals, closer to
+# the data.
 #
 # What patients would be handed
 # -----------------------------
