@@ -181,3 +181,28 @@ def test_an_unknown_value_of_an_ordered_column_stays_if_it_may_move_one_way(cell
     with pytest.warns(UnknownValueWarning):
         explanation = clf.explain(rows, T=20)
     assert explanation.counterfactual["owner"].isna().all()
+
+
+def test_held_features_are_equal_though_another_row_lies_outside_its_domain(diabetes):
+    X, y = diabetes
+    clf = CounterfactualTrainedClassifier(max_epochs=20, random_state=0).fit(X, y)
+    rows = X.head(30).copy()
+    rows.iloc[0, 2] = X.iloc[:, 2].max() + 10
+    request = make_request(clf._explainable(), rows, None, Settings())
+    chunk = ChunkSearch(request, clf.net_.module_.float(), slice(None))
+    held = np.zeros(rows.shape, dtype=bool)
+    held[:, 4:] = True
+    found = chunk.find(np.arange(len(rows)), held=held)
+    assert (found.values != rows.to_numpy())[:, :4].any()
+    np.testing.assert_array_equal(found.values[held], rows.to_numpy()[held])
+
+
+@pytest.mark.parametrize("max_changes", [1, 2])
+def test_max_changes_is_kept_though_a_row_lies_outside_its_domain(diabetes, max_changes):
+    X, y = diabetes
+    clf = CounterfactualTrainedClassifier(max_epochs=20, random_state=0).fit(X, y)
+    rows = X.head(30).copy()
+    rows.iloc[0, 2] = X.iloc[:, 2].max() + 10
+    explanation = clf.explain(rows, max_changes=max_changes)
+    n_changes = (explanation.counterfactual != explanation.factual).sum(axis=1)
+    assert n_changes.max() == max_changes

@@ -69,9 +69,12 @@ def best_changes(problem, items, distances, score, *, numbers_only=False):
     changes : Changes
     """
     n_numeric, states = problem.n_numeric, items.states
-    outputs = problem.first_layer(states)
     shape = len(items), n_numeric + len(problem.slices)
     changes = Changes(states.new_full(shape, -torch.inf), states.new_zeros(shape))
+    # Not every module can evaluate a batch without rows.
+    if not len(items):
+        return changes
+    outputs = problem.first_layer(states)
     n_trials = 2 * len(distances)
     n_at_once = max(1, _MAX_ENTRIES // (max(len(items), 1) * n_trials * outputs.shape[1]))
     movable = _movable_numbers(problem, items)
