@@ -124,9 +124,8 @@ def main():
             f"(quartiles {low:.3f} to {high:.3f}; allowed {allowed})"
         )
     for fetch in (fetch_california_housing, fetch_adult):
-        print(
-            f"prototypes in a conventional fit of {fetch.__name__[6:]}: {share_of_prototypes(fetch):.2%}"
-        )
+        share = share_of_prototypes(fetch)
+        print(f"prototypes in a conventional fit of {fetch.__name__[6:]}: {share:.2%} of the time")
 
 
 if __name__ == "__main__":
