@@ -83,42 +83,78 @@ def search(request):
     # From here on, each alternative is a row of its own.
     idx = np.repeat(np.arange(n_rows), n_alternatives)
     factuals, targets = request.rows.repeat(n_alternatives), request.targets[idx]
-    found, proba = _judged(model, factuals, found)
-    predictions = proba.argmax(axis=1)
-
-    # Validity and maturity are those of the rows that are returned, not of the search. A copy of
-    # an earlier alternative is no counterfactual of its own, whatever the model predicts.
-    reason = found.reason.copy()
-    is_copy = reason == TOO_NEAR
-    valid = (predictions == targets) & ~is_copy
-    mature = proba[np.arange(len(idx)), targets] >= request.tau
-    # The search and the judge may differ in the last bit, in which case the judge decides. None
-    # is compared elementwise.
-    is_reached = valid & mature
-    reason[is_reached] = None
-    reason[~is_reached & (reason == None)] = FLIPPED_BACK  # noqa: E711
-    cost = _costs(request, factuals, found.values)
-    # The alternatives of a factual are adjacent: those that are found come first, by their cost.
-    order = np.lexsort((cost, ~valid, ~is_reached, idx))
-    found, proba = found.select(order), proba[order]
+    judged = Judged.of(request, factuals, targets, found)
+    if n_alternatives > 1:
+        # The last bits of a probability depend on the position of its row, so that the rows are
+        # judged again in the order in which they are returned.
+        found = found.select(judged.order(idx))
+        judged = Judged.of(request, factuals, targets, found)
+    found = judged.found
     return Explanation(
         factual_rows=factuals,
         counterfactual_rows=factuals.with_values(found.values),
         target=model.classes[targets],
-        prediction=model.classes[predictions[order]],
+        prediction=model.classes[judged.proba.argmax(axis=1)],
         factual_prediction=model.classes[request.factual_predictions[idx]],
-        proba=proba,
-        valid=valid[order],
-        mature=mature[order],
+        proba=judged.proba,
+        valid=judged.valid,
+        mature=judged.mature,
         n_iter=found.n_iter,
-        cost=cost[order],
-        reason=reason[order],
+        cost=judged.cost,
+        reason=judged.reason,
         encoder=model.encoder,
         row=idx,
         alternative=np.tile(np.arange(n_alternatives), n_rows),
         n_alternatives=n_alternatives,
         path=_path_in_x_units(found.path, factuals) if request.return_path else None,
     )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the model says of the rows that are returned, whatever the search has reached.
+
+    Parameters
+    ----------
+    found : Found
+        The results, in which the factual replaces a row that the model rejects.
+    proba : ndarray of shape (n_rows, n_classes)
+    valid, mature : bool ndarray of shape (n_rows,)
+    reason : ndarray of shape (n_rows,)
+        `Reason` objects; None for rows that are valid and mature.
+    cost : ndarray of shape (n_rows,)
+    """
+
+    found: Found
+    proba: np.ndarray
+    valid: np.ndarray
+    mature: np.ndarray
+    reason: np.ndarray
+    cost: np.ndarray
+
+    @classmethod
+    def of(cls, request, factuals, targets, found):
+        """Judge the results of a search."""
+        found, proba = _accepted(request.model, factuals, found)
+        reason = found.reason.copy()
+        # A copy of an earlier alternative is no counterfactual of its own, whatever the model
+        # predicts.
+        valid = (proba.argmax(axis=1) == targets) & (reason != TOO_NEAR)
+        mature = proba[np.arange(len(targets)), targets] >= request.tau
+        # The search and the judge may differ in the last bit, in which case the judge decides.
+        # None is compared elementwise.
+        is_reached = valid & mature
+        reason[is_reached] = None
+        reason[~is_reached & (reason == None)] = FLIPPED_BACK  # noqa: E711
+        return cls(found, proba, valid, mature, reason, _costs(request, factuals, found.values))
+
+    def order(self, idx):
+        """Return positions that sort the alternatives of each factual.
+
+        Those that are found come first, then those that are only valid; the cheapest of each
+        kind is the first.
+        """
+        return np.lexsort((self.cost, ~self.valid, ~(self.valid & self.mature), idx))
 
 
 def _interleaved(parts):
@@ -132,8 +168,8 @@ def _interleaved(parts):
     return Found(*joined)
 
 
-def _judged(model, factuals, found):
-    """Judge the results, of which the factual replaces those that the model rejects."""
+def _accepted(model, factuals, found):
+    """Return results, with factuals in place of rows that the model rejects, and probabilities."""
     proba = model.predict_proba(factuals.with_values(found.values))
     rejected = np.flatnonzero(np.isnan(proba).any(axis=1))
     if not len(rejected):
@@ -289,7 +325,9 @@ class ChunkSearch:
         if held is not None:
             is_held |= held[has_more]
         again = self.find(idx[has_more], None if earlier is None else earlier[has_more], is_held)
-        is_short = again.reason != None  # noqa: E711
+        # A copy keeps its reason, which says that the row is not valid. None is compared
+        # elementwise.
+        is_short = (again.reason != None) & (again.reason != TOO_NEAR)  # noqa: E711
         again.reason[is_short] = too_many_changes(at_most)
         return found.updated(has_more, again)
 

@@ -1,5 +1,7 @@
 """Several counterfactuals for a row."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,23 +19,101 @@ def alternatives(fitted_loans, loans):
 
 
 def distances(explanation):
-    """Between alternatives of a factual, where both were reached; the others NaN."""
+    """Return the distances between the alternatives of a factual; NaN where one is not valid."""
     n_each, weights = explanation.n_alternatives, explanation.encoder.column_weights
     rows = explanation.counterfactual_encoded.reshape(-1, n_each, len(weights))
-    reached = np.array([reason is None for reason in explanation.reason]).reshape(-1, n_each)
+    valid = explanation.valid.reshape(-1, n_each)
     i, j = np.triu_indices(n_each, 1)
     apart = np.abs(rows[:, i] - rows[:, j]) @ weights
-    return np.where(reached[:, i] & reached[:, j], apart, np.nan)
+    return np.where(valid[:, i] & valid[:, j], apart, np.nan)
 
 
-def test_alternatives_are_apart_and_most_rows_have_all(alternatives):
+def changed_features(explanation):
+    """Return which features changed, of shape (n_factuals, n_alternatives, n_features)."""
+    schema = explanation.encoder.schema
+    before, after = (schema.read(X) for X in (explanation.factual, explanation.counterfactual))
+    is_kept = (before == after) | (np.isnan(before) & np.isnan(after))
+    return ~is_kept.reshape(-1, explanation.n_alternatives, before.shape[1])
+
+
+def are_copies(explanation):
+    return np.array([str(reason).startswith("too near") for reason in explanation.reason])
+
+
+def test_alternatives_are_apart(alternatives):
     apart = distances(alternatives)
     assert np.nanmin(apart) >= 0.1
-    assert np.isfinite(apart).all(axis=1).mean() > 0.9
     assert np.nanmean(apart) > 1
+    assert np.isfinite(apart[:, 0]).mean() > 0.95
 
 
-def test_sparse_alternatives_leave_alone_what_the_first_changes_where_they_can(fitted_loans, loans):
+def test_alternatives_change_other_features_wherever_others_suffice(fitted_loans, loans):
+    """A set of features suffices if it changes once all others are immutable."""
+    X = loans[0].head(20)
+    features = range(X.shape[1])
+    sets_by_row = [set() for _ in range(len(X))]
+    for n_free in (1, 2):
+        for free in itertools.combinations(features, n_free):
+            fixed = {X.columns[feature]: "none" for feature in features if feature not in free}
+            explanation = fitted_loans.explain(X, mutability=fixed, **SETTINGS)
+            changed = changed_features(explanation)[:, 0]
+            for i in np.flatnonzero(explanation.valid & explanation.mature):
+                sets_by_row[i].add(frozenset(np.flatnonzero(changed[i]).tolist()))
+    explanation = fitted_loans.explain(X, n_alternatives=3, **SETTINGS)
+    found = (explanation.valid & explanation.mature).reshape(-1, 3)
+    changed = changed_features(explanation)
+    n_least, n_different = [], []
+    for i, sets in enumerate(sets_by_row):
+        # What changes a further feature beside those of another set is no other counterfactual.
+        minimal = [one for one in sets if not any(other < one for other in sets)]
+        n_least.append(min(3, len(minimal)))
+        n_different.append(len(np.unique(changed[i][found[i]], axis=0)))
+    assert np.mean(n_least) > 2.5
+    assert (np.array(n_different) >= n_least).all()
+
+
+def test_alternatives_have_few_changed_features_in_common(alternatives):
+    changed = changed_features(alternatives)
+    valid = alternatives.valid.reshape(changed.shape[:2])
+    overlaps = []
+    for i, j in itertools.combinations(range(changed.shape[1]), 2):
+        n_both = (changed[:, i] & changed[:, j]).sum(axis=1)
+        n_either = (changed[:, i] | changed[:, j]).sum(axis=1)
+        overlaps.extend((n_both / n_either)[valid[:, i] & valid[:, j]])
+    assert np.mean(overlaps) < 0.2
+
+
+@pytest.mark.parametrize(("generator", "tau"), [("nearest", 0.6), ("eccco", 0.8)])
+def test_alternatives_are_sorted_by_cost_and_those_that_are_found_come_first(
+    fitted_loans, loans, generator, tau
+):
+    X = loans[0].head(20)
+    explanation = fitted_loans.explain(X, n_alternatives=4, generator=generator, tau=tau, T=15)
+    valid, found = explanation.valid, explanation.valid & explanation.mature
+    keys = np.stack([~found, ~valid, explanation.cost], axis=1).reshape(-1, 4, 3)
+    assert len(np.unique(found)) == 2
+    for of_factual in keys.tolist():
+        assert of_factual == sorted(of_factual)
+    np.testing.assert_allclose(explanation.cost, cost(explanation, norm="weighted"))
+
+
+@pytest.mark.parametrize(
+    ("generator", "max_changes"), [("nearest", None), ("nearest", 1), ("generic", 1)]
+)
+def test_what_is_predicted_as_the_target_is_valid_unless_it_is_a_copy(
+    fitted_loans, loans, generator, max_changes
+):
+    X = loans[0].head(15)
+    explanation = fitted_loans.explain(
+        X, n_alternatives=4, generator=generator, max_changes=max_changes, **SETTINGS
+    )
+    predicted, copies = explanation.prediction == explanation.target, are_copies(explanation)
+    assert (predicted & copies).any()
+    np.testing.assert_array_equal(explanation.valid, predicted & ~copies)
+    assert np.nanmin(distances(explanation)) >= 0.1
+
+
+def test_sparse_alternatives_keep_what_the_first_changes_where_they_can(fitted_loans, loans):
     X = loans[0].head(60)
     alternatives = fitted_loans.explain(X, n_alternatives=2, sparse=True, **SETTINGS)
     encoder = alternatives.encoder
@@ -45,26 +125,22 @@ def test_sparse_alternatives_leave_alone_what_the_first_changes_where_they_can(f
     most = first > 0.5 * first.max(axis=1, keepdims=True)
     held = [dict.fromkeys(X.columns[row], "none") for row in most]
     alone = fitted_loans.explain(X, mutability=held, **SETTINGS)
-    is_way = alone.mature & alone.valid
-    assert is_way.mean() > 0.8
-    assert not ((second > 0) & most)[is_way].any()
+    is_found = alone.mature & alone.valid
+    assert is_found.mean() > 0.8
+    assert not ((second > 0) & most)[is_found].any()
 
 
-def test_the_first_alternatives_do_not_depend_on_how_many_are_asked_for(
-    fitted_loans, loans, alternatives
-):
-    few = fitted_loans.explain(loans[0].head(60), n_alternatives=2, **SETTINGS)
-    one = fitted_loans.explain(loans[0].head(60), **SETTINGS)
-    for explanation in (few, one):
-        n_each = explanation.n_alternatives
-        kept = alternatives.alternative < n_each
-        expected = alternatives.counterfactual[kept].reset_index(drop=True)
-        found = explanation.counterfactual.reset_index(drop=True)
-        pd.testing.assert_frame_equal(found, expected)
-        assert (explanation.reason == alternatives.reason[kept]).all()
+def test_fewer_alternatives_are_among_those_of_a_longer_list(fitted_loans, loans, alternatives):
+    X = loans[0].head(60)
+    longer = alternatives.counterfactual_encoded.reshape(60, 4, -1)
+    for n_alternatives in (1, 2):
+        shorter = fitted_loans.explain(X, n_alternatives=n_alternatives, **SETTINGS)
+        rows = shorter.counterfactual_encoded.reshape(60, n_alternatives, -1)
+        is_same = (rows[:, :, None] == longer[:, None]).all(axis=-1)
+        assert is_same.any(axis=2).all()
 
 
-def test_frames_tell_alternatives_apart_by_their_index(alternatives, loans):
+def test_the_index_of_a_frame_distinguishes_alternatives(alternatives, loans):
     X = loans[0].head(60)
     assert alternatives.counterfactual.index.names == ["row", "alternative"]
     assert alternatives.factual.loc[X.index[3]].equals(
@@ -93,7 +169,7 @@ def test_index_of_several_levels_gains_one_more(fitted_loans, loans):
     assert index.droplevel("alternative").equals(X.index.repeat(2))
 
 
-def test_index_names_stay_apart(fitted_loans, loans):
+def test_index_names_stay_distinct(fitted_loans, loans):
     X = loans[0].head(2)
     unnamed = X.set_axis(pd.MultiIndex.from_product([["a"], [1, 2]]))
     again = X.rename_axis("alternative")
@@ -104,7 +180,7 @@ def test_index_names_stay_apart(fitted_loans, loans):
         assert len(found.reset_index().columns) == X.shape[1] + len(names)
 
 
-def test_alternative_that_is_apart_though_immature_is_not_given_up_for_one_that_is_too_near():
+def test_immature_alternative_that_is_apart_is_kept_rather_than_a_copy():
     X, y = load_wine(return_X_y=True)
     clf = CounterfactualTrainedClassifier(max_epochs=30, lr=0.01, random_state=0).fit(X, y)
     plain = clf.explain(X, tau=0.99, n_alternatives=2)
@@ -112,7 +188,7 @@ def test_alternative_that_is_apart_though_immature_is_not_given_up_for_one_that_
     assert not np.any(near)
 
 
-def test_arrays_hold_the_alternatives_of_a_row_one_behind_the_other(fitted_iris, iris):
+def test_arrays_hold_the_alternatives_of_a_row_next_to_each_other(fitted_iris, iris):
     X = iris[0][:5]
     explanation = fitted_iris.explain(X, n_alternatives=3, return_path=True, **SETTINGS)
     assert explanation.counterfactual.shape == (15, 4)
@@ -124,24 +200,26 @@ def test_arrays_hold_the_alternatives_of_a_row_one_behind_the_other(fitted_iris,
     assert set(explanation.changes()["row"]) == set(range(5))
 
 
-def test_target_is_given_once_per_row_whatever_the_number_of_alternatives(fitted_iris, iris):
+def test_target_has_one_entry_per_row_whatever_the_number_of_alternatives(fitted_iris, iris):
     target = np.array([1, 2, 1])
     explanation = fitted_iris.explain(iris[0][:3], target, n_alternatives=2, T=5)
     assert explanation.target.tolist() == [1, 1, 2, 2, 1, 1]
 
 
-def test_row_with_a_single_counterfactual_says_that_others_are_too_near(fitted_loans, loans):
+def test_a_row_with_a_single_counterfactual_has_no_other_valid_one(fitted_loans, loans):
     """Only whether one owns a house may change, and that can change once."""
     X, _ = loans
     fixed = {name: "none" for name in X if name != "owner"}
     explanation = fitted_loans.explain(X, n_alternatives=2, mutability=fixed, tau=0.5, T=40)
     first, second = explanation.reason[::2], explanation.reason[1::2]
     reached = first == None  # noqa: E711
-    # The factual itself is a second way where it is predicted as its target: here it never is.
+    # The factual itself would be another one if it were predicted as its target: it never is.
     assert reached.any()
     assert set(second[reached]) == {
         "too near to an earlier alternative: no other counterfactual was found"
     }
+    assert explanation.valid[::2][reached].all()
+    assert not explanation.valid[1::2][reached].any()
 
 
 def test_rows_do_not_depend_on_those_that_are_explained_beside_them(
@@ -157,25 +235,25 @@ def test_representation_counts_factuals_and_alternatives(alternatives):
 
 
 @pytest.mark.parametrize("params", [{"n_alternatives": 0}, {"n_alternatives": 1.5}, {"sparse": 2}])
-def test_settings_out_of_range_are_refused_by_name(fitted_iris, iris, params):
+def test_settings_out_of_range_are_rejected_by_name(fitted_iris, iris, params):
     (name,) = params
     with pytest.raises(ValueError, match=f"The '{name}' parameter of explain"):
         fitted_iris.explain(iris[0][:2], **params)
 
 
-def test_no_sparse_alternative_is_an_earlier_one_and_something_more(fitted_loans, loans):
+def test_no_sparse_alternative_is_another_one_with_further_changes(fitted_loans, loans):
     explanation = fitted_loans.explain(loans[0], n_alternatives=3, sparse=True, **SETTINGS)
     schema = explanation.encoder.schema
     before, after = (schema.read(X) for X in (explanation.factual, explanation.counterfactual))
     after, before = (values.reshape(-1, 3, 5) for values in (after, before))
-    own = np.array([reason is None for reason in explanation.reason]).reshape(-1, 3)
+    found = np.array([reason is None for reason in explanation.reason]).reshape(-1, 3)
     for first, second in [(0, 1), (0, 2), (1, 2), (1, 0), (2, 0), (2, 1)]:
         shared = (after[:, first] == after[:, second]) | (after[:, first] == before[:, first])
-        is_more = shared.all(axis=1) & own[:, first] & own[:, second]
+        is_more = shared.all(axis=1) & found[:, first] & found[:, second]
         assert not is_more.any()
 
 
-def test_immature_ways_that_are_alike_say_so(fitted_loans, loans):
+def test_immature_alternatives_that_are_alike_have_this_reason(fitted_loans, loans):
     X = loans[0]
     fixed = {name: "none" for name in X if name != "owner"}
     # Within ten steps, only whole ones lead to rows that are valid without being mature.
@@ -185,12 +263,12 @@ def test_immature_ways_that_are_alike_say_so(fitted_loans, loans):
     )
     weights = explanation.encoder.column_weights
     rows = explanation.counterfactual_encoded.reshape(-1, 2, len(weights))
-    valid, mature = explanation.valid.reshape(-1, 2), explanation.mature.reshape(-1, 2)
+    predicted = (explanation.prediction == explanation.target).reshape(-1, 2)
     near = np.abs(rows[:, 0] - rows[:, 1]) @ weights < 0.1
-    doubles = near & valid[:, 1] & ~mature[:, 1]
-    said = [str(reason).startswith("too near") for reason in explanation.reason[1::2]]
-    assert doubles.any()
-    assert np.array(said)[doubles].all()
+    copies = near & predicted[:, 1] & ~explanation.mature.reshape(-1, 2)[:, 1]
+    assert copies.any()
+    assert are_copies(explanation)[1::2][copies].all()
+    assert not explanation.valid[1::2][copies].any()
     assert "too near to an earlier alternative" in repr(explanation)
 
 
@@ -228,7 +306,7 @@ def test_diversity_without_two_valid_alternatives_is_not_a_number(fitted_iris, i
     assert np.isnan(diversity(stuck)).all()
 
 
-def test_diversity_of_one_counterfactual_and_unknown_norms_are_refused(
+def test_diversity_of_one_counterfactual_and_unknown_norms_are_rejected(
     fitted_iris, iris, alternatives
 ):
     with pytest.raises(ValueError, match="n_alternatives=3"):
