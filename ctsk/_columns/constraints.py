@@ -232,15 +232,11 @@ class Constraints:
             reachable = self._reachable(group, columns, one_hot) * is_other
             is_fixed = reachable.sum(1)[:, None] == 0
             # A category is fixed, with equal bounds, if no other one may be reached.
-            box.lower[:, columns] = one_hot * is_fixed
+            box.lower[:, columns] = box.low[:, columns] = one_hot * is_fixed
             # The sign turns the shares of an unknown category, which may stay, into a mask.
             kept = xp.where(is_fixed, one_hot, xp.sign(one_hot))
             box.upper[:, columns] = xp.maximum(kept, reachable)
-            # Shares are no value that a row could move to, so they bound nothing that moves;
-            # as a lower bound they would lie above the upper one where all is fixed.
-            known = one_hot * ~is_other
-            box.low[:, columns] = known * is_fixed
-            box.high[:, columns] = xp.maximum(known, reachable)
+            box.high[:, columns] = xp.maximum(one_hot * ~is_other, reachable)
             number = self.groups.numbers[group]
             if number is None:
                 # Shares below 1 are those of an unknown category.

@@ -307,17 +307,11 @@ class ChunkSearch:
     def _hold(self, box, held, idx=slice(None)):
         """Return bounds in which some columns are a point, at the row's own value."""
         columns = self.columns[idx]
-        bounds = {"lower": columns, "upper": columns}
-        if box.low is not None:
-            # The shares of an unknown category are no value that could be reached.
-            is_share = (columns > 0) & (columns < 1)
-            is_share[:, : self.encoder.groups.n_numeric] = False
-            reached = np.where(is_share, 0.0, columns)
-            bounds |= {"low": reached, "high": reached}
-        held_bounds = {
-            name: np.where(held, bound, getattr(box, name)) for name, bound in bounds.items()
-        }
-        return replace(box, **held_bounds)
+        return replace(
+            box,
+            lower=np.where(held, columns, box.lower),
+            upper=np.where(held, columns, box.upper),
+        )
 
     def _held_where_there_is_no_direction(self, box):
         """Return bounds in which a value without a place stays if it may move one way only.

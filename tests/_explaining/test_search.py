@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PowerTransformer, StandardScaler
@@ -13,7 +12,6 @@ from ctsk import CounterfactualTrainedClassifier, GenericGenerator
 from ctsk._explaining.failure_reasons import ReasonKind
 from ctsk._explaining.request import Settings, make_request
 from ctsk._explaining.search import ChunkSearch
-from ctsk._torch.utils import inference_copy
 from ctsk.exceptions import OtherConstraintsWarning, UnknownValueWarning
 
 CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
@@ -182,28 +180,6 @@ def test_an_unknown_category_that_may_not_move_never_moves(generator):
         )
     assert (explanation.counterfactual["job"] == "pirate").all()
     assert explanation.valid.mean() > 0.9
-
-
-@pytest.mark.parametrize("generator", ["nearest", "generic"])
-def test_held_features_stay_in_rows_outside_their_domain_or_with_unknown_categories(generator):
-    rng = np.random.default_rng(0)
-    X = pd.DataFrame(rng.normal(size=(200, 3)), columns=["a", "b", "c"])
-    X["job"] = rng.choice(["cook", "pilot"], 200)
-    clf = CounterfactualTrainedClassifier(
-        (), **CONVENTIONAL, max_epochs=30, lr=0.05, random_state=0
-    ).fit(X, X[["a", "b", "c"]].sum(axis=1) + (X["job"] == "pilot") > 0.5)
-    rows = X.head(40).copy()
-    rows.loc[:9, "b"] = 9.0
-    rows.loc[10:19, "job"] = "pirate"
-    settings = Settings(generator=generator)
-    with pytest.warns(UnknownValueWarning):
-        request = make_request(clf._explainable(), rows, None, settings)
-    chunk = ChunkSearch(request, inference_copy(clf.net_.module_, torch.float32), slice(None))
-    held = np.tile([True, False, False, True], (40, 1))
-    values = chunk.find(np.arange(40), held=held).values
-    factuals = request.rows.values
-    np.testing.assert_array_equal(values[:, [0, 3]], factuals[:, [0, 3]])
-    assert (values[:, 1:3] != factuals[:, 1:3]).any()
 
 
 @pytest.mark.parametrize(
