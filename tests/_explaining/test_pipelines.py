@@ -79,8 +79,8 @@ PREPARATIONS = {
 def test_a_row_is_explained_alone_as_in_a_batch(data, numbers):
     X, y = data
     fitted = prepared(numbers).fit(X, y)
-    together = ctsk.explain(fitted, X.head(6), T=60).counterfactual
-    for row in range(6):
+    together = ctsk.explain(fitted, X.head(4), T=60).counterfactual
+    for row in range(4):
         alone = ctsk.explain(fitted, X.iloc[[row]], T=60).counterfactual
         # The float32 products of a batch differ from those of a row in the last bits. The search
         # takes further steps while they gain 1e-6 of a standard deviation, and these bits may
