@@ -57,7 +57,7 @@ def test_gaps_and_special_values_stay_or_are_left_but_are_never_reached(name, op
     clf = CounterfactualTrainedClassifier(
         special_values=data.special_values, max_epochs=20, lr=0.01, random_state=0
     ).fit(X, y)
-    before = X[states_of(X, data).any(axis=1)][:100]
+    before = X[states_of(X, data).any(axis=1)][:60]
     explanation = clf.explain(before, T=100)
     after = explanation.counterfactual
 

@@ -167,6 +167,21 @@ def test_the_path_of_an_unknown_category_that_stays_shows_its_own_cell(loans):
     assert (explanation.path[:, :, list(X).index("job")] == "zookeeper").all()
 
 
+@pytest.mark.parametrize("generator", ["nearest", "generic"])
+def test_an_unknown_category_that_may_not_move_never_moves(generator):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=200), "job": rng.choice(["cook", "pilot"], 200)})
+    clf = CounterfactualTrainedClassifier(
+        (), **CONVENTIONAL, max_epochs=30, lr=0.05, random_state=0
+    ).fit(X, X["a"] + 2 * (X["job"] == "pilot") > 1)
+    with pytest.warns(UnknownValueWarning):
+        explanation = clf.explain(
+            X.assign(job="pirate"), generator=generator, mutability={"job": "none"}
+        )
+    assert (explanation.counterfactual["job"] == "pirate").all()
+    assert explanation.valid.mean() > 0.9
+
+
 @pytest.mark.parametrize(
     "cells", [[False] * 60, [False, True] * 30], ids=["one known", "two known"]
 )
