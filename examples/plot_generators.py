@@ -83,11 +83,11 @@ table = pd.DataFrame(
 print(table.to_string())
 
 # %%
-# The figure shows this. For a conventional model, scattered gray pixels turn one digit into another;
-# the counterfactuals of REVISE have strokes instead. The cheapest counterfactual of an image is an
-# adversarial example: it changes a few pixels only. On tables, in which each feature has a meaning
-# of its own, it is what people ask for; for images, choose another generator, or train
-# counterfactually, as below. See :ref:`nearest-images`.
+# The figure shows this. For a conventional model, scattered gray pixels turn one digit into
+# another; the counterfactuals of REVISE have strokes instead. The cheapest counterfactual of an
+# image is an adversarial example: it changes a few pixels only. On tables, in which each feature
+# has a meaning of its own, the cheapest counterfactual is what people ask for. For images, choose
+# another generator; see :ref:`nearest-images`.
 first = [int(np.flatnonzero(y_test == digit)[0]) for digit in range(10)]
 images_of = {"image": X_test}
 for name, explanation in explanations.items():
