@@ -89,10 +89,9 @@ for seed in range(5):
 print_table("Diabetes: 133 test patients, mean over five splits", scores)
 
 # %%
-# The two classes overlap so much that training cannot make explanations more plausible. CT is less
-# certain about rows between the classes, so that more has to change before the target has a
-# probability of ``tau``, and the counterfactuals of CT cost more. The digits below, whose classes
-# are distinct, give a different picture.
+# The two classes overlap so much that explanations do not become more plausible. The
+# counterfactuals of CT cost more, because more has to change before the target has a probability of
+# ``tau``. The digits below, whose classes are distinct, give a different picture.
 #
 # The counterfactual of one patient
 # ---------------------------------
