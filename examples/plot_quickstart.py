@@ -126,22 +126,25 @@ for change in changes.loc[largest.sort_values(ascending=False).index].itertuples
 print(f"and nothing else changed.\n\n{ct!r}")
 
 # %%
-# The arrows lead from thirty patients of the last split who are predicted to progress fast to their
-# counterfactuals.
+# The lines lead from twenty patients of the last split who are predicted to progress fast to their
+# counterfactuals (squares). Some of them change other features than these two.
 fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, sharey=True, layout="constrained")
 pair = ["bmi", "s5"]
 for ax, (name, explanation) in zip(axes, explanations.items(), strict=True):
     for label, color in {"fast": "tab:red", "slow": "tab:blue"}.items():
         of_label = X_test.loc[y_test == label, pair]
         ax.scatter(*of_label.T.to_numpy(), s=14, c=color, alpha=0.35, label=f"progressed {label}")
-    idx = np.flatnonzero((explanation.target == "slow") & explanation.valid)[:30]
-    start = explanation.factual[pair].to_numpy()[idx]
-    move = explanation.counterfactual[pair].to_numpy()[idx] - start
-    ax.quiver(*start.T, *move.T, angles="xy", scale_units="xy", scale=1, width=0.003)
+    idx = np.flatnonzero((explanation.target == "slow") & explanation.valid)[:20]
+    ends = [explanation.factual, explanation.counterfactual]
+    lines = np.stack([rows[pair].to_numpy()[idx] for rows in ends])
+    # plot draws one line per column: from a factual (first row) to its counterfactual.
+    ax.plot(lines[:, :, 0], lines[:, :, 1], color="0.2", lw=0.8)
+    ax.scatter(*lines[0].T, s=22, c="tab:red", edgecolors="k", zorder=3)
+    ax.scatter(*lines[1].T, s=26, c="tab:blue", edgecolors="k", marker="s", zorder=3)
     title = {"BL": "conventional training", "CT": "counterfactual training"}[name]
     ax.set(title=title, xlabel="body mass index (kg/m²)", xticks=range(20, 41, 5))
 axes[0].set_ylabel("s5 (logarithm of triglycerides)")
-axes[1].legend(loc="lower right")
+axes[1].legend(loc="upper left", framealpha=1)
 fig.savefig("quickstart_diabetes.png", dpi=110)
 
 # %%
@@ -151,8 +154,9 @@ fig.savefig("quickstart_diabetes.png", dpi=110)
 # ``lambda_reg`` allows the energies of likely and unlikely rows to differ more than the default
 # does, which suits classes as distinct as these. With ``resolution=None``, counterfactuals may use
 # all shades of gray, even for pixels that are white in every training image. On images, the
-# cheapest counterfactual of a conventional model is an adversarial example, which hardly differs
-# from the image (see :ref:`nearest-images`), so the search here is ECCCo, that of the training.
+# cheapest counterfactual of a conventional model is an adversarial example, which looks like
+# the image with a few changed pixels (see :ref:`nearest-images`), so the search here is ECCCo, that
+# of the training.
 images, digits = load_digits(return_X_y=True)
 images = images / 8 - 1
 MODELS = {
