@@ -109,8 +109,9 @@ def _with_number_on_grid(problem, items, is_valid, columns, free):
 
     def paid_for(rounded):
         """Return the items and their validity after the others have paid for a rounded number."""
-        is_inside = (rounded >= low) & (rounded <= high)
-        rounded = torch.where(is_inside, rounded, factuals)
+        # A grid number at a bound may exceed it by a rounding error.
+        inside = torch.minimum(torch.maximum(rounded, low), high)
+        rounded = torch.where(rounded == factuals, factuals, inside)
         return _paid_for(problem, _at_numbers(problem, part, columns, rounded), free)
 
     nearer, nearer_is_valid = paid_for(toward)
@@ -174,7 +175,9 @@ def _closer_to_factual(problem, items, is_valid, columns, share):
     # Close to the factual, it is the factual, whose digits the search has kept.
     back = torch.where((back - factuals).abs() <= _TOLERANCE * steps, factuals, back)
     is_past = (back - factuals) * moves.sign() < 0
-    is_inside = (back >= low) & (back <= high)
+    tolerance = _TOLERANCE * steps
+    is_inside = (back >= low - tolerance) & (back <= high + tolerance)
+    back = torch.minimum(torch.maximum(back, low), high)
     idx = (is_valid & is_inside & ~is_past & (moves != 0)).nonzero()[:, 0]
     if not len(idx):
         return items

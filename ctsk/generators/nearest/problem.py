@@ -127,7 +127,9 @@ class Problem:
         self.model = model
         self.groups = box.groups
         self.n_numeric = box.groups.n_numeric
+        # These are computed anew by each access to the groups, and every round needs them.
         self.slices = box.groups.slices
+        self.of_numbers = box.groups.of_numbers
         self.units = box.groups.units
         self.fill = box.fill
         self.spacing, self.origin = box.spacing, box.origin
@@ -210,9 +212,9 @@ class Problem:
             # A number outside its domain stays what it is until a move brings it inside.
             stays = (states == factuals) & ((factuals < low) | (factuals > high))
             low, high = torch.where(stays, factuals, low), torch.where(stays, factuals, high)
-        if self.groups.of_numbers:
+        if self.of_numbers:
             low, high = low.clone(), high.clone()
-        for number, columns in self.groups.of_numbers:
+        for number, columns in self.of_numbers:
             # A gap or a special value has no number that could move.
             is_number = items.states[:, columns.start] > 0.5
             low[:, number] = torch.where(is_number, low[:, number], states[:, number])
@@ -221,7 +223,7 @@ class Problem:
 
     def settle(self, items, states):
         """Set, in place, each number to what the state of its feature implies; return `states`."""
-        for number, columns in self.groups.of_numbers:
+        for number, columns in self.of_numbers:
             is_number = states[:, columns.start] > 0.5
             was_number = items.factuals[:, columns.start] > 0.5
             numbers, factuals = states[:, number], items.factuals[:, number]
