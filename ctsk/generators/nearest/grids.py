@@ -15,7 +15,7 @@ _N_REPAIRS, _MOST_STEPS = 12, 50
 
 
 def on_grid(box, factuals):
-    """Return the bounds of what moves, on the grids of their columns.
+    """Return the bounds of values that move, on the grids of their columns.
 
     Parameters
     ----------
@@ -27,7 +27,13 @@ def on_grid(box, factuals):
     low, high : Tensor of shape (n_rows, n_columns)
         Equal to the factual's value where the bounds hold no number of the grid.
     """
-    low, high = (box.lower, box.upper) if box.low is None else (box.low, box.high)
+    low, high = box.lower, box.upper
+    if box.low is not None:
+        # A column that is held is a point in the bounds of the search only. If it belongs to an
+        # unknown category, of which it is a share, it cannot be reached.
+        is_held, held = low == high, factuals.clone()
+        held[:, box.groups.n_numeric :] = (factuals == 1)[:, box.groups.n_numeric :].to(factuals)
+        low, high = (torch.where(is_held, held, bound) for bound in (box.low, box.high))
     if box.spacing is None:
         return low, high
     has_grid = (box.spacing > 0) & (low < high)

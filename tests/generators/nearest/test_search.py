@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -222,6 +224,22 @@ def test_numbers_outside_their_domain_stay_or_end_inside():
     is_kept = numbers == factuals[:, 0]
     assert (is_kept | ((numbers >= -2) & (numbers <= 2))).all()
     assert is_kept.any() and not is_kept.all()
+
+
+def test_held_features_do_not_move_although_others_are_outside_their_domain():
+    net, factuals = relu_net(5), random_factuals(GROUPS, N_ROWS)
+    # The first number is outside its domain, and the category is unknown.
+    factuals[:, 0] = 3
+    factuals[:, 2:] = torch.tensor([0.7, 0.2, 0.1])
+    box = box_within(factuals, GROUPS)
+    assert box.low is not None
+    for held in ([0], [1], [2, 3, 4]):
+        lower, upper = box.lower.clone(), box.upper.clone()
+        lower[:, held] = upper[:, held] = factuals[:, held]
+        held_box = dataclasses.replace(box, lower=lower, upper=upper)
+        states = search(net, factuals, held_box).counterfactuals
+        assert torch.equal(states[:, held], factuals[:, held])
+        assert (states != factuals).any()
 
 
 def test_missing_numbers_and_unknown_categories_stay_or_are_left_for_what_is_reachable():
