@@ -31,7 +31,7 @@ _N_KEPT, _N_FINAL = 4, 2
 # Rounds of the greedy climb from each factual.
 _N_CLIMBS = 8
 # Random starts of a row for which no other start becomes valid.
-_N_RESCUES = 10
+_N_RESCUES = 40
 # Loss of margin that is no loss of probability worth a change.
 _LEAST_LOSS = 1e-4
 
