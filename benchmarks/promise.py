@@ -49,6 +49,7 @@ from ctsk.exceptions import (
     OtherConstraintsWarning,
     PoorReconstructionWarning,
     UnknownValueWarning,
+    UnobservedDomainWarning,
 )
 
 EXPECTED_WARNINGS = (
@@ -57,6 +58,7 @@ EXPECTED_WARNINGS = (
     OtherConstraintsWarning,
     PoorReconstructionWarning,
     UnknownValueWarning,
+    UnobservedDomainWarning,
 )
 
 

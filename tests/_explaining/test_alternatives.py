@@ -98,15 +98,16 @@ def test_alternatives_are_sorted_by_cost_and_those_that_are_found_come_first(
 
 
 @pytest.mark.parametrize(
-    ("generator", "max_changes"), [("nearest", None), ("nearest", 1), ("generic", 1)]
+    ("generator", "max_changes", "n_alternatives"),
+    [("nearest", None, 5), ("nearest", 1, 3), ("generic", 1, 3)],
 )
 def test_what_is_predicted_as_the_target_is_valid_unless_it_is_a_copy(
-    fitted_loans, loans, generator, max_changes
+    fitted_loans, loans, generator, max_changes, n_alternatives
 ):
-    X = loans[0].head(15)
-    explanation = fitted_loans.explain(
-        X, n_alternatives=4, generator=generator, max_changes=max_changes, **SETTINGS
-    )
+    X = loans[0].head(30)
+    # At this tau, some rows are valid without being mature, and so are their copies.
+    settings = {"generator": generator, "max_changes": max_changes, "tau": 0.8, "T": 15}
+    explanation = fitted_loans.explain(X, n_alternatives=n_alternatives, **settings)
     predicted, copies = explanation.prediction == explanation.target, are_copies(explanation)
     assert (predicted & copies).any()
     np.testing.assert_array_equal(explanation.valid, predicted & ~copies)

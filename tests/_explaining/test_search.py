@@ -3,16 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PowerTransformer, StandardScaler
 
 import ctsk
-from ctsk import CounterfactualTrainedClassifier, GenericGenerator
+from ctsk import BaseGenerator, CounterfactualTrainedClassifier, GenericGenerator
 from ctsk._explaining.failure_reasons import ReasonKind
 from ctsk._explaining.request import Settings, make_request
 from ctsk._explaining.search import ChunkSearch
 from ctsk.exceptions import OtherConstraintsWarning, UnknownValueWarning
+from ctsk.generators import SearchResult
 
 CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
 
@@ -25,7 +27,7 @@ def negative_of_small_numbers(rows):
 
 @pytest.fixture
 def picky_pipeline():
-    """A pipeline that, once it is followed, rejects rows beyond those of its training."""
+    """A pipeline that rejects rows beyond those of its training once it has been traced."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 2))
     negative_of_small_numbers.limit = np.inf
@@ -76,7 +78,7 @@ def test_a_frozen_classifier_in_a_pipeline_warns_of_other_constraints_too(iris):
             ctsk.explain(pipeline, X[:2], mutability={0: "none"}, T=1)
 
 
-def test_a_factual_that_a_step_rejects_is_refused_with_its_row(diabetes):
+def test_a_factual_that_a_step_rejects_is_an_error_that_names_its_row(diabetes):
     X, y = diabetes
     pipeline = make_pipeline(
         PowerTransformer("box-cox"), CounterfactualTrainedClassifier(max_epochs=1)
@@ -97,6 +99,49 @@ def test_reference_rows_of_a_pipeline_may_be_dicts(diabetes):
         for rows in (X.head(50).to_dict("records"), X.head(50))
     )
     np.testing.assert_array_equal(found.counterfactual, expected.counterfactual)
+
+
+class NearTheFactual(BaseGenerator):
+    """Moves every number by a twentieth of its standard deviation, and finds nothing."""
+
+    def search(self, model, factuals, targets, box, *, T, return_path=False, **settings):
+        states = torch.clamp(factuals + 0.05, box.lower, box.upper)
+        mature = torch.zeros(len(factuals), dtype=torch.bool)
+        return SearchResult.of_jumps(factuals, states, mature, T=T, return_path=return_path)
+
+
+def test_max_changes_counts_a_gap_that_becomes_the_number_by_which_it_is_coded():
+    """Training rows without gaps code a gap by their mean, here a whole number."""
+    rng = np.random.default_rng(0)
+    whole = rng.permutation(np.repeat([1.0, 2.0, 3.0], 20))
+    X = pd.DataFrame({"whole": whole, "real": rng.normal(size=60)})
+    clf = CounterfactualTrainedClassifier(max_epochs=1, random_state=0, **CONVENTIONAL)
+    clf.fit(X, X["real"] > 0)
+    rows = X.assign(whole=np.nan)
+    with pytest.warns(UnknownValueWarning):
+        free, limited = (
+            clf.explain(rows, generator=NearTheFactual(), max_changes=max_changes)
+            for max_changes in (None, 1)
+        )
+    assert (free.counterfactual["whole"] == 2).all()
+    assert (free.counterfactual["real"] != rows["real"]).all()
+    is_filled = limited.counterfactual["whole"].notna()
+    is_moved = limited.counterfactual["real"] != rows["real"]
+    assert not (is_filled & is_moved).any()
+
+
+@pytest.mark.parametrize("generator", ["nearest", "generic"])
+@pytest.mark.parametrize("constraints", [{"max_changes": 1}, {"mutability": {"*": "none"}}])
+def test_what_is_held_reaches_no_category_and_no_number(loans, generator, constraints):
+    X, y = loans
+    clf = CounterfactualTrainedClassifier(max_epochs=20, lr=0.01, random_state=0).fit(X, y)
+    rows = X.head(30).assign(income=np.nan, job="zookeeper")
+    rows.iloc[:10, 1] = 50
+    with pytest.warns(UnknownValueWarning):
+        explanation = clf.explain(rows, generator=generator, tau=0.6, T=30, **constraints)
+    before, after = rows.to_numpy(dtype=object), explanation.counterfactual.to_numpy(dtype=object)
+    is_kept = (before == after) | (pd.isna(before) & pd.isna(after))
+    assert (~is_kept).sum(axis=1).max() == constraints.get("max_changes", 0)
 
 
 @pytest.fixture
