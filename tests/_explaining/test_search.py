@@ -10,9 +10,9 @@ from sklearn.preprocessing import FunctionTransformer, PowerTransformer, Standar
 
 import ctsk
 from ctsk import BaseGenerator, CounterfactualTrainedClassifier, GenericGenerator
+from ctsk._explaining.chunk_search import ChunkSearch
 from ctsk._explaining.failure_reasons import ReasonKind
 from ctsk._explaining.request import Settings, make_request
-from ctsk._explaining.search import ChunkSearch
 from ctsk.exceptions import OtherConstraintsWarning, UnknownValueWarning
 from ctsk.generators import SearchResult
 
