@@ -1,4 +1,4 @@
-"""One table: every generator under every kind of constraint, in every container and mode."""
+"""The contract: every generator under every kind of constraint, in every container and mode."""
 
 import functools
 
@@ -29,7 +29,7 @@ MODES = {
     "sparse alternatives": {"n_alternatives": 2, "sparse": True},
     "one change": {"max_changes": 1},
 }
-# What may happen to amount, years, grade and job, and whether a counterfactual kept to it.
+# Constraints on amount, years, grade and job, and whether a counterfactual keeps them.
 CONSTRAINTS = {
     "immutable": (
         {"mutability": {"amount": "none", "job": "none"}},

@@ -1,11 +1,18 @@
-"""The checks of the promise find what breaks it, and nothing else."""
+"""The checks of the promise find every violation, and nothing else."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from promise_checks import _broken_groups, _problem
+from promise_checks import (
+    _broken_groups,
+    _judged_wrongly,
+    _misordered,
+    _not_apart,
+    _problem,
+    _too_many_changes,
+)
 from random_columns import Column
 
 CLASSIFIER = SimpleNamespace(clf=None)
@@ -80,3 +87,88 @@ def test_a_group_of_dummies_needs_exactly_one_1():
     rows = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0], [2, -1, 0]])
     problems = list(_broken_groups(SimpleNamespace(columns=columns), rows))
     assert [problem.split(":")[0] for problem in problems] == ["row 1", "row 2", "row 3"]
+
+
+def test_more_changes_than_allowed_are_found_and_a_group_of_dummies_counts_once():
+    dummies = [Column(f"d{i}", pd.Series([0, 1]), group=0) for i in range(2)]
+    columns = [REAL, GRADE, *dummies]
+    before = [[1.0, None, 0, 1]] * 4
+    after = [[1.0, None, 1, 0], [2.0, None, 1, 0], [NAN, "low", 0, 1], [2.0, "low", 1, 0]]
+    problems = list(_too_many_changes(columns, before, after, 1))
+    assert [problem.split(":")[0] for problem in problems] == ["row 1", "row 2", "row 3"]
+    assert "['group 0', 'real'] changed" in problems[0]
+    assert len(list(_too_many_changes(columns, before, after, 2))) == 1
+    assert not list(_too_many_changes(columns, before, after, None))
+
+
+def explanation_of(places, *, valid=True, mature=True, cost=None, reason=None):
+    """Return an explanation with a single factual, whose alternatives are at places of a line."""
+    n_rows = len(places)
+    return SimpleNamespace(
+        n_alternatives=n_rows,
+        encoder=SimpleNamespace(column_weights=np.ones(1)),
+        counterfactual_encoded=np.array(places)[:, None],
+        cost=np.array(places if cost is None else cost),
+        valid=np.broadcast_to(valid, n_rows),
+        mature=np.broadcast_to(mature, n_rows),
+        reason=np.array([None] * n_rows if reason is None else reason, dtype=object),
+        prediction=np.ones(n_rows),
+        target=np.ones(n_rows),
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_sorted"),
+    [
+        ({"cost": [1, 2, 3]}, True),
+        ({"cost": [1, 3, 2]}, False),
+        ({"cost": [2, 1, 1], "mature": [True, False, False]}, True),
+        ({"cost": [2, 1, 1], "mature": [False, True, True]}, False),
+        ({"cost": [3, 2, 1], "mature": [True, False, True], "valid": [True, True, False]}, True),
+        ({"cost": [3, 2, 1], "mature": [True, False, True], "valid": [True, False, True]}, False),
+    ],
+)
+def test_alternatives_in_another_order_than_that_of_their_costs_are_found(settings, is_sorted):
+    problems = list(_misordered(explanation_of([0.0, 1.0, 2.0], **settings)))
+    assert len(problems) == (0 if is_sorted else 1)
+
+
+NEAR = "too near to an earlier alternative: ..."
+
+
+@pytest.mark.parametrize(
+    ("places", "valid", "reason", "problem"),
+    [
+        ([0, 0.2, 0.4], [True, True, True], [None] * 3, None),
+        ([0, 0.2, 0.25], [True, True, True], [None] * 3, "1 and 2 of a row are valid"),
+        ([0, 0.2, 0.25], [True, True, False], [None, None, NEAR], None),
+        ([0, 0.2, 0.4], [True, True, False], [None, None, NEAR], "2 of a row is called a copy"),
+        ([0, 0.2, 0.25], [True, False, False], [None, "no", NEAR], "2 of a row is called a copy"),
+    ],
+)
+def test_valid_copies_and_false_copies_are_found(places, valid, reason, problem):
+    problems = list(_not_apart(explanation_of(places, valid=valid, reason=reason)))
+    assert len(problems) == (0 if problem is None else 1)
+    assert problem is None or problem in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("valid", "reason", "problems"),
+    [
+        ([True, True], [None, None], []),
+        ([True, False], [None, NEAR], []),
+        ([True, False], [None, "flipped back"], ["valid is not"]),
+        ([True, True], [None, NEAR], ["valid is not", "row 1"]),
+        ([True, True], [None, "flipped back"], ["row 1"]),
+    ],
+)
+def test_validity_that_is_not_that_of_the_prediction_is_found(valid, reason, problems):
+    explanation = explanation_of([0.0, 1.0], valid=valid, reason=reason)
+    explanation.counterfactual = explanation.counterfactual_encoded
+    explanation.proba = np.ones((2, 1))
+    clf = SimpleNamespace(
+        predict_proba=lambda rows: np.ones((len(rows), 1)), predict=lambda rows: np.ones(len(rows))
+    )
+    found = list(_judged_wrongly(clf, explanation))
+    assert len(found) == len(problems)
+    assert all(text.startswith(start) for text, start in zip(found, problems, strict=True))

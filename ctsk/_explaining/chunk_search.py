@@ -146,10 +146,12 @@ class ChunkSearch:
         units = self.rows.schema.units
         moves = np.abs(self.encoder.encode_values(found.values) - self.encoded[idx])
         changed = differ(found.values, self.rows.values[idx])
+        # A gap may become the number by which it is coded, which is a change without a move.
+        least = np.finfo(moves.dtype).tiny
         # Column u stands for unit u, as in `revert_features`.
         by_unit = np.zeros(changed.shape)
         for feature, unit in enumerate(units):
-            move = moves[:, self.encoder.feature_columns[feature]].max(axis=1)
+            move = moves[:, self.encoder.feature_columns[feature]].max(axis=1).clip(least)
             by_unit[:, unit] = np.maximum(by_unit[:, unit], np.where(changed[:, feature], move, 0))
         has_more = np.flatnonzero((by_unit > 0).sum(axis=1) > at_most)
         if not len(has_more):

@@ -115,7 +115,7 @@ def test_max_changes_counts_a_gap_that_becomes_the_number_by_which_it_is_coded()
     rng = np.random.default_rng(0)
     whole = rng.permutation(np.repeat([1.0, 2.0, 3.0], 20))
     X = pd.DataFrame({"whole": whole, "real": rng.normal(size=60)})
-    clf = CounterfactualTrainedClassifier(max_epochs=1, random_state=0, **CONVENTIONAL)
+    clf = CounterfactualTrainedClassifier(domain=None, max_epochs=1, random_state=0, **CONVENTIONAL)
     clf.fit(X, X["real"] > 0)
     rows = X.assign(whole=np.nan)
     with pytest.warns(UnknownValueWarning):
