@@ -43,7 +43,8 @@ class Explanation:
         Whether the probability of the target is at least `tau`.
     n_iter : int ndarray of shape (n_rows,)
         Number of steps of a gradient descent, or the round of :class:`NearestGenerator` that
-        last lowered the cost of the row; 0 if the factual was mature already.
+        last lowered the cost of the row (all rounds that it took, if the row is not mature); 0
+        if the factual was mature already.
     cost : ndarray of shape (n_rows,)
         The l1 distance between counterfactual and factual, weighted by `feature_costs`.
         By default it is measured in module units: with ``standardize=True`` a change by
