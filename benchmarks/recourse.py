@@ -1,10 +1,10 @@
-"""What do alternatives and sparse counterfactuals bring?
+"""What do alternatives, sparse counterfactuals and a limit on changes bring?
 
 The script explains held-out rows of California housing and Adult, for a conventional and a
 counterfactually trained model and each generator, and prints
 
-- for one counterfactual per row, dense and sparse: the shares of valid and mature rows, and the
-  median number of changed features and the median cost of the valid rows;
+- for one counterfactual per row, dense, sparse and with at most three changes: the shares of valid
+  and mature rows, and the median number of changed features and the median cost of the valid rows;
 - the time in which the autoencoder of REVISE is trained, and its reconstruction error;
 - for five counterfactuals per row, searched as alternatives, as sparse alternatives, and by five
   seeded restarts (the same search, started at the row plus normal noise of 0.3 or 1 standard
@@ -28,6 +28,7 @@ from ctsk import (
     CounterfactualTrainedClassifier,
     ECCCoGenerator,
     GenericGenerator,
+    NearestGenerator,
     REVISEGenerator,
 )
 from ctsk.datasets import fetch_adult, fetch_california_housing
@@ -39,7 +40,14 @@ DATA = {
     "adult": {"mutability": {"age": "none", "sex": "none", "race": "none"}},
 }
 MODELS = {"BL": {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}, "CT": {}}
-GENERATORS = {"Generic": GenericGenerator, "ECCCo": ECCCoGenerator, "REVISE": REVISEGenerator}
+GENERATORS = {
+    "Nearest": NearestGenerator,
+    "Generic": GenericGenerator,
+    "ECCCo": ECCCoGenerator,
+    "REVISE": REVISEGenerator,
+}
+# One counterfactual per row is searched in each of these modes.
+SINGLE = {"dense": {}, "sparse": {"sparse": True}, "three changes": {"max_changes": 3}}
 # Counterfactuals per row, the distance that makes two of them different, and steps of a search.
 K = 5
 MIN_DISTANCE = 0.1
@@ -47,7 +55,7 @@ T = 100
 
 
 class Restarted(GenericGenerator):
-    """Generic search that starts at a displaced row: the row is its own code."""
+    """Generic search that starts at a displaced row; a row is its own code."""
 
     def __init__(self, *, noise=1.0, seed=0, step_size=0.25, lambda_cost=0.001):
         super().__init__(step_size=step_size, lambda_cost=lambda_cost)
@@ -84,14 +92,14 @@ def autoencoder(X, y):
     )
 
 
-def report_single(clf, X, **settings):
+def report_single(mode, clf, X, **settings):
     """Print validity, sparsity, cost and time of one counterfactual per row."""
     start = time.perf_counter()
     explanation = clf.explain(X, T=T, **settings)
     seconds = time.perf_counter() - start
     valid = explanation.valid
     print(
-        f"    {'sparse' if settings.get('sparse') else 'dense':22}valid {valid.mean():6.1%}  "
+        f"    {mode:22}valid {valid.mean():6.1%}  "
         f"mature {explanation.mature.mean():6.1%}  median features changed "
         f"{np.median(cost(explanation, norm='n_changed')[valid]):.0f}  median cost "
         f"{np.median(explanation.cost[valid]):.2f}  {seconds:.1f} s"
@@ -152,8 +160,8 @@ def main():
             settings = {"generator": kind(), "X_reference": X}
             if kind is REVISEGenerator:
                 autoencoder(X, y)
-            for sparse in (False, True):
-                report_single(clf, X_test, sparse=sparse, **settings)
+            for mode, arguments in SINGLE.items():
+                report_single(mode, clf, X_test, **arguments, **settings)
             for sparse in (False, True):
                 explanation = clf.explain(X_test, T=T, n_alternatives=K, sparse=sparse, **settings)
                 report_several("sparse alternatives" if sparse else "alternatives", [explanation])
