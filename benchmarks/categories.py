@@ -114,7 +114,7 @@ def main():
     start = time.perf_counter()
     clf.fit(X, y)
     fitted = time.perf_counter()
-    clf.explain(X)
+    clf.explain(X, generator=ECCCoGenerator(max_step=None), T=clf.T)
     explained = time.perf_counter()
     print(
         f"Adult, {len(X)} rows: fit {fitted - start:.0f} s, explain {explained - fitted:.1f} s, "

@@ -79,7 +79,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     tau : float, default=0.75
         Probability of the target, in (0, 1), at which a counterfactual is mature.
     T : int, default=30
-        Maximum number of steps of a search in training; ``explain`` has a `T` of its own.
+        Maximum number of steps of a search in training. ``explain`` has a `T` of its own.
     epsilon : float, default=0.3
         Radius, in module units and the maximum norm, within which a counterfactual
         counts as nascent.
@@ -88,9 +88,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         of the training rows.
     burn_in : float, default=0.0
         Share of the epochs of a `fit` that train conventionally first.
-    generator : {"generic", "eccco", "revise"} or BaseGenerator, default="eccco"
-        Search for counterfactuals. Its parameters can be tuned, as in
-        ``generator__lambda_energy``, if it is an instance.
+    generator : {"nearest", "generic", "eccco", "revise"} or BaseGenerator, default="eccco"
+        Search for counterfactuals in training; ``explain`` has a default of its own. The
+        parameters of the generator can be tuned, as in ``generator__lambda_energy``, if it
+        is an instance.
     mutability : dict, sequence or None, default=None
         Direction in which each feature may change: ``"both"``, ``"increase"``,
         ``"decrease"`` or ``"none"``. A dict maps column names or indices to directions; a
@@ -207,7 +208,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     feature_costs_ : ndarray of shape (n_features,)
         Cost per unit of X, or per change of category.
     generator_ : BaseGenerator
-        The fitted generator.
+        The fitted generator of the training.
+    explainer_ : NearestGenerator
+        The fitted generator that ``explain`` uses by default. It holds prototypes, which are
+        centers of at least 20 training rows each, but no training row.
     n_iter_ : int
         Number of trained epochs, over all calls of `partial_fit` or of a warm-started
         `fit`.
@@ -215,7 +219,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     See Also
     --------
     Explanation : The result of `explain`.
-    GenericGenerator, ECCCoGenerator, REVISEGenerator : The available searches.
+    NearestGenerator : The search for the cheapest counterfactual, the default of `explain`.
+    ECCCoGenerator, GenericGenerator, REVISEGenerator : Searches by gradient descent.
 
     Notes
     -----
@@ -437,7 +442,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def generator_(self):
-        """The fitted generator, which searches during training and by default in `explain`."""
+        """The fitted generator, which searches during training."""
         check_is_fitted(self)
         return self.net_.generator
 
@@ -490,9 +495,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         """Train one epoch, without burn-in.
 
         The first call fixes the categories, the missing and special values that are states
-        of a number, the numbers that a column can take, the scaling, the inferred domain
-        and, as long as its parameters are unchanged, the fitted generator; the first chunk
-        should contain every class.
+        of a number, the numbers that a column can take, the scaling, the inferred domain,
+        the prototypes of `explainer_` and, as long as its parameters are unchanged, the
+        fitted generator; the first chunk should contain every class.
 
         Parameters
         ----------
@@ -618,6 +623,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     ):
         """Search for the changes of each row after which the model predicts the target.
 
+        By default, the cheapest counterfactual of each row is searched.
+
         Parameters
         ----------
         X : DataFrame, array-like or sparse matrix of shape (n_rows, n_features)
@@ -629,15 +636,18 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             the other one of two classes, or for the runner-up of each row among more. A row
             that is already predicted as its target, but with a probability below `tau`,
             is changed, too.
-        generator : str or BaseGenerator, default=None
-            The search. For this and the next parameter, None stands for the value used in
-            training.
+        generator : str, BaseGenerator or None, default="nearest"
+            The search: one of {"nearest", "generic", "eccco", "revise"}, or an instance.
+            ``"nearest"`` finds the cheapest counterfactual; see :class:`NearestGenerator`.
+            None stands for the generator of the training.
         tau : float, default=None
-            Probability of the target at which a search stops.
+            Probability of the target that a counterfactual has to reach. None stands for the
+            value of the training.
         T : int, default=None
-            Maximum number of steps. None stands for the `default_T` of the generator: 300
-            for searches by gradient descent, whose steps are shorter than in training; see
-            the parameter `max_step` of the generators.
+            Maximum number of steps. None stands for the `default_T` of the generator: 100
+            rounds of ``"nearest"``, or 300 steps of gradient descent, which are shorter
+            than in training; see the parameter `max_step` of these generators. The `T` of the
+            training has no effect.
         mutability, domain : dict or sequence, default=None
             Features that are named override their fitted constraint; all others keep
             theirs. In `domain`, None removes the bounds of a feature and ``"auto"``
@@ -652,22 +662,29 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         X_reference : DataFrame or array-like of shape (n_reference, n_features), default=None
             Rows to fit `generator` on, needed if it must be fitted and differs from the
             generator of the training; typically the training data. Their labels are the
-            model's predictions.
+            model's predictions. ``"nearest"`` takes its prototypes from them instead of
+            from the training rows.
         n_alternatives : int, default=1
-            Number of counterfactuals per row. The first is the one found with
-            ``n_alternatives=1``; the others differ from all earlier ones by at least 0.1
-            (l1, module units), preferably by changing other features. `reason` tells
-            where none was found.
+            Number of counterfactuals per row, sorted by cost. They differ from one another by
+            at least 0.1 (l1, module units), preferably by changing other features. Where no
+            other one is found, a row is returned with ``valid=False``, and with the reason.
+        max_changes : int or None, default=None
+            Maximum number of features that a counterfactual changes. If none is found, the
+            row that is returned keeps to this maximum, too, and has a reason.
         sparse : bool, default=False
-            Whether to greedily revert features to their original values as long as the
-            row stays valid (and mature, if it was).
+            Whether the number of changed features counts before the cost. ``"nearest"``
+            searches for counterfactuals with few changes. After every search, features are
+            greedily reverted to their original values as long as the row stays valid (and
+            mature, if it was).
         return_path : bool, default=False
             Whether to return the states of the search as the attribute `path`.
 
         Returns
         -------
         explanation : Explanation
-            Rows without a counterfactual are returned too, with ``valid=False``.
+            Rows without a counterfactual are returned, too, with ``valid=False``. Such a row
+            is the best state that the search knows: for ``"nearest"``, one of high probability
+            of the target, at least cost; for a gradient descent, its last state.
 
         Warns
         -----
@@ -687,18 +704,20 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
         Notes
         -----
-        A search stops as soon as the row that would be returned (decoded, within its
-        domain, with numbers rounded) is predicted as its target with a probability of at
-        least `tau`. Numbers are rounded toward the factual if the row stays mature, which
-        is cheapest; else to the nearest, or away from the factual. At most 4,096 rows are
-        searched at once, which bounds the memory that the search needs in addition to its
-        results.
+        A counterfactual is accepted only if the row that would be returned (decoded, within
+        its domain, with numbers rounded) is predicted as its target with a probability of at
+        least `tau`. Gradient descent stops at the first such row. ``"nearest"`` searches
+        among the numbers that the columns can hold, until the cost no longer decreases. At
+        most 4,096 rows are searched at once, which bounds the memory that the search needs in
+        addition to its results.
 
         The search for another alternative makes up to five attempts, which differ in the
-        features that are fixed: those that earlier alternatives changed by more than half
-        of the largest change; the most changed feature of each earlier alternative; the
-        second most changed one of each; none, with a penalty on the proximity to earlier
-        alternatives; and none.
+        features that are fixed: all that earlier alternatives changed, if these are at most
+        half of the features, or else those that they changed by more than half of the largest
+        change; the most changed feature of each earlier alternative; the second most changed
+        one of each; none, with a penalty on the proximity to earlier alternatives (gradient
+        descent only); and none. The alternatives of a row are sorted: mature ones come first,
+        then other valid ones, each by their cost.
         """
         settings = Settings(
             generator=generator,

@@ -53,9 +53,9 @@ def explain(
         :class:`sklearn.model_selection.GridSearchCV`, the best estimator is explained.
     X : DataFrame or array-like of shape (n_rows, n_features)
         The factuals, as they enter `model`.
-    target, generator, tau, T, n_alternatives, sparse, return_path
-        See :meth:`CounterfactualTrainedClassifier.explain`. The defaults for a model that
-        was trained elsewhere are ECCCo and a `tau` of 0.75.
+    target, generator, tau, T, n_alternatives, max_changes, sparse, return_path
+        See :meth:`CounterfactualTrainedClassifier.explain`. For a model that was trained
+        elsewhere, ``tau=None`` stands for 0.75, and ``generator=None`` for ECCCo.
     mutability, domain : dict or sequence, default=None
         Constraints in the names and units of `X`; see
         :meth:`CounterfactualTrainedClassifier.explain`. Features that are not named keep
@@ -76,7 +76,9 @@ def explain(
         required for a model that was trained elsewhere, to determine the domain of each
         feature and its standard deviation, which is the unit of the search. They are also
         required for a generator that must be fitted, such as REVISE, and that the model
-        was not trained with, or was trained with in units other than X's. For a pipeline,
+        was not trained with, or was trained with in units other than X's. ``"nearest"``
+        learns its prototypes from them. Without them, it uses those of the classifier, or
+        none if a step changes the units, and then `lambda_data` has no effect. For a pipeline,
         they determine the range and the resolution of numbers of which the classifier
         knows neither, such as whole numbers behind a scaler.
     one_hot_groups : dict or list, default=None

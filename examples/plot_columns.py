@@ -67,7 +67,7 @@ clf = CounterfactualTrainedClassifier(
 print(f"accuracy: {clf.score(X_test, y_test):.2f}")
 
 rejected = X_test[clf.predict(X_test) == "defaulted"]
-SEARCH = {"target": "repaid", "T": 200, "sparse": True}
+SEARCH = {"target": "repaid", "sparse": True}
 explanation = clf.explain(rejected, **SEARCH)
 print(explanation)
 print(explanation.changes().head(12).to_string(index=False))

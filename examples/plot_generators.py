@@ -22,6 +22,7 @@ from ctsk import (
     CounterfactualTrainedClassifier,
     ECCCoGenerator,
     GenericGenerator,
+    NearestGenerator,
     REVISEGenerator,
 )
 from ctsk.metrics import cost, implausibility, validity
@@ -34,13 +35,16 @@ conventional = CounterfactualTrainedClassifier(
 print(f"accuracy: {conventional.score(X_test, y_test):.3f}")
 
 # %%
-# The target of each test image is the next digit. *Generic* only penalizes the distance to the
-# image. *ECCCo* additionally prefers images that the model considers typical of the target.
-# *REVISE* searches in the latent space of an autoencoder, so that its counterfactuals look like the
-# images in ``X_reference``, on which the autoencoder is fitted. In ``explain``, no pixel changes by
-# more than 0.05 in one step; with ``max_step=None``, the first two generators take whole steps.
+# The target of each test image is the next digit. *Nearest*, the default, searches for the cheapest
+# image that the model predicts as the target. *Generic* descends a gradient and only penalizes the
+# distance to the image. *ECCCo* additionally prefers images that the model considers typical of the
+# target. *REVISE* searches in the latent space of an autoencoder, so that its counterfactuals look
+# like the images in ``X_reference``, on which the autoencoder is fitted. In ``explain``, no pixel
+# changes by more than 0.05 in one step of a gradient descent; with ``max_step=None``, Generic and
+# ECCCo take whole steps.
 target = (y_test + 1) % 10
 generators = {
+    "Nearest": NearestGenerator(),
     "Generic, whole steps": GenericGenerator(max_step=None),
     "Generic": GenericGenerator(),
     "ECCCo, whole steps": ECCCoGenerator(max_step=None),
@@ -79,13 +83,16 @@ table = pd.DataFrame(
 print(table.to_string())
 
 # %%
-# The figure confirms this. For a conventional model, scattered gray pixels turn one digit into
-# another; the counterfactuals of REVISE have strokes instead.
+# The figure shows this. For a conventional model, scattered gray pixels turn one digit into
+# another; the counterfactuals of REVISE have strokes instead. The cheapest counterfactual of an
+# image is an adversarial example: it changes a few pixels only. On tables, in which each feature
+# has a meaning of its own, the cheapest counterfactual is what people ask for. For images, choose
+# another generator; see :ref:`nearest-images`.
 first = [int(np.flatnonzero(y_test == digit)[0]) for digit in range(10)]
 images_of = {"image": X_test}
 for name, explanation in explanations.items():
     images_of[name] = explanation.counterfactual
-fig, axes = plt.subplots(len(images_of), 10, figsize=(9, 6), layout="constrained")
+fig, axes = plt.subplots(len(images_of), 10, figsize=(9, 7), layout="constrained")
 for row, (name, images) in zip(axes, images_of.items(), strict=True):
     for ax, idx in zip(row, first, strict=True):
         ax.imshow(images[idx].reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)

@@ -66,17 +66,19 @@ print(search.best_params_)
 # %%
 # Explaining with the generator
 # -----------------------------
-# The generator can also explain models that were trained without it, if it is given rows to learn
-# from. The titles show the mean distance of the counterfactuals to the nearest training row of
-# their class.
+# In ``explain``, ``generator=None`` stands for the generator of the training. The generator can
+# also explain models that were trained without it, if it is given rows to learn from. The titles
+# show the mean distance of the counterfactuals to the nearest training row of their class.
 conventional = CounterfactualTrainedClassifier(
     lambda_div=0, lambda_adv=0, lambda_reg=0, max_epochs=50, random_state=0
 ).fit(X_train, y_train)
 explanations = {
-    "trained and explained with it": search.best_estimator_.explain(X_test, tau=0.9, T=60),
-    "conventional, explained by ECCCo": conventional.explain(X_test, tau=0.9, T=60),
+    "trained and explained with it": search.best_estimator_.explain(
+        X_test, generator=None, tau=0.9
+    ),
+    "conventional, explained by ECCCo": conventional.explain(X_test, generator="eccco", tau=0.9),
     "conventional, explained with it": conventional.explain(
-        X_test, generator=NearestRowGenerator(), X_reference=X_train, tau=0.9, T=60
+        X_test, generator=NearestRowGenerator(), X_reference=X_train, tau=0.9
     ),
 }
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharex=True, sharey=True, layout="constrained")

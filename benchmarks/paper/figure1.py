@@ -59,7 +59,7 @@ def shortfall(clf, X, y):
     The result is in module units and negative if they move beyond the mean.
     """
     # The generator of the training takes whole steps; see `untrained`.
-    explanation = clf.explain(X, T=clf.T)
+    explanation = clf.explain(X, generator=None, T=clf.T)
     rows = clf.encoder_.encode(X)[:, 0]
     means = np.array([rows[y == label].mean() for label in clf.classes_])
     found, targets = explanation.counterfactual_encoded[:, 0], explanation.target
@@ -87,7 +87,12 @@ def draw_panels(seed, step_size):
             )
         rejected = X[clf.predict(X) == 0].head(N_DRAWN)
         found = clf.explain(
-            rejected, 1, tau=0.75, T=100, mutability={"age": "none"} if protected else None
+            rejected,
+            1,
+            generator=None,
+            tau=0.75,
+            T=100,
+            mutability={"age": "none"} if protected else None,
         )
         factual = rejected[found.valid].to_numpy()
         counterfactual = found.counterfactual[found.valid].to_numpy()

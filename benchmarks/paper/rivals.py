@@ -171,7 +171,9 @@ class AugmentedClassifier(RivalClassifier):
         """Return the rows and labels to train on in this epoch."""
         n_drawn = min(self.n_counterfactuals, len(rows))
         drawn = torch.randperm(len(rows), generator=self._random)[:n_drawn].numpy()
-        explanation = self.explain(X.iloc[drawn] if hasattr(X, "iloc") else X[drawn], T=self.T)
+        factuals = X.iloc[drawn] if hasattr(X, "iloc") else X[drawn]
+        # The generator of the training, as in counterfactual training.
+        explanation = self.explain(factuals, generator=None, T=self.T)
         found = torch.as_tensor(
             explanation.counterfactual_encoded[explanation.mature], dtype=torch.float32
         )

@@ -16,8 +16,8 @@ from ctsk._columns.training_statistics import (
     reachable_columns,
 )
 
-# Step of a coarse grid, in module units.
-_COARSE = 0.5
+# Step of a coarse grid, and of one that is as good as none, in module units.
+_COARSE, _FINE = 0.5, 1e-3
 
 
 class Encoder:
@@ -268,12 +268,13 @@ class Encoder:
         Returns
         -------
         origin, spacing : ndarray of shape (n_columns,)
-            The spacing is 0 for columns without a grid.
+            The spacing is 0 for columns without a grid, and for a grid so fine that a search
+            need not know it.
         """
         origin, spacing = np.zeros(self.groups.n_columns), np.zeros(self.groups.n_columns)
         for column, feature in enumerate(self.numeric.tolist()):
             grid = grid_of(dtypes[feature], self.grids.get(feature))
-            if grid is not None:
+            if grid is not None and grid.spacing > _FINE * abs(self.scale[column]):
                 origin[column] = grid.values[0] if grid.values else 0.0
                 spacing[column] = grid.spacing
         # Columns without a grid have no origin either, whatever number this makes of zero.

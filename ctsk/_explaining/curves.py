@@ -167,7 +167,16 @@ class Curve:
     def inverse(self, heights):
         """Undo the stage; heights that are not reached map to the nearest point."""
         step = self.direction
-        return np.interp(heights, self.heights[::step], self.points[::step])
+        points, reached = self.points[::step], self.heights[::step]
+        numbers = np.interp(heights, reached, points)
+        # A jump skips the heights between its ends. A number between the ends would have the
+        # height of one of them, whichever it is, so that the nearer end is returned.
+        right = np.searchsorted(reached, heights).clip(1, len(points) - 1)
+        left = right - 1
+        is_left = heights - reached[left] < reached[right] - heights
+        ends = np.where(is_left, points[left], points[right])
+        is_jump = _are_adjacent(points[left], points[right]) & ~np.isnan(heights)
+        return np.where(is_jump, ends, numbers)
 
     def solving(self, heights):
         """Undo the stage to rounding, by division of intervals of the table.
@@ -304,9 +313,14 @@ def refine(measure, heights):
 def _may_be_divided(points, heights):
     """Whether two neighbors are distinct points of different heights, one defined at least."""
     left, right = heights[:-1], heights[1:]
-    magnitude = np.maximum(np.abs(points[:-1]), np.abs(points[1:]))
-    is_wide = np.diff(points) > 1e-12 * magnitude + POWERS[0] / 2
+    is_wide = ~_are_adjacent(points[:-1], points[1:])
     return is_wide & (np.isfinite(left) | np.isfinite(right)) & (left != right)
+
+
+def _are_adjacent(left, right):
+    """Return whether points are so close together that no table divides the interval between."""
+    magnitude = np.maximum(np.abs(left), np.abs(right))
+    return np.abs(right - left) <= 1e-12 * magnitude + POWERS[0] / 2
 
 
 def _merged(table, is_open, inner, found):

@@ -37,32 +37,40 @@ class Explanation:
     proba : ndarray of shape (n_rows, n_classes)
         Class probabilities of `counterfactual`.
     valid : bool ndarray of shape (n_rows,)
-        ``prediction == target``. The factual may have been valid before; see `already`.
+        Whether `prediction` is the target, and the row is no copy of an earlier alternative.
+        The factual may have been predicted as its target before; see `already`.
     mature : bool ndarray of shape (n_rows,)
         Whether the probability of the target is at least `tau`.
     n_iter : int ndarray of shape (n_rows,)
-        Number of steps of the search; 0 if the factual was mature already.
+        Number of steps of a gradient descent, or the round of :class:`NearestGenerator` that
+        last lowered the cost of the row (all rounds that it took, if the row is not mature); 0
+        if the factual was mature already.
     cost : ndarray of shape (n_rows,)
         The l1 distance between counterfactual and factual, weighted by `feature_costs`.
         By default it is measured in module units: with ``standardize=True`` a change by
         one standard deviation counts 1; a change of category counts 1.
     reason : ndarray of shape (n_rows,)
         None for valid rows that are mature. Otherwise a text that states why the search
-        fell short: not mature within T steps, boxed in by the constraints (on which
-        features), held back by the penalty, a flat model, flipped back by rounding, or,
-        for an alternative, valid or not, too near to an earlier one.
+        fell short. :class:`NearestGenerator` reports the probability of the best row that it
+        knows. A gradient descent reports that the row was not mature within T steps, boxed in
+        by the constraints (on which features), or held back by the penalty, or that the model
+        is flat. After any search, the row may have been flipped back by rounding, have more
+        changes than `max_changes` permits, or be too near to an earlier alternative.
     encoder : Encoder
         The model's encoder; ``encoder.encode(X)`` maps rows like the factuals to the
         module units of `factual_encoded` and `counterfactual_encoded`.
     row : int ndarray of shape (n_rows,)
         Position in X of the factual of each row.
     alternative : int ndarray of shape (n_rows,)
-        Number of each row among the counterfactuals of its factual, counted from 0.
+        Number of each row among the counterfactuals of its factual, counted from 0 in the
+        order of their costs.
     n_alternatives : int, default=1
         Number of counterfactuals that were requested for each factual.
     path : ndarray of shape (n_rows, T + 1, n_features) or None, default=None
-        The states of the search in X's units, from the factual to the counterfactual. A
-        finished search stays at its last state. States in between are not rounded to the dtypes.
+        The states of the search in X's units, from the factual to the counterfactual: those
+        of each step of a gradient descent, or the cheapest valid state after each round of
+        :class:`NearestGenerator`, which is the factual as long as there is none. A finished
+        search stays at its last state. States in between are not rounded to the dtypes.
         The array holds objects if X has categories, and floats otherwise. None unless
         ``return_path=True``.
     """
@@ -88,8 +96,9 @@ class Explanation:
     def counterfactual(self):
         """The counterfactuals, in the container, index, columns and dtypes of `factual`.
 
-        A row without a valid counterfactual holds the state in which its search stopped;
-        `valid` distinguishes them. A DataFrame of X's library, or an ndarray for arrays
+        A row without a valid counterfactual holds the best state that its search knows, or,
+        for an alternative, maybe a copy of an earlier one; `valid` distinguishes them. A
+        DataFrame of X's library, or an ndarray for arrays
         and sparse matrices; of shape (n_rows, n_features).
         """
         return self.counterfactual_rows.container

@@ -17,7 +17,7 @@ from ctsk.generators.penalties import nearness
 from ctsk.generators.result import Batch, Record, rows_at_once
 
 # Largest change of a column in one step of an explanation, in standard deviations. It is small
-# next to the width of a class, and 300 such steps cross the range of any table.
+# relative to the width of a class, and the default of 300 steps can still cover 15 of them.
 _STEP_OF_EXPLANATIONS = 0.05
 
 
@@ -44,15 +44,14 @@ class GradientGenerator(BaseGenerator):
     column would change by more than `max_step` is shortened as a whole, which keeps its
     direction; columns that the box holds back do not count. Without such a cap, a fixed step
     size times the slope of a steep model leaps past the decision boundary, and past the data
-    of the target class, too. The columns of a
-    category are projected on the simplex over the categories that can be reached. The step
-    itself is projected without a clamp before it, because a clamp would give weight to
-    categories that the gradient does not favor. The search of a row ends as soon as
-    :math:`S(M(x'))_{y^+} \ge \tau`, evaluated with every category hardened to the one of
-    largest weight, and with no number between its factual and its domain; the factual is
-    evaluated first. Finished rows leave the batch, so that
-    an easy batch is cheap. If several counterfactuals are requested for a factual, a term
-    that pushes the row away from the earlier ones is added to the penalty.
+    of the target class, too. The columns of a category are projected on the simplex over the
+    categories that can be reached. The step itself is projected without a clamp before it,
+    because a clamp would give weight to categories that the gradient does not favor. The
+    search of a row ends as soon as :math:`S(M(x'))_{y^+} \ge \tau`, evaluated with every
+    category hardened to the one of largest weight, and with no number between its factual and
+    its domain; the factual is evaluated first. Finished rows leave the batch, so that an easy
+    batch is cheap. If several counterfactuals are requested for a factual, a term that pushes
+    the row away from the earlier ones is added to the penalty.
 
     In a search among codes, the code :math:`z` descends, and
     :math:`x' = \Pi(\mathrm{decode}(z))` is the decoded row, brought into the box as above.

@@ -92,8 +92,13 @@ def transfer_validity(explanation, model):
     # Not every object with a method predict has this attribute.
     if hasattr(model, "classes_"):
         _check_known(valid.target, np.asarray(model.classes_))
-    # The accuracy also rejects labels that scikit-learn does not compare, such as numbers with
-    # strings, and predictions that are not labels, such as those of a regressor.
+    label, target = predictions.tolist()[0], valid.target.tolist()[0]
+    if isinstance(label, str) != isinstance(target, str):
+        raise ValueError(
+            f"model predicts labels such as {label!r}, which cannot be compared with the target "
+            f"classes of explanation, such as {target!r}. Pass a model of the same classes."
+        )
+    # The accuracy also rejects predictions that are not labels, such as those of a regressor.
     return float(accuracy_score(valid.target, predictions))
 
 

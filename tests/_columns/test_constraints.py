@@ -245,6 +245,8 @@ def test_an_unknown_category_that_may_not_move_is_a_point():
     shares = np.array([[0.5, 0.3, 0.2]])
     box = Constraints(np.zeros(3), np.ones(3), fixed, fixed, groups).box(shares)
     assert box.lower.tolist() == box.upper.tolist() == shares.tolist()
+    # No category may be reached, and the bounds of what moves do not cross.
+    assert box.low.tolist() == box.high.tolist() == [[0, 0, 0]]
 
 
 def test_dummies_are_reached_by_their_own_rise_and_left_by_their_own_fall():

@@ -259,7 +259,11 @@ def test_no_sparse_alternative_is_another_one_with_further_changes(fitted_loans,
 def test_immature_alternatives_that_are_alike_have_this_reason(fitted_loans, loans):
     X = loans[0]
     fixed = {name: "none" for name in X if name != "owner"}
-    explanation = fitted_loans.explain(X, n_alternatives=2, mutability=fixed, tau=0.97, T=10)
+    # Within ten steps, only whole ones lead to rows that are valid without being mature.
+    whole = ECCCoGenerator(max_step=None)
+    explanation = fitted_loans.explain(
+        X, n_alternatives=2, mutability=fixed, tau=0.97, T=10, generator=whole
+    )
     weights = explanation.encoder.column_weights
     rows = explanation.counterfactual_encoded.reshape(-1, 2, len(weights))
     predicted = (explanation.prediction == explanation.target).reshape(-1, 2)
@@ -322,7 +326,7 @@ def test_metrics_take_alternatives_as_rows(alternatives):
 def test_diversity_is_a_score_to_tune_by(iris):
     clf = CounterfactualTrainedClassifier(max_epochs=20, random_state=0).fit(*iris)
     scorer = make_counterfactual_scorer(diversity, n_alternatives=3, tau=0.6)
-    judge = ECCCoGenerator(lambda_cost=0)
+    judge = ECCCoGenerator(lambda_cost=0, max_step=None)
     explanation = clf.explain(iris[0], n_alternatives=3, tau=0.6, T=50, generator=judge)
     assert scorer(clf, *iris) == pytest.approx(np.nanmean(diversity(explanation)))
 

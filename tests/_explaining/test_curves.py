@@ -56,6 +56,17 @@ def test_jumps_are_kept_and_heights_beyond_the_table_map_to_its_ends():
     assert_allclose(curve.inverse([-4.0, 0.5, 1.5, 7.0]), [20, 20, 35.5, 35.5])
 
 
+@pytest.mark.parametrize("sign", [1, -1], ids=["rising", "falling"])
+def test_heights_inside_a_jump_map_to_the_end_whose_height_is_nearer(sign):
+    def bins(x):
+        return sign * np.digitize(x, [0.1, 20.0, 35.5]).astype(float)
+
+    heights = sign * np.array([0.4, 0.6, 1.4, 1.6, 2.001, 2.999])
+    numbers = measured(bins).inverse(heights)
+    assert_array_equal(bins(numbers), np.round(heights))
+    assert np.isnan(measured(bins).inverse(np.array([np.nan]))).all()
+
+
 def test_a_function_that_falls_and_rises_is_taken_for_non_negative_numbers_or_not_at_all():
     square = measured(np.square)
     assert square.points[0] == 0

@@ -193,16 +193,24 @@ def test_explaining_leaves_the_estimator_as_it_was(fitted, diabetes):
     assert_array_equal(fitted.predict_proba(diabetes[0]), before)
 
 
-def test_path_leads_from_the_factual_to_the_counterfactual(fitted, diabetes):
+@pytest.mark.parametrize("generator", ["nearest", "eccco"])
+def test_path_leads_from_the_factual_to_the_counterfactual(fitted, diabetes, generator):
     X = diabetes[0].head(12)
-    explanation = fitted.explain(X, return_path=True)
-    assert explanation.path.shape == (12, fitted.T + 1, 10)
+    explanation = fitted.explain(X, T=40, generator=generator, return_path=True)
+    assert explanation.path.shape == (12, 41, 10)
     assert_array_equal(explanation.path[:, 0], X)
     assert_array_equal(explanation.path[:, -1], explanation.counterfactual)
     assert (explanation.path[:, :, :2] == X.to_numpy()[:, None, :2]).all()
-    steps = np.abs(np.diff(explanation.path, axis=1)).sum(axis=2) > 0
-    assert_array_equal(steps.sum(axis=1), explanation.n_iter)
-    assert fitted.explain(X).path is None
+    is_step = np.abs(np.diff(explanation.path, axis=1)).sum(axis=2) > 0
+    last_step = (is_step * np.arange(1, 41)).max(axis=1)
+    assert_array_equal(last_step, explanation.n_iter)
+    # A gradient moves a row in every step, a round of nearest only when it finds a cheaper one.
+    if generator == "eccco":
+        assert_array_equal(is_step.sum(axis=1), explanation.n_iter)
+
+
+def test_path_is_recorded_on_request_only(fitted, diabetes):
+    assert fitted.explain(diabetes[0].head(2)).path is None
 
 
 def test_integers_come_back_as_integers_and_are_judged_after_rounding(diabetes):
@@ -211,13 +219,18 @@ def test_integers_come_back_as_integers_and_are_judged_after_rounding(diabetes):
     clf = CounterfactualTrainedClassifier(
         max_epochs=20, mutability={"s1": "decrease"}, random_state=0
     ).fit(X, y)
-    explanation = clf.explain(X, T=60)
-    assert (explanation.counterfactual.dtypes == X.dtypes).all()
-    assert (explanation.counterfactual["s1"] <= X["s1"]).all()
-    assert (explanation.counterfactual["s6"] != X["s6"]).any()
-    assert_array_equal(clf.predict(explanation.counterfactual), explanation.prediction)
-    # Rows that rounding turned down went on searching.
-    assert explanation.valid.mean() > 0.9
+    # The cheapest rows change other features, unless these are fixed.
+    others = dict.fromkeys(X.columns.drop(["s1", "s6", "sex"]), "none")
+    free, held = clf.explain(X), clf.explain(X, mutability=others)
+    for explanation in (free, held):
+        found = explanation.counterfactual
+        assert (found.dtypes == X.dtypes).all()
+        assert (found["s1"] <= X["s1"]).all()
+        assert_array_equal(clf.predict(found), explanation.prediction)
+    # The search of rows that were rejected after rounding went on.
+    assert free.valid.mean() > 0.9
+    assert (found != X)[["s1", "s6", "sex"]].any().all()
+    assert 0 < held.valid.sum()
 
 
 def test_path_ends_at_the_rounded_counterfactual(diabetes):
@@ -434,7 +447,7 @@ def test_explanations_are_indexed_like_arrays(fitted_loans, loans, key, n_altern
 
 
 def test_valid_rows_of_an_explanation_are_an_explanation(fitted, diabetes):
-    explanation = fitted.explain(diabetes[0].head(40), T=10)
+    explanation = fitted.explain(diabetes[0].head(40), generator="eccco", T=10)
     valid = explanation[explanation.valid]
     assert 0 < len(valid) < 40
     assert valid.valid.all()

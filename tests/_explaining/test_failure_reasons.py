@@ -83,7 +83,8 @@ def test_constraints_are_named_whatever_the_penalty(clf, lambda_cost):
 
 
 def test_box_that_leaves_too_little_room_is_named(clf):
-    (reason,) = clf.explain(ROW, True, tau=0.9, T=300, domain=[(-1, -0.9), (-1, -0.7)]).reason
+    domain = [(-1, -0.9), (-1, -0.7)]
+    (reason,) = clf.explain(ROW, True, tau=0.9, generator="eccco", domain=domain).reason
     assert reason.kind is ReasonKind.BOXED_IN
     assert reason.startswith("boxed in by the constraints on 'x")
 
@@ -105,23 +106,31 @@ def search(latent, **parameters):
     return clf
 
 
+def kind_of_latent(clf, **settings):
+    """Return the kind of the reason why the search that the model was trained with ended."""
+    return kind_of(clf, generator=None, **settings)
+
+
 def test_latent_search_is_judged_by_its_steps_among_codes(latent):
-    assert kind_of(search(latent, step_size=0.01), T=5) is ReasonKind.TOO_FEW_STEPS
-    assert kind_of(search(latent, lambda_cost=30, step_size=0.005), T=100) is ReasonKind.PENALTY
-    assert kind_of(latent, mutability=["none", "none"]) is ReasonKind.BOXED_IN
+    slow = search(latent, step_size=0.01)
+    assert kind_of_latent(slow, T=5) is ReasonKind.TOO_FEW_STEPS
+    dear = search(latent, lambda_cost=30, step_size=0.005)
+    assert kind_of_latent(dear, T=100) is ReasonKind.PENALTY
+    assert kind_of_latent(latent, mutability=["none", "none"]) is ReasonKind.BOXED_IN
 
 
 def test_decoder_that_ignores_the_code_is_flat(latent):
     clf = copy.deepcopy(latent)
     with torch.no_grad():
         clf.generator_.vae_.decoder[-1].weight.zero_()
-    assert kind_of(clf, T=5) is ReasonKind.FLAT
+    assert kind_of_latent(clf, T=5) is ReasonKind.FLAT
 
 
-def test_search_without_a_gradient_names_the_probability_of_the_best_row(clf):
+@pytest.mark.parametrize("generator", [TowardCenter(), "nearest"], ids=repr)
+def test_search_that_ends_without_a_gradient_names_the_probability_of_the_best_row(clf, generator):
     X = np.random.default_rng(0).normal(size=(400, 2))
-    settings = {"generator": TowardCenter(), "X_reference": X, "tau": 0.99}
-    held = clf.explain(ROW, True, mutability=["none", "both"], **settings)
+    settings = {"generator": generator, "X_reference": X, "tau": 0.99}
+    held = clf.explain(ROW, True, mutability=["none", "both"], domain={1: (-1, 0)}, **settings)
     (reason,) = held.reason
     assert reason.kind is ReasonKind.NOT_FOUND
     share = held.proba[0, 1]
@@ -197,7 +206,12 @@ def test_too_few_steps(mixed_clf):
 def test_features_whose_constraints_bind_are_named_the_tightest_first(mixed_clf):
     fixed = {"up": "none", "job": "none"}
     explanation = mixed_clf.explain(
-        MIXED_ROW, 1, T=200, tau=0.99, mutability=fixed, domain={"down": (0.9, 9)}
+        MIXED_ROW,
+        1,
+        tau=0.99,
+        generator="eccco",
+        mutability=fixed,
+        domain={"down": (0.9, 9)},
     )
     assert not explanation.valid[0]
     reason = explanation.reason[0]
@@ -210,7 +224,9 @@ def test_features_whose_constraints_bind_are_named_the_tightest_first(mixed_clf)
 
 def test_a_category_that_may_not_be_reached_binds(mixed_clf):
     only = {"up": "none", "down": "none"}
-    explanation = mixed_clf.explain(MIXED_ROW, 1, T=100, mutability=only, domain={"job": ["bad"]})
+    explanation = mixed_clf.explain(
+        MIXED_ROW, 1, generator="eccco", mutability=only, domain={"job": ["bad"]}
+    )
     assert explanation.reason[0].startswith("boxed in by the constraints on 'job'")
 
 
@@ -223,7 +239,7 @@ def test_a_model_without_slope_leads_nowhere():
 
     with torch.no_grad():
         mixed_clf.net_.module_[0].weight.zero_()
-    reason = mixed_clf.explain(X.head(1), 1, tau=0.9).reason[0]
+    reason = mixed_clf.explain(X.head(1), 1, tau=0.9, generator="eccco").reason[0]
     assert reason.startswith("the model is flat around this row")
 
 
@@ -233,11 +249,14 @@ def test_rounding_that_flips_a_row_back_is_told():
         (), **CONVENTIONAL, max_epochs=200, lr=0.05, random_state=0
     ).fit(X, X["count"])
     # Reaching class 1 takes more than one half, but of whole numbers only 0 is allowed.
-    explanation = mixed_clf.explain(
-        pd.DataFrame({"count": [0]}), 1, T=300, tau=0.5, domain={"count": (0, 0.9)}
-    )
+    row, settings = pd.DataFrame({"count": [0]}), {"tau": 0.5, "domain": {"count": (0, 0.9)}}
+    explanation = mixed_clf.explain(row, 1, generator="eccco", **settings)
     assert explanation.counterfactual["count"].tolist() == [0]
     assert explanation.reason[0].startswith("flipped back by rounding")
+    # A search that knows the grid does not reach tau between two whole numbers.
+    explanation = mixed_clf.explain(row, 1, **settings)
+    assert explanation.counterfactual["count"].tolist() == [0]
+    assert explanation.reason[0].kind is ReasonKind.NOT_FOUND
 
 
 def test_summary_counts_the_reasons(mixed_clf):
@@ -251,7 +270,8 @@ def test_summary_counts_the_reasons(mixed_clf):
 
 def test_row_whose_target_reached_tau_but_not_the_prediction_was_not_rounded(mixed_clf):
     fixed = dict.fromkeys(MIXED_ROW.columns, "none")
-    sure = mixed_clf.explain(MIXED_ROW, 1, tau=1e-6, mutability=fixed)
+    sure = mixed_clf.explain(MIXED_ROW, 1, tau=1e-15, generator="eccco", mutability=fixed)
+    assert sure.proba[0, 1] > 1e-15
     assert not sure.valid[0]
     assert sure.reason[0].startswith("boxed in by the constraints on")
 

@@ -391,3 +391,23 @@ def test_modules_that_are_no_function_of_a_row_are_refused(flowers, module, caus
     X, _ = flowers
     with pytest.raises(ValueError, match=cause):
         ctsk.explain(module, X[:3], X_reference=X)
+
+
+class RejectsEmptyBatches(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, 1)
+
+    def forward(self, rows):
+        # The size of the other dimension is ambiguous if there is no row.
+        return self.linear(rows).reshape(len(rows), -1)
+
+
+@pytest.mark.parametrize("n_alternatives", [1, 2])
+def test_the_search_never_evaluates_a_module_without_rows(n_alternatives):
+    rows = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
+    module = RejectsEmptyBatches()
+    explanation = ctsk.explain(
+        module, rows, X_reference=rows, tau=0.6, n_alternatives=n_alternatives
+    )
+    assert len(explanation) == 30 * n_alternatives

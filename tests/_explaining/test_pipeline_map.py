@@ -18,7 +18,7 @@ from sklearn.preprocessing import (
 )
 
 import ctsk
-from ctsk import CounterfactualTrainedClassifier
+from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator, NearestGenerator
 from ctsk._explaining import pipelines
 from ctsk._torch.utils import inference_copy
 from ctsk.exceptions import UnknownValueWarning
@@ -97,7 +97,12 @@ def test_gaps_may_stay_or_be_left_and_are_never_reached(data, imputer):
     assert_array_equal(fitted.predict_proba(found), explanation.proba)
     is_gap = before["income"].isna()
     assert found["income"][~is_gap].notna().all()
-    left = found["income"][is_gap].dropna()
+    # The cheapest way may be another one, unless the age is fixed.
+    held = ctsk.explain(
+        fitted, X.head(60), T=60, X_reference=X, mutability={"age": "none"}
+    ).counterfactual
+    assert held["income"][~is_gap].notna().all()
+    left = held["income"][is_gap].dropna()
     assert len(left)
     assert left.between(X["income"].min(), X["income"].max()).all()
 
@@ -110,8 +115,10 @@ def test_a_row_with_a_gap_is_explained_alone_as_in_a_batch(data, imputer):
     together = ctsk.explain(fitted, X.head(4), T=60).counterfactual
     for row in range(4):
         alone = ctsk.explain(fitted, X.iloc[[row]], T=60).counterfactual
-        # A search has the precision of float32 in standard deviations.
-        assert_allclose(alone / X.std(), together.iloc[[row]] / X.std(), atol=1e-6)
+        # The float32 products of a batch differ from those of a row in the last bits. The search
+        # takes further steps while they gain 1e-6 of a standard deviation, and these bits may
+        # decide on a few of the last steps.
+        assert_allclose(alone / X.std(), together.iloc[[row]] / X.std(), rtol=0, atol=1e-5)
 
 
 def test_a_gap_that_the_classifier_codes_is_a_state_of_the_pipeline(data):
@@ -122,7 +129,7 @@ def test_a_gap_that_the_classifier_codes_is_a_state_of_the_pipeline(data):
     assert_array_equal(model.encoder.schema.states[1], inner.schema.states[1])
     assert_allclose(model.encoder.fill, inner.fill)
     assert_array_equal(model.constraints.high[2:], [1, 0])
-    assert model.has_learned
+    assert [type(generator) for generator in model.learned] == [ECCCoGenerator, NearestGenerator]
     pd.testing.assert_frame_equal(
         ctsk.explain(fitted, X.head(20)).counterfactual,
         fitted[-1].explain(X.head(20)).counterfactual,

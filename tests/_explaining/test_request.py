@@ -44,12 +44,14 @@ def test_explanation_has_a_number_of_steps_of_its_own(iris, fitted_iris):
         default_T = 7
 
     assert fitted_iris.T == 30
-    assert request_of(fitted_iris, iris[0]).T == 300
+    assert request_of(fitted_iris, iris[0]).T == 100
+    assert request_of(fitted_iris, iris[0], generator="eccco").T == 300
+    assert request_of(fitted_iris, iris[0], generator=None).T == 300
     assert request_of(fitted_iris, iris[0], T=12).T == 12
     quick = {"generator": Quick(), "X_reference": iris[0]}
     assert request_of(fitted_iris, iris[0], **quick).T == 7
     assert request_of(fitted_iris, iris[0], **quick, T=12).T == 12
-    assert ctsk.explain(fitted_iris, iris[0][:2], return_path=True).path.shape[1] == 301
+    assert ctsk.explain(fitted_iris, iris[0][:2], return_path=True).path.shape[1] == 101
 
 
 def test_cap_does_not_make_a_fitted_generator_another_one(iris):
@@ -86,7 +88,7 @@ def test_generator_that_can_search_without_learning_learns_where_it_can(iris, fi
     ).fit(X, y)
     means = np.stack([clf.encoder_.encode(X)[y == label].mean(axis=0) for label in clf.classes_])
     np.testing.assert_allclose(clf.generator_.centers_, means, atol=1e-5)
-    assert request_of(clf, X, generator=Optional()).generator is clf.generator_
+    assert request_of(clf, X, generator=Optional()).generator.centers_ is clf.generator_.centers_
     # Module units of another model are others, so what was learned does not hold there.
     module = nn.Linear(4, 3)
     foreign = ctsk.explain(module, X[:5], X_reference=X, generator=Optional())

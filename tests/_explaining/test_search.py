@@ -10,9 +10,9 @@ from sklearn.preprocessing import FunctionTransformer, PowerTransformer, Standar
 
 import ctsk
 from ctsk import BaseGenerator, CounterfactualTrainedClassifier, GenericGenerator
+from ctsk._explaining.chunk_search import ChunkSearch
 from ctsk._explaining.failure_reasons import ReasonKind
 from ctsk._explaining.request import Settings, make_request
-from ctsk._explaining.search import ChunkSearch
 from ctsk.exceptions import OtherConstraintsWarning, UnknownValueWarning
 from ctsk.generators import SearchResult
 
@@ -57,7 +57,7 @@ def test_rejected_rows_stay_factuals_and_their_paths_end_there(
         X[:50],
         target=False,
         domain=[(-1e3, 1e3)] * 2,
-        generator=GenericGenerator(step_size=20),
+        generator=GenericGenerator(step_size=20, max_step=None),
         tau=1 - 1e-6,
         T=30,
         n_alternatives=n_alternatives,
@@ -196,7 +196,7 @@ def test_a_number_never_reaches_a_special_value_that_is_its_bound():
     ).fit(X, X[:, 0] > 0)
     factuals = X[X[:, 0] > 0]
     explanation = clf.explain(
-        factuals, tau=0.999999, T=500, generator=GenericGenerator(step_size=9.0)
+        factuals, tau=0.999999, T=500, generator=GenericGenerator(step_size=9.0, max_step=None)
     )
     low = explanation.counterfactual[:, 0].min()
     assert low == np.nextafter(-9.0, 0.0)
@@ -210,6 +210,21 @@ def test_the_path_of_an_unknown_category_that_stays_shows_its_own_cell(loans):
     with pytest.warns(UnknownValueWarning):
         explanation = clf.explain(rows, T=3, mutability={"job": "none"}, return_path=True)
     assert (explanation.path[:, :, list(X).index("job")] == "zookeeper").all()
+
+
+@pytest.mark.parametrize("generator", ["nearest", "generic"])
+def test_an_unknown_category_that_may_not_move_never_moves(generator):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=200), "job": rng.choice(["cook", "pilot"], 200)})
+    clf = CounterfactualTrainedClassifier(
+        (), **CONVENTIONAL, max_epochs=30, lr=0.05, random_state=0
+    ).fit(X, X["a"] + 2 * (X["job"] == "pilot") > 1)
+    with pytest.warns(UnknownValueWarning):
+        explanation = clf.explain(
+            X.assign(job="pirate"), generator=generator, mutability={"job": "none"}
+        )
+    assert (explanation.counterfactual["job"] == "pirate").all()
+    assert explanation.valid.mean() > 0.9
 
 
 @pytest.mark.parametrize(
@@ -226,3 +241,28 @@ def test_an_unknown_value_of_an_ordered_column_stays_if_it_may_move_one_way(cell
     with pytest.warns(UnknownValueWarning):
         explanation = clf.explain(rows, T=20)
     assert explanation.counterfactual["owner"].isna().all()
+
+
+def test_held_features_are_equal_though_another_row_lies_outside_its_domain(diabetes):
+    X, y = diabetes
+    clf = CounterfactualTrainedClassifier(max_epochs=20, random_state=0).fit(X, y)
+    rows = X.head(30).copy()
+    rows.iloc[0, 2] = X.iloc[:, 2].max() + 10
+    request = make_request(clf._explainable(), rows, None, Settings())
+    chunk = ChunkSearch(request, clf.net_.module_.float(), slice(None))
+    held = np.zeros(rows.shape, dtype=bool)
+    held[:, 4:] = True
+    found = chunk.find(np.arange(len(rows)), held=held)
+    assert (found.values != rows.to_numpy())[:, :4].any()
+    np.testing.assert_array_equal(found.values[held], rows.to_numpy()[held])
+
+
+@pytest.mark.parametrize("max_changes", [1, 2])
+def test_max_changes_is_kept_though_a_row_lies_outside_its_domain(diabetes, max_changes):
+    X, y = diabetes
+    clf = CounterfactualTrainedClassifier(max_epochs=20, random_state=0).fit(X, y)
+    rows = X.head(30).copy()
+    rows.iloc[0, 2] = X.iloc[:, 2].max() + 10
+    explanation = clf.explain(rows, max_changes=max_changes)
+    n_changes = (explanation.counterfactual != explanation.factual).sum(axis=1)
+    assert n_changes.max() == max_changes

@@ -128,12 +128,12 @@ def test_cost_of_a_feature_that_is_immutable_for_some_rows_does_not_matter_to_th
     clf = CounterfactualTrainedClassifier(generator=generator, max_epochs=4, random_state=0)
     clf.fit(X, y)
     mutability = [{0: "none"}, {0: "none"}, {}, {}]
-    plain = clf.explain(X[:4], 1, mutability=mutability)
-    other = clf.explain(X[:4], 1, mutability=mutability, feature_costs={0: 1e3})
+    plain = clf.explain(X[:4], 1, generator=None, mutability=mutability)
+    other = clf.explain(X[:4], 1, generator=None, mutability=mutability, feature_costs={0: 1e3})
     np.testing.assert_allclose(other.counterfactual[:2], plain.counterfactual[:2], atol=1e-5)
     assert (other.counterfactual[2:] != plain.counterfactual[2:]).any()
     # A row alone and in a batch of other constraints is searched alike.
-    alone = clf.explain(X[:1], 1, mutability=mutability[:1], feature_costs={0: 1e3})
+    alone = clf.explain(X[:1], 1, generator=None, mutability=mutability[:1], feature_costs={0: 1e3})
     np.testing.assert_allclose(alone.counterfactual[0], other.counterfactual[0], atol=1e-5)
 
 

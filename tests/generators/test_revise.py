@@ -230,7 +230,7 @@ def test_a_generator_that_has_to_learn_asks_for_rows(iris, fitted_iris):
 
 def test_the_generator_of_the_training_needs_no_rows_and_others_do(iris, clf):
     X = iris[0][:20]
-    trained = clf.explain(X)
+    trained = clf.explain(X, generator=None)
     alike = clf.explain(X, generator=REVISEGenerator(**SMALL))
     np.testing.assert_array_equal(trained.counterfactual, alike.counterfactual)
     with pytest.raises(ValueError, match="learns from rows"):
@@ -243,8 +243,8 @@ def test_pipeline_whose_units_are_the_classifiers_searches_by_what_was_learnt(ir
         generator=REVISEGenerator(**SMALL), max_epochs=20, random_state=0
     )
     pipeline = make_pipeline(StandardScaler(), clf).fit(X, y)
-    inside = pipeline[-1].explain(pipeline[:-1].transform(X))
-    outside = ctsk.explain(pipeline, X)
+    inside = pipeline[-1].explain(pipeline[:-1].transform(X), generator=None)
+    outside = ctsk.explain(pipeline, X, generator=None)
     np.testing.assert_allclose(
         pipeline[:-1].transform(outside.counterfactual), inside.counterfactual, atol=1e-4
     )
@@ -255,7 +255,8 @@ def test_pipeline_that_changes_nothing_searches_by_what_was_learnt_of_categories
     generator = REVISEGenerator(n_latent=8, max_iter=600)
     clf = CounterfactualTrainedClassifier(generator=generator, max_epochs=10, random_state=0)
     pipeline = make_pipeline("passthrough", clf).fit(X, y)
-    outside, inside = ctsk.explain(pipeline, X.head(20)), pipeline[-1].explain(X.head(20))
+    outside = ctsk.explain(pipeline, X.head(20), generator=None)
+    inside = pipeline[-1].explain(X.head(20), generator=None)
     found, expected = outside.counterfactual_encoded, inside.counterfactual_encoded
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
@@ -269,8 +270,9 @@ def test_pipeline_in_other_units_asks_for_rows(loans):
     )
     pipeline = make_pipeline(OneHotEncoder(sparse_output=False), clf).fit(X, y)
     with pytest.raises(ValueError, match="in these units"):
-        ctsk.explain(pipeline, X.head())
-    assert len(ctsk.explain(pipeline, X.head(), X_reference=X)) == 5
+        ctsk.explain(pipeline, X.head(), generator=None)
+    explanation = ctsk.explain(pipeline, X.head(), generator=None, X_reference=X)
+    assert len(explanation) == 5
 
 
 def test_decoded_rows_keep_immutable_features_and_domains(diabetes):

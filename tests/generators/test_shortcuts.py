@@ -94,11 +94,11 @@ def test_generator_learns_again_only_if_its_parameters_have_changed(iris):
     clf = CounterfactualTrainedClassifier(
         max_epochs=1, warm_start=True, generator=generator, random_state=0
     ).fit(*iris)
-    learned = clf.generator_
+    deviations = clf.generator_.deviations_
     clf.set_params(generator=GenericGenerator(distance="mad", lambda_cost=0.5)).fit(*iris)
-    assert clf.generator_ is learned
+    assert clf.generator_.deviations_ is deviations
     clf.set_params(generator__lambda_cost=0.6).fit(*iris)
-    assert clf.generator_ is not learned
+    assert clf.generator_.deviations_ is not deviations
 
 
 def test_new_generator_is_a_copy_with_valid_parameters():

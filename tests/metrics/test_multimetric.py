@@ -29,7 +29,7 @@ SCORERS = {
     "neg_mmd": neg_mmd_scorer,
     "robust_accuracy": robust_accuracy_scorer,
 }
-SEARCH = {"generator": ECCCoGenerator(lambda_cost=0), "tau": 0.95, "T": 50}
+SEARCH = {"generator": ECCCoGenerator(lambda_cost=0, max_step=None), "tau": 0.95, "T": 50}
 
 # GridSearchCV warns about scores that are NaN on purpose in these tests.
 ignores_nan_scores = pytest.mark.filterwarnings("ignore:One or more of the test scores")

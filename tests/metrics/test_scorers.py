@@ -41,7 +41,7 @@ SCORERS = {
     "neg_mmd": neg_mmd_scorer,
     "robust_accuracy": robust_accuracy_scorer,
 }
-SEARCH = {"generator": ECCCoGenerator(lambda_cost=0), "tau": 0.95, "T": 50}
+SEARCH = {"generator": ECCCoGenerator(lambda_cost=0, max_step=None), "tau": 0.95, "T": 50}
 # The search of neg_cost_scorer.
 CHEAPEST = {"generator": "nearest", "tau": 0.5}
 
@@ -267,7 +267,7 @@ def test_representations_are_the_calls_that_make_the_scorers():
     scorer = make_counterfactual_scorer(cost, greater_is_better=False, tau=0.6)
     expected = (
         "make_counterfactual_scorer(cost, greater_is_better=False, max_samples=1000, "
-        "random_state=0, generator=ECCCoGenerator(lambda_cost=0), tau=0.6, T=50)"
+        "random_state=0, generator=ECCCoGenerator(lambda_cost=0, max_step=None), tau=0.6, T=50)"
     )
     assert repr(scorer) == expected
     combined = make_multimetric_scorer({"accuracy": "accuracy", "neg_cost": scorer})

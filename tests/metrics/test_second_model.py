@@ -139,7 +139,7 @@ def test_predictions_may_be_in_any_container(explanation, container):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (Rule(["one"]), "Mix of label input types"),
+        (Rule(["one"]), "labels such as 'one', which cannot be compared"),
         (Rule([0.3]), "mix of multiclass and continuous"),
         (np.zeros(3), "'model' parameter of transfer_validity must be an object implementing"),
         (None, "'model' parameter"),

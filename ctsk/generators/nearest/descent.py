@@ -104,7 +104,7 @@ def descend(problem, items, is_valid, n_rounds, *, radius=1.0, free=None, progre
     """
     if not problem.n_numeric or not len(items):
         return items
-    radii = torch.full((len(items), 1), radius).to(items.states)
+    radii = items.states.new_full((len(items), 1), radius)
     prices, failed, beyond = problem.prices(items), None, None
     for t in range(n_rounds) if progress is None else progress.rounds(n_rounds):
         margins, slopes = problem.slopes(items)
@@ -120,9 +120,9 @@ def descend(problem, items, is_valid, n_rounds, *, radius=1.0, free=None, progre
             _, beyond = problem.slopes(items.select(failed), states[failed])
         items = items.where(succeeds, states)
         prices = torch.where(succeeds, lower, prices)
-        radii = radii * torch.where(succeeds[:, None], _GROWTH, _DECAY)
+        radii = torch.where(succeeds[:, None], radii * _GROWTH, radii * _DECAY)
         if progress is not None:
-            progress.record(items, prices, is_valid)
+            progress.record(items, is_valid, prices)
     return items
 
 

@@ -3,23 +3,34 @@
 import torch
 
 from ctsk.generators.nearest.descent import buy, descend
+from ctsk.generators.nearest.moves import shrink
 from ctsk.generators.nearest.problem import Items
-from ctsk.generators.nearest.single_changes import LEAST_MOVE, best_changes
+from ctsk.generators.nearest.single_changes import best_changes
 
 # Prices of the moves between which the first crossing of the decision boundary is sought.
 _SCANNED = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 1e6)
 _N_BISECTIONS = 12
-# A price beyond those of all changes of a row, so that one change less is worth any price.
-PRICE_OF_A_CHANGE = 1e4
 
 
 def count_changes(problem, items):
     """Return the number of changed features of each item."""
-    changed = ((items.states - items.factuals).abs() > LEAST_MOVE).to(items.states)
+    return changed_units(problem, items).sum(dim=1)
+
+
+def changed_units(problem, items):
+    """Return which features of each item differ from the factual's, (n_items, n_units).
+
+    However short a move is, it counts, because a user would see it.
+    """
+    changed = (items.states != items.factuals).to(items.states)
     n_units = problem.n_numeric + len(problem.slices)
     per_unit = changed.new_zeros(len(items), n_units)
-    per_unit.index_add_(1, problem.units.to(changed.device), changed)
-    return (per_unit > 0).sum(dim=1)
+    return per_unit.index_add_(1, problem.units.to(changed.device), changed) > 0
+
+
+def changed_numbers(problem, items):
+    """Return which numbers of each item differ from the factual's, (n_items, n_numeric)."""
+    return (items.states != items.factuals)[:, : problem.n_numeric]
 
 
 def one_change(problem, factuals):
@@ -35,18 +46,7 @@ def one_change(problem, factuals):
     _, unit = changes.scores.max(dim=1)
     items = factuals.at(changes.applied(problem, factuals, unit))
     is_valid = problem.margins(items) >= 0
-    numbers = (unit < problem.n_numeric) & is_valid
-    least, most = torch.zeros_like(changes.scores[:, 0]), torch.ones_like(changes.scores[:, 0])
-    low, high = factuals.low, factuals.high
-    moves = items.states - items.factuals
-    for _ in range(_N_BISECTIONS):
-        middle = (least + most) / 2
-        trials = items.factuals + middle[:, None] * moves
-        # A number between the factual and its domain is no counterfactual.
-        is_inside = ((trials >= low) & (trials <= high)) | (trials == items.factuals)
-        passes = (problem.margins(items, trials) >= 0) & is_inside.all(dim=1)
-        most, least = torch.where(passes, middle, most), torch.where(passes, least, middle)
-    return items.where(numbers, items.factuals + most[:, None] * moves), is_valid
+    return shrink(problem, items, is_valid, _N_BISECTIONS), is_valid
 
 
 def thin_out(problem, items, is_valid, at_most):
@@ -66,17 +66,19 @@ def thin_out(problem, items, is_valid, at_most):
         After a descent of the features that remain.
     """
     for _ in range(2):
+        changed = changed_units(problem, items)
         prices = problem.prices_of_units(items, items.states)
-        order = torch.where(prices > LEAST_MOVE, prices, torch.inf).argsort(dim=1)
+        # Features without a change come last.
+        order = torch.where(changed, prices, torch.inf).argsort(dim=1)
         for pick in order.T:
-            is_priced = prices.gather(1, pick[:, None])[:, 0] > LEAST_MOVE
+            is_changed = changed.gather(1, pick[:, None])[:, 0]
             many = count_changes(problem, items) > at_most
-            idx = (is_valid & is_priced & many).nonzero()[:, 0]
+            idx = (is_valid & is_changed & many).nonzero()[:, 0]
             if not len(idx):
                 break
             items = _without(problem, items, idx, pick[idx])
-    changed = (items.states - items.factuals).abs() > LEAST_MOVE
-    return descend(problem, items, is_valid, 8, radius=0.5, free=changed[:, : problem.n_numeric])
+    free = changed_numbers(problem, items)
+    return descend(problem, items, is_valid, 8, radius=0.5, free=free)
 
 
 def _without(problem, items, idx, units):
@@ -85,7 +87,7 @@ def _without(problem, items, idx, units):
     columns = problem.units.to(units.device)
     states = torch.where(columns == units[:, None], part.factuals, part.states)
     part = part.at(states)
-    free = ((states - part.factuals).abs() > LEAST_MOVE)[:, : problem.n_numeric]
+    free = changed_numbers(problem, part)
     for _ in range(4 if problem.n_numeric else 0):
         margins, slopes = problem.slopes(part)
         is_short = margins < 0
@@ -99,6 +101,8 @@ def _without(problem, items, idx, units):
 
 def with_few_changes(problem, items, is_valid, *, at_most, fewest):
     """Add candidates with few changes to the items of each row.
+
+    The candidates are the items, thinned out, and the cheapest single change.
 
     Parameters
     ----------
@@ -115,10 +119,9 @@ def with_few_changes(problem, items, is_valid, *, at_most, fewest):
     -------
     items : Items
     is_valid : BoolTensor of shape (n_items,)
-    penalties : Tensor of shape (n_items,)
-        What a ranking of the items by price has to add.
+        Items of too many changes are valid as well, because rounding to a grid may undo some.
     """
-    n_rows = int(items.rows.unique_consecutive().numel())
+    n_rows = items.n_rows
     first = torch.arange(0, len(items), len(items) // n_rows, device=items.rows.device)
     factuals = items.select(first)
     factuals = factuals.at(factuals.factuals)
@@ -126,10 +129,5 @@ def with_few_changes(problem, items, is_valid, *, at_most, fewest):
     thinned = thin_out(problem, items, is_valid, 1 if fewest else at_most)
     parts = [items, thinned, single]
     masks = [is_valid, problem.margins(thinned) >= 0, single_is_valid]
-    items = Items.interleaved(parts)
     is_valid = torch.cat([mask.view(n_rows, -1) for mask in masks], dim=1).flatten()
-    n_changes = count_changes(problem, items)
-    if at_most is not None:
-        is_valid = is_valid & (n_changes <= at_most)
-    penalties = n_changes * PRICE_OF_A_CHANGE if fewest else torch.zeros_like(n_changes)
-    return items, is_valid, penalties.to(items.states)
+    return Items.interleaved(parts), is_valid

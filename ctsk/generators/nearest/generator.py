@@ -28,10 +28,10 @@ class NearestGenerator(BaseGenerator):
     Parameters
     ----------
     lambda_data : float, default=0.0
-        Price of the distance to the nearest prototype of the target class, relative to the
-        cost, which is the distance to the factual. A higher price leads to counterfactuals
-        that are more like rows of their class, and cost more. Prices above 1 draw all that
-        may move to the prototype. Without prototypes it has no effect.
+        Price of the distance to a prototype of the target class, relative to the cost, which
+        is the distance to the factual. A higher price leads to counterfactuals that are more
+        like rows of their class, and cost more. Prices above 1 draw all numbers that may move
+        to the prototype. Without prototypes it has no effect.
     n_starts : int, default=18
         Number of states from which the search of each row starts: the factual; the end of a
         greedy climb from it; a third changes of single features, at most one for each feature;
@@ -55,18 +55,20 @@ class NearestGenerator(BaseGenerator):
 
     .. math::
 
-        \sum_d c_d |x'_d - x_d| + \lambda_{data} \min_p \sum_d c_d |x'_d - p_d|
+        \sum_d c_d |x'_d - x_d| + \lambda_{data} \sum_d c_d |x'_d - p_d|
 
-    for costs :math:`c_d` of the columns, and prototypes :math:`p` that the model predicts as
-    the target. A linear model of the logits turns this into a fractional knapsack, which is
-    solved in closed form, again and again, within a radius that adapts. Features are put back,
-    categories exchanged, and single numbers moved far, whenever this pays in the end. Numbers on
-    a grid are rounded one after another, the coarsest first, while the others still adapt. Rows
-    for which none of this finds a counterfactual are searched from random points of their box.
+    for costs :math:`c_d` of the columns and the prototype :math:`p` that the factual reaches at
+    the least cost, among those that the model predicts as the target. A linear model of the
+    logits turns this into a fractional knapsack, which is solved in closed form, again and again,
+    within a radius that adapts. Features are put back, categories exchanged, and single numbers
+    moved far, whenever this pays in the end. Numbers on a grid are rounded one after another, the
+    coarsest first, while the others still adapt. Rows for which none of this finds a
+    counterfactual are searched from random points of their box.
     All rows and starts are searched as one batch.
 
     `T` bounds the number of rounds, each of which evaluates the model a bounded number of times
-    for every start. A path holds the cheapest valid state after each round.
+    for every start. Each phase of the search has a fixed number of them. A path holds the
+    cheapest valid state after each round.
 
     Examples
     --------
@@ -76,7 +78,7 @@ class NearestGenerator(BaseGenerator):
     >>> clf = CounterfactualTrainedClassifier(max_epochs=30, random_state=0).fit(X, y)
     >>> cheapest = clf.explain(X, generator="nearest", tau=0.6)
     >>> descended = clf.explain(X, generator="generic", tau=0.6)
-    >>> cheapest.mature.mean() >= descended.mature.mean()
+    >>> bool(cheapest.mature.mean() >= descended.mature.mean())
     True
     """
 
@@ -133,16 +135,10 @@ class NearestGenerator(BaseGenerator):
         for start in range(0, max(len(factuals), 1), n_at_once):
             part = slice(start, start + n_at_once)
             box_of_part = box.of_each(operator.itemgetter(part))
-            problem = Problem(model, box_of_part, tau=tau, lambda_data=self.lambda_data)
-            rows = Items.of_factuals(
-                factuals[part],
-                targets[part],
-                *on_grid(box_of_part, factuals[part]),
-                costs if costs.ndim == 1 else costs[part],
-            )
+            rows = _items_of(factuals[part], targets[part], box_of_part, costs, part)
             search = NearestSearch(
                 generator,
-                problem,
+                Problem(model, box_of_part, tau=tau, lambda_data=self.lambda_data),
                 rows,
                 Progress(rows.factuals, T, return_path),
                 accept=None if accept is None else _of_part(accept, start),
@@ -154,9 +150,15 @@ class NearestGenerator(BaseGenerator):
         return SearchResult.concatenate(results).with_nascent(factuals, epsilon)
 
     def prototypes_of(self, like):
-        """Return the prototypes, none if nothing was learned, with the dtype of other rows."""
+        """Return the prototypes with the dtype of other rows; none if nothing was learned."""
         prototypes = getattr(self, "prototypes_", None)
         return like[:0] if prototypes is None else prototypes.to(like)
+
+
+def _items_of(factuals, targets, box, costs, part):
+    """Return the items of the factuals of a part; costs are those of all parts."""
+    costs = costs if costs.ndim == 1 else costs[part]
+    return Items.of_factuals(factuals, targets, *on_grid(box, factuals), costs)
 
 
 def _of_part(accept, start):

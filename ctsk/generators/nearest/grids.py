@@ -3,16 +3,19 @@
 import torch
 
 from ctsk.generators.nearest.descent import LEAST_GAIN, buy, descend
+from ctsk.generators.nearest.problem import LEAST_COST
 
 # Distance to a grid number, in steps, up to which a number is that number.
 _TOLERANCE = 1e-3
 # Margin that numbers which pay for a rounded one have to reach, so that rounding errors of the
 # search do not count.
 _SURPLUS = 2e-4
+# Rounds of the repair by whole steps, and steps of a number in one of them.
+_N_REPAIRS, _MOST_STEPS = 12, 50
 
 
 def on_grid(box, factuals):
-    """Return the bounds of what moves, on the grids of their columns.
+    """Return the bounds of values that move, on the grids of their columns.
 
     Parameters
     ----------
@@ -24,7 +27,13 @@ def on_grid(box, factuals):
     low, high : Tensor of shape (n_rows, n_columns)
         Equal to the factual's value where the bounds hold no number of the grid.
     """
-    low, high = (box.lower, box.upper) if box.low is None else (box.low, box.high)
+    low, high = box.lower, box.upper
+    if box.low is not None:
+        # A column that is held is a point in the bounds of the search only. If it belongs to an
+        # unknown category, of which it is a share, it cannot be reached.
+        is_held, held = low == high, factuals.clone()
+        held[:, box.groups.n_numeric :] = (factuals == 1)[:, box.groups.n_numeric :].to(factuals)
+        low, high = (torch.where(is_held, held, bound) for bound in (box.low, box.high))
     if box.spacing is None:
         return low, high
     has_grid = (box.spacing > 0) & (low < high)
@@ -38,92 +47,160 @@ def on_grid(box, factuals):
     return torch.where(has_grid, first, low), torch.where(has_grid, last, high)
 
 
-def round_to_grid(problem, items, is_valid):
-    """Bring the numbers of items to their grids, and return which items are valid then.
+def round_to_grid(problem, items, is_valid, free=None):
+    """Round the numbers of valid items to their grids.
 
     The column of the coarsest grid comes first, because the columns that are still free can
     pay for what rounding costs, or give back what it gains. Each number goes to the grid number
     toward the factual or to the one away from it, whichever is cheaper in the end.
+
+    Parameters
+    ----------
+    problem : Problem
+    items : Items
+    is_valid : BoolTensor of shape (n_items,)
+        Items that are not valid stay where they are.
+    free : BoolTensor of shape (n_items, n_numeric), default=None
+        Numbers that may move; None frees all of them.
+
+    Returns
+    -------
+    items : Items
+    is_valid : BoolTensor of shape (n_items,)
+        Whether they are still valid.
     """
     n_numeric = problem.n_numeric
     spacing = problem.spacing[:n_numeric]
-    costs = items.costs[..., :n_numeric]
-    weights = spacing * (costs if costs.ndim == 1 else costs.mean(dim=0))
-    order = weights.argsort(descending=True)
-    free = torch.ones(len(items), n_numeric, dtype=torch.bool, device=spacing.device)
-    for column in order[weights[order] > 0].tolist():
-        free[:, column] = False
-        items = _with_column_on_grid(problem, items, is_valid, column, free)
-    items = _given_back(problem, items, problem.margins(items) >= 0, order)
+    if free is None:
+        free = torch.ones(len(items), n_numeric, dtype=torch.bool, device=spacing.device)
+    may_repair, free = free & (spacing > 0), free.clone()
+    # Costs may differ between items, and so may the order.
+    coarseness = spacing * items.costs[..., :n_numeric].clamp(min=LEAST_COST)
+    order = coarseness.expand(len(items), -1).argsort(dim=1, descending=True, stable=True)
+    # Columns without a grid come last.
+    order = order[:, : int((spacing > 0).sum())]
+    for columns in order.T:
+        free = free.scatter(1, columns[:, None], False)
+        items = _with_number_on_grid(problem, items, is_valid, columns, free)
+    items = _repaired(problem, items, is_valid, may_repair)
+    for columns in order.T:
+        # Half of the way first, then a single step.
+        for share in (0.5, 0.0):
+            items = _closer_to_factual(problem, items, is_valid, columns, share)
     is_valid = is_valid & (problem.margins(items) >= 0)
     return descend(problem, items, is_valid, 4, radius=0.5, free=free), is_valid
 
 
-def _with_column_on_grid(problem, items, is_valid, column, free):
-    """Return the items, of which one number is on its grid."""
-    steps = problem.spacing[column]
-    numbers, factuals = items.states[:, column], items.factuals[:, column]
-    counts = (numbers - problem.origin[column]) / steps
+def _with_number_on_grid(problem, items, is_valid, columns, free):
+    """Return the items, of each of which one number is on its grid."""
+    (numbers,) = _of_columns(columns, items.states)
+    origin, steps = problem.origin[columns], problem.spacing[columns]
+    counts = (numbers - origin) / steps
     is_off = (counts - counts.round()).abs() > _TOLERANCE
-    idx = (is_off & (numbers != factuals) & is_valid).nonzero()[:, 0]
+    is_moved = numbers != _of_columns(columns, items.factuals)[0]
+    idx = (is_off & is_moved & is_valid).nonzero()[:, 0]
+    if not len(idx):
+        return items
+    part, columns, free = items.select(idx), columns[idx], free[idx]
+    numbers, factuals, low, high = _of_columns(
+        columns, part.states, part.factuals, part.low, part.high
+    )
+    below = origin[idx] + counts[idx].floor() * steps[idx]
+    above = below + steps[idx]
+    rises = numbers > factuals
+    toward, away = torch.where(rises, below, above), torch.where(rises, above, below)
+    # A factual off the grid lies between two grid numbers: what does not reach one stays.
+    passes_factual = torch.where(rises, toward < factuals, toward > factuals)
+    toward = torch.where(passes_factual, factuals, toward)
+
+    def paid_for(rounded):
+        """Return the items and their validity after the others have paid for a rounded number."""
+        # A grid number at a bound may exceed it by a rounding error.
+        inside = torch.minimum(torch.maximum(rounded, low), high)
+        rounded = torch.where(rounded == factuals, factuals, inside)
+        return _paid_for(problem, _at_numbers(problem, part, columns, rounded), free)
+
+    nearer, nearer_is_valid = paid_for(toward)
+    farther, farther_is_valid = paid_for(away)
+    is_cheaper = problem.prices(nearer) < problem.prices(farther)
+    # If neither is valid, the number that is farther away has more margin.
+    takes_nearer = nearer_is_valid & (is_cheaper | ~farther_is_valid)
+    return items.put(idx, farther.where(takes_nearer, nearer.states).states)
+
+
+def _paid_for(problem, items, free):
+    """Return items after free numbers have paid for a rounded one, and their validity."""
+    for _ in range(2):
+        margins, slopes = problem.slopes(items)
+        items = items.at(buy(problem, items, margins, slopes, 3.0, surplus=_SURPLUS, free=free))
+    is_valid = problem.margins(items) >= 0
+    return descend(problem, items, is_valid, 3, radius=0.5, free=free), is_valid
+
+
+def _repaired(problem, items, is_valid, may_move):
+    """Return items of which whole steps pay for the margin that rounding has cost."""
+    numbers = slice(problem.n_numeric)
+    steps, costs = problem.spacing[numbers], items.costs[..., numbers].clamp(min=LEAST_COST)
+    steps = torch.where(steps > 0, steps, 1.0)
+    for _ in range(_N_REPAIRS):
+        margins, slopes = problem.slopes(items)
+        if not (is_valid & (margins < 0)).any():
+            break
+        slopes, missing = slopes[:, numbers], -margins[:, None]
+        low, high = problem.bounds(items)
+        states = items.states[:, numbers]
+        room = torch.where(slopes > 0, high - states, states - low) / steps
+        room = torch.floor(room + _TOLERANCE)
+        per_step = slopes.abs() * steps
+        # Far steps are beyond what a gradient knows.
+        n_steps = torch.ceil(missing / per_step.clamp(min=1e-9)).clamp(1, _MOST_STEPS)
+        n_steps = torch.minimum(n_steps, room)
+        rates = torch.minimum(per_step * n_steps, missing) / (costs * steps * n_steps)
+        rates = torch.where(may_move & (room >= 1), rates, -torch.inf)
+        best, columns = rates.max(dim=1)
+        idx = (is_valid & (margins < 0) & (best > 0)).nonzero()[:, 0]
+        part, columns = items.select(idx), columns[idx]
+        moves = (slopes.sign() * n_steps * steps)[idx].gather(1, columns[:, None])[:, 0]
+        (present,) = _of_columns(columns, part.states)
+        repaired = _at_numbers(problem, part, columns, present + moves)
+        items = items.put(idx, repaired.states)
+    return items
+
+
+def _closer_to_factual(problem, items, is_valid, columns, share):
+    """Return items of which one number has gone back, if that keeps them valid.
+
+    It goes a share of the way to the factual, rounded down to whole steps, but one step at least.
+    """
+    numbers, factuals, low, high = _of_columns(
+        columns, items.states, items.factuals, items.low, items.high
+    )
+    moves, steps = numbers - factuals, problem.spacing[columns]
+    counts = torch.floor(moves.abs() * share / steps).clamp(min=1)
+    back = numbers - moves.sign() * counts * steps
+    # Close to the factual, it is the factual, whose digits the search has kept.
+    back = torch.where((back - factuals).abs() <= _TOLERANCE * steps, factuals, back)
+    is_past = (back - factuals) * moves.sign() < 0
+    tolerance = _TOLERANCE * steps
+    is_inside = (back >= low - tolerance) & (back <= high + tolerance)
+    back = torch.minimum(torch.maximum(back, low), high)
+    idx = (is_valid & is_inside & ~is_past & (moves != 0)).nonzero()[:, 0]
     if not len(idx):
         return items
     part = items.select(idx)
-    below = problem.origin[column] + counts[idx].floor() * steps
-    above = below + steps
-    rises = numbers[idx] > factuals[idx]
-    toward, away = torch.where(rises, below, above), torch.where(rises, above, below)
-    # A factual off the grid lies between two grid numbers: what does not reach one stays.
-    passes_factual = torch.where(rises, toward < factuals[idx], toward > factuals[idx])
-    toward = torch.where(passes_factual, factuals[idx], toward)
-    low, high = items.low[idx, column], items.high[idx, column]
-    best, best_prices = None, None
-    for rounded in (away, toward):
-        is_inside = ((rounded >= low) & (rounded <= high)) | (rounded == factuals[idx])
-        states = part.states.clone()
-        states[:, column] = torch.where(is_inside, rounded, factuals[idx])
-        trial = part.at(states)
-        for _ in range(2):
-            margins, slopes = problem.slopes(trial)
-            bought = buy(problem, trial, margins, slopes, 3.0, surplus=_SURPLUS, free=free[idx])
-            trial = trial.at(bought)
-        reached = problem.margins(trial) >= 0
-        trial = descend(problem, trial, reached, 3, radius=0.5, free=free[idx])
-        # Without a valid one, the number that is farther away has more margin.
-        prices = torch.where(reached, problem.prices(trial), torch.inf)
-        if best is None:
-            best, best_prices = trial, prices
-        else:
-            is_cheaper = prices < best_prices
-            best = best.where(is_cheaper, trial.states)
-    return items.put(idx, best.states)
+    trials = _at_numbers(problem, part, columns[idx], back[idx])
+    passes = problem.margins(trials) >= 0
+    passes &= problem.prices(trials) < problem.prices(part) - LEAST_GAIN
+    return items.put(idx[passes], trials.states[passes])
 
 
-def _given_back(problem, items, is_valid, order):
-    """Return items whose gridded numbers are as many steps closer to the factual as they can be."""
-    for column in order.tolist():
-        steps = problem.spacing[column]
-        if steps <= 0:
-            continue
-        # Half of the way first, then a single step.
-        for share in (0.5, 0.0):
-            numbers, factuals = items.states[:, column], items.factuals[:, column]
-            moves = numbers - factuals
-            counts = torch.floor(moves.abs() * share / steps).clamp(min=1)
-            back = numbers - moves.sign() * counts * steps
-            is_past = (back - factuals) * moves.sign() < -_TOLERANCE * steps
-            is_gap = (back < items.low[:, column]) | (back > items.high[:, column])
-            idx = (is_valid & ~is_past & ~is_gap & (moves.abs() > _TOLERANCE * steps)).nonzero()[
-                :, 0
-            ]
-            if not len(idx):
-                continue
-            part = items.select(idx)
-            # Close to the factual, it is the factual, whose digits the search has kept.
-            is_factual = (back[idx] - factuals[idx]).abs() <= _TOLERANCE * steps
-            states = part.states.clone()
-            states[:, column] = torch.where(is_factual, factuals[idx], back[idx])
-            passes = problem.margins(part, states) >= 0
-            passes &= problem.prices(part, states) < problem.prices(part) - LEAST_GAIN
-            items = items.put(idx[passes], states[passes])
-    return items
+def _of_columns(columns, *values):
+    """Return the entry of one column of each item, for each of some values of the items."""
+    return [value.gather(1, columns[:, None])[:, 0] for value in values]
+
+
+def _at_numbers(problem, items, columns, numbers):
+    """Return the items, of each of which one number has changed."""
+    states = items.states.scatter(1, columns[:, None], numbers[:, None])
+    # A missing or special number has a place on no grid and keeps its own.
+    return items.at(problem.settle(items, states))

@@ -3,9 +3,11 @@
 import torch
 
 from ctsk.generators.nearest.descent import LEAST_GAIN, best_categories, buy, descend
-from ctsk.generators.nearest.problem import LEAST_COST, one_hot
+from ctsk.generators.nearest.problem import LEAST_COST, cheapest_of_each, one_hot
 from ctsk.generators.nearest.single_changes import Changes, best_changes
 
+# Length of a move, in module units, that is halved before it is bisected.
+_LONG = 16.0
 # Features of an item that are put back at most; images have hundreds.
 _MOST_PUT_BACK = 20
 # A switch of a category may cost this much more before the descent, and a jump this share more
@@ -19,22 +21,44 @@ _JUMPS, _N_JUMPS, _LEAST_PROMISE = (0.5, 1.0, 2.0, 4.0, 8.0), 5, 1e-3
 def shrink(problem, items, is_valid, n_rounds=5):
     """Move the numbers of valid items straight toward the factual, by bisection."""
     numbers = slice(problem.n_numeric)
-    factuals = items.factuals[:, numbers]
-    moves = items.states[:, numbers] - factuals
+    origins, ends = items.factuals[:, numbers], items.states[:, numbers]
     if problem.has_gaps:
-        # Between its domain and a factual outside it, a number cannot stop.
-        is_outside = (factuals < items.low[:, numbers]) | (factuals > items.high[:, numbers])
-        moves = torch.where(is_outside, 0.0, moves)
-    origins = items.states[:, numbers] - moves
+        # A factual outside its domain is approached up to the bound of the domain.
+        low, high = items.low[:, numbers], items.high[:, numbers]
+        inside = torch.minimum(torch.maximum(origins, low), high)
+        origins = torch.where(ends == origins, origins, inside)
+    moves = ends - origins
+
+    def at(shares):
+        states = items.states.clone()
+        states[:, numbers] = origins + shares[:, None] * moves
+        # While a number is missing or special, it has no amount that could shrink.
+        return problem.settle(items, states)
+
     least, most = items.states.new_zeros(len(items)), items.states.new_ones(len(items))
-    trials = items.states.clone()
+    if problem.n_numeric:
+        most = _halved(problem, items, at, moves.abs().amax(dim=1), is_valid)
     for _ in range(n_rounds):
         middle = (least + most) / 2
-        trials[:, numbers] = origins + middle[:, None] * moves
-        passes = problem.margins(items, trials) >= 0
+        passes = problem.margins(items, at(middle)) >= 0
         most, least = torch.where(passes, middle, most), torch.where(passes, least, middle)
-    trials[:, numbers] = origins + most[:, None] * moves
-    return items.where(is_valid, trials)
+    # Where no trial has passed, the sum could differ from the state by a rounding error.
+    return items.where(is_valid & (most < 1), at(most))
+
+
+def _halved(problem, items, at, lengths, is_valid):
+    """Return the shares of the moves of items that are left after halving those that are long.
+
+    Without a bound, a number can be so far away that a bisection of a few rounds ends far away.
+    """
+    shares = torch.ones_like(lengths)
+    is_long = is_valid & (lengths > _LONG)
+    while is_long.any():
+        halves = torch.where(is_long, shares / 2, shares)
+        is_long &= problem.margins(items, at(halves)) >= 0
+        shares = torch.where(is_long, halves, shares)
+        is_long &= shares * lengths > _LONG
+    return shares
 
 
 def put_back(problem, items, is_valid, floors=0.0):
@@ -73,7 +97,7 @@ def switch(problem, items, is_valid, n_rounds, progress):
             forward = states, (gains > LEAST_GAIN) & is_valid
             for candidates, mask in (backward, forward):
                 items = _with_switched(problem, items, candidates, mask)
-        progress.record(items, problem.prices(items), is_valid)
+        progress.record(items, is_valid, problem.prices(items))
     return items
 
 
@@ -118,7 +142,7 @@ def jump(problem, items, is_valid, n_rounds, progress):
         if not len(active):
             break
         items = items.put(active, jumped.states)
-        progress.record(items, problem.prices(items), is_valid)
+        progress.record(items, is_valid, problem.prices(items))
     return items
 
 
@@ -148,13 +172,10 @@ def _jumped(problem, items):
     kept = is_promising.nonzero()[:, 0]
     part, positions = part.select(kept), positions[kept]
     part = descend(problem, part, torch.ones_like(kept, dtype=torch.bool), 4, radius=0.5)
-    # In the order of falling prices, the cheapest state of an item is written last.
     offered = problem.prices(part)
-    order = offered.argsort(descending=True)
-    order = order[offered[order] < prices[positions[order]]]
-    states = items.states.clone()
-    states[positions[order]] = part.states[order]
-    return items.at(states)
+    best = cheapest_of_each(positions, offered)
+    best = best[offered[best] < prices[positions[best]]]
+    return items.put(positions[best], part.states[best])
 
 
 def _dearest_rates(problem, items, slopes):
@@ -167,8 +188,8 @@ def _dearest_rates(problem, items, slopes):
     return torch.where(dearest.isfinite(), dearest, 0.0).clamp(min=1e-3)
 
 
-def prune(problem, items, is_valid, n_kept, penalties=0.0):
-    """Return the cheapest valid items of each row, and their validity.
+def prune(problem, items, is_valid, n_kept, n_changes=None):
+    """Return the best valid items of each row, the best one first, and their validity.
 
     The items of a row are next to each other, equally many for each row. Items that are not
     valid come last, those of the highest probability first.
@@ -179,24 +200,26 @@ def prune(problem, items, is_valid, n_kept, penalties=0.0):
     items : Items
     is_valid : BoolTensor of shape (n_items,)
     n_kept : int
-    penalties : Tensor of shape (n_items,) or float, default=0.0
-        Added to the prices of the items in this comparison.
+    n_changes : LongTensor of shape (n_items,), default=None
+        Numbers of changed features, which count before the prices; None ignores them.
 
     Returns
     -------
     items : Items
     is_valid : BoolTensor
     """
-    n_rows = int(items.rows.unique_consecutive().numel())
-    ranks = problem.prices(items) + penalties
+    n_rows = items.n_rows
+    prices, classes = problem.prices(items), torch.zeros_like(items.rows)
+    if n_changes is not None:
+        classes = n_changes
     if not is_valid.all():
-        margins = problem.margins(items)
-        # A bounded function of the margin keeps their order beyond all prices.
-        deficits = ranks.abs().max() + 1 - margins / (1 + margins.abs())
-        ranks = torch.where(is_valid, ranks, deficits)
-    ranks = ranks.view(n_rows, -1)
-    n_each = ranks.shape[1]
-    best = ranks.topk(min(n_kept, n_each), dim=1, largest=False, sorted=True).indices
-    firsts = torch.arange(n_rows, device=best.device)[:, None] * n_each
+        prices = torch.where(is_valid, prices, -problem.margins(items))
+        # No item changes as many features as there are columns, plus one.
+        classes = torch.where(is_valid, classes, items.states.shape[1] + 1)
+    order = prices.view(n_rows, -1).argsort(dim=1, stable=True)
+    # A stable sort by class keeps the order by price within each class.
+    classes = classes.view(n_rows, -1).gather(1, order)
+    best = order.gather(1, classes.argsort(dim=1, stable=True))[:, :n_kept]
+    firsts = torch.arange(n_rows, device=best.device)[:, None] * order.shape[1]
     idx = (firsts + best).flatten()
     return items.select(idx), is_valid[idx]

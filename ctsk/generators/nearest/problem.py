@@ -47,6 +47,11 @@ class Items:
         """Return the number of items."""
         return len(self.rows)
 
+    @property
+    def n_rows(self):
+        """Number of rows, the items of each of which are next to each other."""
+        return int(self.rows.unique_consecutive().numel())
+
     def select(self, idx):
         """Return the items at some positions."""
 
@@ -90,8 +95,7 @@ class Items:
 
         Each part has the same number of items for every row.
         """
-        n_rows = int(parts[0].rows.unique_consecutive().numel())
-        merged = {}
+        n_rows, merged = parts[0].n_rows, {}
         for field in fields(Items):
             values = [getattr(part, field.name) for part in parts]
             if values[0] is None or (field.name == "costs" and values[0].ndim == 1):
@@ -123,7 +127,9 @@ class Problem:
         self.model = model
         self.groups = box.groups
         self.n_numeric = box.groups.n_numeric
+        # These are computed anew by each access to the groups, and every round needs them.
         self.slices = box.groups.slices
+        self.of_numbers = box.groups.of_numbers
         self.units = box.groups.units
         self.fill = box.fill
         self.spacing, self.origin = box.spacing, box.origin
@@ -137,7 +143,11 @@ class Problem:
 
     def margins(self, items, states=None):
         """Return by how much the logit of each probability exceeds what it has to reach."""
-        return self.margins_of(self.model(items.states if states is None else states), items)
+        states = items.states if states is None else states
+        # A model of a user may not know what to do without rows.
+        if not len(states):
+            return states.new_zeros(0)
+        return self.margins_of(self.model(states), items)
 
     def margins_of(self, logits, items):
         """Return the margins that logits imply, one or several for each item."""
@@ -158,10 +168,13 @@ class Problem:
     def slopes(self, items, states=None):
         """Return the margins of the items, and the gradients with respect to their states."""
         states = (items.states if states is None else states).detach().requires_grad_()
+        if not len(states):
+            return states.new_zeros(0), torch.zeros_like(states)
         with torch.enable_grad():
             margins = self.margins(items, states)
             (slopes,) = torch.autograd.grad(margins.sum(), states)
-        return margins.detach(), slopes
+        # A gradient that does not exist, as that of a square root at 0, moves nothing.
+        return margins.detach(), slopes.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
 
     def prices(self, items, states=None):
         """Return the price of each item: its cost, and that of the distance to its prototype."""
@@ -186,18 +199,22 @@ class Problem:
         per_unit = states.new_zeros(len(states), n_units)
         return per_unit.index_add_(1, self.units.to(states.device), moves * items.costs)
 
-    def bounds(self, items):
-        """Return the bounds of the numbers of each item, (n_items, n_numeric) each."""
+    def bounds(self, items, *, enters=False):
+        """Return the bounds of the numbers of each item, (n_items, n_numeric) each.
+
+        A number outside its domain does not move, because a linear model of the margin does not
+        reach across the gap, unless it `enters` its domain at once.
+        """
         numbers = slice(self.n_numeric)
         states, factuals = items.states[:, numbers], items.factuals[:, numbers]
         low, high = items.low[:, numbers], items.high[:, numbers]
-        if self.has_gaps:
+        if self.has_gaps and not enters:
             # A number outside its domain stays what it is until a move brings it inside.
             stays = (states == factuals) & ((factuals < low) | (factuals > high))
             low, high = torch.where(stays, factuals, low), torch.where(stays, factuals, high)
-        if self.groups.of_numbers:
+        if self.of_numbers:
             low, high = low.clone(), high.clone()
-        for number, columns in self.groups.of_numbers:
+        for number, columns in self.of_numbers:
             # A gap or a special value has no number that could move.
             is_number = items.states[:, columns.start] > 0.5
             low[:, number] = torch.where(is_number, low[:, number], states[:, number])
@@ -206,24 +223,38 @@ class Problem:
 
     def settle(self, items, states):
         """Set, in place, each number to what the state of its feature implies; return `states`."""
-        for number, columns in self.groups.of_numbers:
+        for number, columns in self.of_numbers:
             is_number = states[:, columns.start] > 0.5
             was_number = items.factuals[:, columns.start] > 0.5
-            numbers = states[:, number]
+            numbers, factuals = states[:, number], items.factuals[:, number]
+            # The number of a state that is left may lie outside its bounds.
             inside = numbers.clamp(items.low[:, number], items.high[:, number])
-            numbers = torch.where(was_number, numbers, inside)
+            replaced = torch.where(was_number, factuals, inside)
+            numbers = torch.where(numbers == inside, numbers, replaced)
             states[:, number] = torch.where(is_number, numbers, self.fill[number])
         return states
 
     def reachable(self, items, columns):
         """Return which categories of a group each item can reach from its present one."""
-        return (items.high[:, columns] > 0) & (items.states[:, columns] < 0.5)
+        # An unknown category is coded by shares, of which none is 1: it reaches all of them.
+        return (items.high[:, columns] > 0) & (items.states[:, columns] < 1)
 
 
 def one_hot(categories, columns, like):
     """Return the one-hot rows of categories of a group."""
     rows = like.new_zeros(len(categories), columns.stop - columns.start)
     return rows.scatter_(1, categories[:, None], 1.0)
+
+
+def cheapest_of_each(numbers, prices):
+    """Return the position of the lowest price for each number, the first one among equals."""
+    order = prices.argsort(stable=True)
+    # A stable sort keeps the order of the prices within each number.
+    order = order[numbers[order].argsort(stable=True)]
+    numbers = numbers[order]
+    is_first = torch.ones_like(numbers, dtype=torch.bool)
+    is_first[1:] = numbers[1:] != numbers[:-1]
+    return order[is_first]
 
 
 def _split(model):
@@ -233,7 +264,17 @@ def _split(model):
     its weights, so that many single changes cost little more than the other layers. The identity
     takes the place of the layer in a model that does not begin with one.
     """
-    if isinstance(model, torch.nn.Sequential) and isinstance(model[0], torch.nn.Linear):
+    is_split = (
+        _computes_like(model, torch.nn.Sequential)
+        and len(model) > 0
+        and _computes_like(model[0], torch.nn.Linear)
+    )
+    if is_split:
         # A slice of a subclass of Sequential would be built by the constructor of the subclass.
         return model[0], torch.nn.Sequential(*list(model)[1:])
     return torch.nn.Identity(), model
+
+
+def _computes_like(module, kind):
+    """Return whether a module is of a kind, the computation of which it does not override."""
+    return isinstance(module, kind) and type(module).forward is kind.forward

@@ -14,40 +14,65 @@ class Progress:
     T : int
         Maximum number of rounds.
     return_path : bool
+
+    Attributes
+    ----------
+    n_spent : int
+        Number of rounds that the rows of the present search have spent. Each phase of a search
+        spends all its rounds, even if it ends early: the rounds that are left for a row must not
+        depend on what other rows in its batch still needed.
+    n_iter : LongTensor of shape (n_rows,)
+        The round in which the cheapest state of each row was found. For rows without any that
+        is valid, `finish` sets it to the number of rounds.
+    path : Tensor of shape (n_rows, T + 1, n_columns) or None
     """
 
     def __init__(self, factuals, T, return_path):
         self.T = T
-        self.t = 0
-        self.prices = factuals.new_full((len(factuals),), torch.inf)
+        self.n_spent = self._round = 0
         self.n_iter = torch.zeros(len(factuals), dtype=torch.int64, device=factuals.device)
         self.path = factuals[:, None].repeat(1, T + 1, 1) if return_path else None
+        self._prices = factuals.new_full((len(factuals),), torch.inf)
 
     def rounds(self, n_rounds):
         """Yield the numbers of at most `n_rounds` rounds, as many as T permits."""
-        for number in range(n_rounds):
-            if self.t == self.T:
-                return
-            self.t += 1
+        first, self.n_spent = self.n_spent, min(self.n_spent + n_rounds, self.T)
+        for number in range(self.n_spent - first):
+            self._round = first + number + 1
             yield number
 
-    def record(self, items, prices, is_valid):
-        """Record the states of a round that are cheaper than all before."""
-        offered = torch.where(is_valid, prices, torch.inf)
-        best = torch.full_like(self.prices, torch.inf)
-        best.scatter_reduce_(0, items.rows, offered, "amin")
-        is_cheaper = best < self.prices - LEAST_GAIN
-        self.prices = torch.where(is_cheaper, best, self.prices)
-        self.n_iter[is_cheaper] = self.t
+    def restart(self, rows):
+        """Forget the states of rows whose search starts again, because they were rejected."""
+        self._prices[rows] = torch.inf
         if self.path is not None:
-            idx = ((offered == best[items.rows]) & is_cheaper[items.rows]).nonzero()[:, 0]
-            # Later states overwrite this one; if none is cheaper, it stays.
-            self.path[items.rows[idx], self.t :] = items.states[idx][:, None]
+            self.path[rows] = self.path[rows, :1]
 
-    def finish(self, states, is_final):
-        """Enter the final states, which may differ from the recorded ones, at the end of paths."""
-        if self.path is None:
-            return
-        is_last = torch.arange(self.T + 1, device=states.device) >= self.n_iter[:, None]
-        is_last &= is_final[:, None]
-        self.path = torch.where(is_last[..., None], states[:, None], self.path)
+    def record(self, items, is_valid, prices):
+        """Record the states of a round that are cheaper than all before.
+
+        The items of a row are next to each other, equally many for each row.
+        """
+        n_rows = items.n_rows
+        offered = torch.where(is_valid, prices, torch.inf).view(n_rows, -1)
+        best, which = offered.min(dim=1)
+        n_each = offered.shape[1]
+        rows = items.rows[::n_each]
+        improved = (best < self._prices[rows] - LEAST_GAIN).nonzero()[:, 0]
+        rows, idx = rows[improved], improved * n_each + which[improved]
+        self._prices[rows] = best[improved]
+        self.n_iter[rows] = self._round
+        if self.path is not None:
+            # Later states overwrite this one; if none is cheaper, it stays.
+            self.path[rows, self._round :] = items.states[idx][:, None]
+
+    def conclude(self, items, is_valid, prices):
+        """Record the states after a phase, which ends in the same round in every batch."""
+        self._round = self.n_spent
+        self.record(items, is_valid, prices)
+
+    def finish(self, rows, states, mature):
+        """Enter the final states of rows, which may differ from the recorded ones."""
+        self.n_iter[rows[~mature]] = self.n_spent
+        if self.path is not None:
+            is_last = torch.arange(self.T + 1, device=rows.device) >= self.n_iter[rows, None]
+            self.path[rows] = torch.where(is_last[..., None], states[:, None], self.path[rows])

@@ -5,7 +5,11 @@ import dataclasses
 import torch
 
 from ctsk.generators.nearest.descent import descend, restore
-from ctsk.generators.nearest.few_changes import with_few_changes
+from ctsk.generators.nearest.few_changes import (
+    changed_numbers,
+    count_changes,
+    with_few_changes,
+)
 from ctsk.generators.nearest.grids import round_to_grid
 from ctsk.generators.nearest.moves import jump, prune, put_back, shrink, switch
 from ctsk.generators.nearest.problem import Items
@@ -21,13 +25,13 @@ from ctsk.generators.result import LEAST_DISTANCE, SearchResult
 
 # Amounts by which the logit of the probability has to exceed that of tau. The first covers the
 # precision of the search. Rows that are not accepted are searched again with the next one.
-_SLACKS = (1e-4, 1e-2, 0.3)
+_SLACKS = (1e-4, 1e-2, 0.1, 0.5, 2.0, 5.0)
 # Candidates of a row after the first descent, and at the end.
 _N_KEPT, _N_FINAL = 4, 2
 # Rounds of the greedy climb from each factual.
 _N_CLIMBS = 8
 # Random starts of a row for which no other start becomes valid.
-_N_RESCUES = 10
+_N_RESCUES = 40
 # Loss of margin that is no loss of probability worth a change.
 _LEAST_LOSS = 1e-4
 
@@ -58,6 +62,10 @@ class NearestSearch:
         self.earlier = earlier
         self.sparse = sparse
         self.max_changes = max_changes
+        # The results, which are entered row by row.
+        self.states = rows.factuals.clone()
+        self.mature = torch.zeros(len(rows), dtype=torch.bool, device=rows.rows.device)
+        self.refused = torch.zeros_like(self.mature)
 
     @torch.no_grad()
     def run(self):
@@ -68,68 +76,78 @@ class NearestSearch:
         result : SearchResult
             Without nascent counterfactuals.
         """
-        rows, progress = self.rows, self.progress
-        states = rows.factuals.clone()
-        mature = torch.zeros(len(rows), dtype=torch.bool, device=states.device)
-        refused = torch.zeros_like(mature)
-        is_valid = self.problem.margins(rows) >= 0
-        self._judge(rows, is_valid, states, mature)
-        pending = (~mature).nonzero()[:, 0]
-        for slack in _SLACKS:
-            if not len(pending):
-                break
-            self.problem.slack = slack
-            candidates, is_valid = self._candidates(rows.select(pending))
-            n_each = len(candidates) // len(pending)
-            for rank in range(n_each):
-                ranked = torch.arange(rank, len(candidates), n_each, device=states.device)
-                if rank == 0:
-                    # What no candidate replaces: the best state that is known.
-                    states[pending] = candidates.states[ranked]
-                    refused[pending] = is_valid[ranked]
-                open_ = ranked[~mature[pending]]
-                self._judge(candidates.select(open_), is_valid[open_], states, mature)
-            # Only what the judge rejected profits from more slack.
-            pending = pending[refused[pending] & ~mature[pending]]
-        progress.finish(states, mature)
+        self._judge(self.rows, self._are_valid(self.rows))
+        self._search((~self.mature).nonzero()[:, 0], _SLACKS)
+        refused = self.refused & ~self.mature
+        progress = self.progress
         return SearchResult(
-            states, mature, progress.n_iter, refused=refused & ~mature, path=progress.path
+            self.states, self.mature, progress.n_iter, refused=refused, path=progress.path
         )
 
-    def _judge(self, items, is_valid, states, mature):
-        """Enter the items that are valid and accepted into the results, in place."""
-        items = items.select(is_valid.nonzero()[:, 0])
+    def _search(self, idx, slacks):
+        """Search rows with the first slack, and those that are then rejected with the others."""
+        if not len(idx) or not slacks:
+            return
+        problem, progress = self.problem, self.progress
+        problem.slack = slacks[0]
+        progress.restart(idx)
+        rows, pool_of = self._with_prototypes(self.rows.select(idx))
+        items = restore(problem, self._starts(rows, pool_of), 6, progress)
+        items, is_valid = self._improved(items)
+        is_lost = ~is_valid.view(len(rows), -1).any(dim=1)
+        of_lost = is_lost.repeat_interleave(len(items) // len(rows))
+        n_spent = progress.n_spent
+        self._conclude(_where(~of_lost, items), is_valid[~of_lost], slacks[1:])
+        if is_lost.any():
+            # Each row has spent its own rounds only, whatever the others have needed since.
+            problem.slack, progress.n_spent = slacks[0], n_spent
+            rescued = self._rescued(_where(is_lost, rows), _where(of_lost, items))
+            self._conclude(*rescued, slacks[1:])
+
+    def _conclude(self, items, is_valid, slacks):
+        """Enter the best items of some rows into the results; search on for what is rejected.
+
+        The items of a row are next to each other, as many for each row, the best one first.
+        """
         if not len(items):
             return
-        if self.accept is not None:
-            is_accepted = self.accept(items.states, items.rows)
-            items = items.select(is_accepted.nonzero()[:, 0])
-        states[items.rows] = items.states
-        mature[items.rows] = True
+        n_each = len(items) // items.n_rows
+        idx = items.rows[::n_each]
+        # An invalid item replaces what an earlier search has found with less slack only if that
+        # has found nothing.
+        replaces = (is_valid[::n_each] | ~self.refused[idx]).nonzero()[:, 0]
+        self.states[idx[replaces]] = items.states[replaces * n_each]
+        self.refused[idx] |= is_valid[::n_each]
+        for rank in range(n_each):
+            ranked = torch.arange(rank, len(items), n_each, device=idx.device)
+            self._judge(items.select(ranked), is_valid[ranked] & ~self.mature[idx])
+        self.progress.finish(idx, self.states[idx], self.mature[idx])
+        # Only what the judge rejected profits from more slack.
+        self._search(idx[is_valid[::n_each] & ~self.mature[idx]], slacks)
 
-    def _candidates(self, rows):
-        """Return the best items of each row, as many for each, and their validity."""
-        problem, progress = self.problem, self.progress
-        items = restore(problem, self._starts(rows), 6, progress)
-        items, is_valid = self._improved(items)
-        n_each = len(items) // len(rows)
-        is_lost = ~is_valid.view(len(rows), n_each).any(dim=1)
-        if is_lost.any():
-            lost = is_lost.nonzero()[:, 0]
-            rescued, rescued_valid = self._rescued(rows.select(lost))
-            idx = (lost[:, None] * n_each + torch.arange(n_each, device=lost.device)).flatten()
-            items, is_valid = items.put(idx, rescued.states), is_valid.clone()
-            is_valid[idx] = rescued_valid
-        return items, is_valid
+    def _judge(self, items, is_valid):
+        """Enter the items that are valid and accepted into the results."""
+        items = _where(is_valid, items)
+        if len(items) and self.accept is not None:
+            items = _where(self.accept(items.states, items.rows), items)
+        self.states[items.rows] = items.states
+        self.mature[items.rows] = True
 
-    def _starts(self, rows):
+    def _with_prototypes(self, rows):
+        """Return rows with the prototypes that have a price, and the pools of prototypes."""
+        problem = self.problem
+        pool_of = pools(problem, rows, self.generator.prototypes_of(rows.states))
+        if problem.lambda_data and pool_of:
+            nearest = nearest_prototypes(problem, rows, pool_of, 1)[:, 0]
+            rows = dataclasses.replace(rows, prototypes=nearest)
+        return rows, pool_of
+
+    def _starts(self, rows, pool_of):
         """Return the starts of each row; see `NearestGenerator`."""
-        problem, prototypes = self.problem, self.generator.prototypes_of(rows.states)
-        n_starts = self.generator.n_starts
+        problem, n_starts = self.problem, self.generator.n_starts
         n_levers = min(n_starts // 3, problem.n_numeric + len(problem.slices))
         climbed = climb(problem, rows, _N_CLIMBS, self.progress)
         parts = [rows, climbed, levers(problem, rows, n_levers)]
-        pool_of = pools(problem, rows, prototypes)
         if pool_of:
             n_prototypes = n_starts // 4
             repeated = rows.repeat(n_prototypes)
@@ -137,11 +155,7 @@ class NearestSearch:
             parts.append(repeated.at(brought_inside(problem, repeated, nearest)))
         n_random = n_starts - sum(len(part) // len(rows) for part in parts)
         parts.append(random_points(problem, rows, n_random, self._random()))
-        items = Items.interleaved(parts)
-        if problem.lambda_data and pool_of:
-            nearest = nearest_prototypes(problem, items, pool_of, 1)[:, 0]
-            items = dataclasses.replace(items, prototypes=nearest)
-        return items
+        return Items.interleaved(parts)
 
     def _random(self):
         """Return a fresh source of random numbers, so that no row depends on other batches."""
@@ -158,32 +172,59 @@ class NearestSearch:
         items = descend(problem, items, is_valid, 6, progress=progress)
         items = switch(problem, items, is_valid, 2, progress)
         items = jump(problem, items, is_valid, 6, progress)
-        penalties = 0.0
+        free = None
         if self.sparse or self.max_changes is not None:
-            items, is_valid, penalties = with_few_changes(
+            items, is_valid = with_few_changes(
                 problem, items, is_valid, at_most=self.max_changes, fewest=self.sparse
             )
+            free = changed_numbers(problem, items)
         else:
-            items, is_valid = prune(problem, items, is_valid, _N_FINAL)
+            # Rounding changes which item is the cheapest, so that more of them are rounded.
+            n_kept = _N_FINAL if problem.spacing is None else _N_KEPT
+            items, is_valid = prune(problem, items, is_valid, n_kept)
             items = descend(problem, items, is_valid, 4, progress=progress)
         if problem.spacing is not None:
-            items, is_valid = round_to_grid(problem, items, is_valid)
-        if self.earlier is not None:
-            is_valid = is_valid & self._is_apart(items)
-        items, is_valid = prune(problem, items, is_valid, _N_FINAL, penalties)
+            items, is_valid = round_to_grid(problem, items, is_valid, free)
+        items, is_valid = self._pruned(items, is_valid & self._are_allowed(items))
         # An item that is not valid keeps its probability at the least cost.
         floors = problem.margins(items) - _LEAST_LOSS
-        return put_back(problem, items, ~is_valid, floors), is_valid
+        items = put_back(problem, items, ~is_valid, floors)
+        progress.conclude(items, is_valid, problem.prices(items))
+        return items, is_valid
 
-    def _rescued(self, rows):
-        """Return the best items of rows from random points of their boxes."""
+    def _pruned(self, items, is_valid):
+        """Return the final items of each row, those of the fewest changes first if asked for."""
+        n_changes = count_changes(self.problem, items) if self.sparse else None
+        return prune(self.problem, items, is_valid, _N_FINAL, n_changes)
+
+    def _rescued(self, rows, lost):
+        """Return the best items of rows of which none is valid, also from more random points."""
         problem, progress = self.problem, self.progress
         points = random_points(problem, rows, _N_RESCUES, self._random())
         items = climb(problem, Items.interleaved([rows, points]), 12, progress)
-        return self._improved(restore(problem, items, 8, progress))
+        items, is_valid = self._improved(restore(problem, items, 8, progress))
+        # If this finds nothing, either, the lost items may have a higher probability.
+        is_valid = is_valid.view(len(rows), -1)
+        is_lost = is_valid.new_zeros(len(rows), len(lost) // len(rows))
+        is_valid = torch.cat([is_valid, is_lost], dim=1).flatten()
+        return self._pruned(Items.interleaved([items, lost]), is_valid)
 
-    def _is_apart(self, items):
-        """Return whether items keep their distance from earlier counterfactuals."""
-        weights = torch.as_tensor(self.problem.groups.column_weights).to(items.states)
-        distances = (items.states[:, None] - self.earlier[items.rows]).abs() @ weights
-        return distances.amin(dim=1) >= LEAST_DISTANCE
+    def _are_valid(self, items):
+        """Return which items reach tau in a way that is allowed."""
+        return (self.problem.margins(items) >= 0) & self._are_allowed(items)
+
+    def _are_allowed(self, items):
+        """Return which items change few features, and are apart from earlier counterfactuals."""
+        are_allowed = torch.ones_like(items.rows, dtype=torch.bool)
+        if self.max_changes is not None:
+            are_allowed = count_changes(self.problem, items) <= self.max_changes
+        if self.earlier is not None:
+            weights = torch.as_tensor(self.problem.groups.column_weights).to(items.states)
+            distances = (items.states[:, None] - self.earlier[items.rows]).abs() @ weights
+            are_allowed &= distances.amin(dim=1) >= LEAST_DISTANCE
+        return are_allowed
+
+
+def _where(mask, items):
+    """Return the items for which a mask is true."""
+    return items.select(mask.nonzero()[:, 0])

@@ -69,13 +69,17 @@ def best_changes(problem, items, distances, score, *, numbers_only=False):
     changes : Changes
     """
     n_numeric, states = problem.n_numeric, items.states
-    outputs = problem.first_layer(states)
     shape = len(items), n_numeric + len(problem.slices)
     changes = Changes(states.new_full(shape, -torch.inf), states.new_zeros(shape))
+    # Not every module can evaluate a batch without rows.
+    if not len(items):
+        return changes
+    outputs = problem.first_layer(states)
     n_trials = 2 * len(distances)
     n_at_once = max(1, _MAX_ENTRIES // (max(len(items), 1) * n_trials * outputs.shape[1]))
     movable = _movable_numbers(problem, items)
-    for columns in movable.split(n_at_once):
+    # Without a column, split would return one empty part, which not every module can evaluate.
+    for columns in movable.split(n_at_once) if len(movable) else ():
         _enter_numbers(problem, items, outputs, distances, score, columns, changes)
     if not numbers_only:
         for k, columns in enumerate(problem.slices):
@@ -85,15 +89,16 @@ def best_changes(problem, items, distances, score, *, numbers_only=False):
 
 def _movable_numbers(problem, items):
     """Return the numeric columns that any item can move."""
-    low, high = problem.bounds(items)
-    return (low < high).any(dim=0).nonzero()[:, 0]
+    low, high = problem.bounds(items, enters=True)
+    numbers = items.states[:, : problem.n_numeric]
+    return ((low < numbers) | (numbers < high)).any(dim=0).nonzero()[:, 0]
 
 
 def _enter_numbers(problem, items, outputs, distances, score, columns, changes):
     """Enter the best changes of some numbers."""
-    steps = torch.tensor([sign * d for d in distances for sign in (1.0, -1.0)]).to(outputs)
+    steps = outputs.new_tensor([sign * d for d in distances for sign in (1.0, -1.0)])
     costs = items.costs[..., columns]
-    low, high = (bound[:, columns, None] for bound in problem.bounds(items))
+    low, high = (bound[:, columns, None] for bound in problem.bounds(items, enters=True))
     numbers = items.states[:, columns, None]
     trials = numbers + steps / costs.clamp(min=_LEAST_LENGTH_COST)[..., None]
     trials = torch.minimum(torch.maximum(trials, low), high)
@@ -152,7 +157,7 @@ def _weights(problem, outputs, columns):
     """Return the weights of the first layer for some columns, (n_columns, n_outputs)."""
     if isinstance(problem.first_layer, torch.nn.Linear):
         return problem.first_layer.weight.detach().T[columns]
-    return torch.eye(outputs.shape[1]).to(outputs)[columns]
+    return torch.eye(outputs.shape[1], dtype=outputs.dtype, device=outputs.device)[columns]
 
 
 def _margins(problem, items, outputs):

@@ -2,6 +2,7 @@
 
 import torch
 
+from ctsk.generators.nearest.problem import Items
 from ctsk.generators.nearest.single_changes import best_changes
 
 # If fewer prototypes than this reach tau, those of the highest probability make up for it.
@@ -12,7 +13,7 @@ _LEAST_SHARE = 0.05
 _LEVER_DISTANCES = (0.5, 1.5, 4.0, 12.0)
 # Added to the price of a lever, so that a free one does not have an infinite rate.
 _LEAST_PRICE = 1e-3
-# Ends of random points where a domain is open, in module units.
+# Largest distance of a random number to the factual, in module units: a domain may be open.
 _FAR = 10.0
 
 
@@ -96,11 +97,11 @@ def levers(problem, factuals, n_levers):
     changes = best_changes(problem, factuals, _LEVER_DISTANCES, rate)
     units = changes.scores.topk(n_levers, dim=1).indices
     parts = [factuals.at(changes.applied(problem, factuals, unit)) for unit in units.T]
-    return type(factuals).interleaved(parts)
+    return Items.interleaved(parts)
 
 
 def random_points(problem, factuals, n_points, generator):
-    """Return factuals of which about half of the features are at random places of the box.
+    """Return factuals of which half of the numbers, and the categories, are random.
 
     All rows share the random numbers, so that no row depends on the others in its batch.
     """
@@ -115,8 +116,9 @@ def random_points(problem, factuals, n_points, generator):
     shares, moves = uniform(), uniform() < 0.5
     # Half of the numbers are at one of their bounds, where a limited feature does the most.
     shares[:, :n_numeric] = torch.where(uniform() < 0.5, shares.round(), shares)[:, :n_numeric]
-    low, high = (bound[:, :n_numeric].clamp(-_FAR, _FAR) for bound in (items.low, items.high))
     points = items.factuals.clone()
+    low = torch.maximum(items.low, items.factuals - _FAR)[:, :n_numeric]
+    high = torch.minimum(items.high, items.factuals + _FAR)[:, :n_numeric]
     places = low + shares[:, :n_numeric] * (high - low)
     points[:, :n_numeric] = torch.where(moves[:, :n_numeric], places, points[:, :n_numeric])
     points[:, n_numeric:] = shares[:, n_numeric:] + _LEAST_SHARE

@@ -1,0 +1,314 @@
+"""Models, rows, searches and proven optima of ``optimality.py``."""
+
+import contextlib
+import hashlib
+import sys
+import time
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+from exact import cheapest
+from exact_program import layers_of
+from threadpoolctl import threadpool_limits
+
+from ctsk import CounterfactualTrainedClassifier
+from ctsk._columns.constraints import Box
+from ctsk._explaining.request import Settings, make_request
+from ctsk.datasets import fetch_adult
+from ctsk.exceptions import ColumnKindWarning
+from ctsk.generators.shortcuts import SHORTCUTS
+
+_HERE = Path(__file__).parent
+# Data, settings and stored models are those of the paper's questions.
+sys.path.append(str(_HERE / "paper"))
+import kept  # noqa: E402
+from models import untrained  # noqa: E402
+from protocol import split, three_sigma_domain  # noqa: E402
+
+# Name in the tables: name of the data set, and whether the constraints are those of recourse.
+DATA = {
+    "moons": ("moons", False),
+    "circles": ("circles", False),
+    "california": ("california_housing", False),
+    "gmsc": ("gmsc", False),
+    "credit_default": ("credit_default", False),
+    "adult": ("adult", False),
+    "adult_recourse": ("adult", True),
+}
+MODELS = ("BL", "CT")
+# So many training rows suffice, and keep a fit to some seconds.
+N_TRAINING = 10_000
+# Prices of the distance to a prototype, beside the generator's default.
+LAMBDAS = (0.1, 0.3, 1.0)
+# The limit of a program exceeds the cost of a known row by so much, relatively and absolutely.
+_MARGINS = 1e-3, 1e-4
+# No row that costs more than this counts as a counterfactual, because some domains are open.
+_MOST = 100.0
+# The store of optima depends on what is solved and on these files only, not on the package.
+_DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(_HERE.glob("exact*.py"))))
+OPTIMA = joblib.Memory(_HERE / ".cache" / f"optima-{_DIGEST.hexdigest()[:12]}", verbose=0)
+
+
+def searches(*, with_lambdas=True, with_gradients=True):
+    """Return the settings of `explain` for each search, by its name in the tables."""
+    settings = {}
+    # The default search comes first, because its rows limit the programs.
+    if "nearest" in SHORTCUTS:
+        settings["nearest"] = {"generator": "nearest"}
+        prices = LAMBDAS if with_lambdas else ()
+        for price in prices:
+            generator = SHORTCUTS["nearest"](lambda_data=price)
+            settings[f"nearest {price:g}"] = {"generator": generator}
+    if with_gradients:
+        settings |= {"eccco": {"generator": "eccco"}, "generic": {"generator": "generic"}}
+    return settings
+
+
+def recourse_constraints(X_train):
+    """Return the constraints of ``fetch_adult``, as in ``paper/burden.py``."""
+    advised = fetch_adult()
+    known = {
+        name: advised.data[name].cat.categories.tolist() for name in ("workclass", "occupation")
+    }
+    return {
+        "mutability": {**advised.mutability, "education_num": "none"},
+        "domain": {**three_sigma_domain(X_train), **advised.domain, **known},
+    }
+
+
+def as_floats(X):
+    """Return X with all numbers as float64, so that none is rounded to an integer."""
+    if not hasattr(X, "select_dtypes"):
+        return X
+    return X.astype(dict.fromkeys(X.select_dtypes("number"), np.float64))
+
+
+@contextlib.contextmanager
+def one_thread():
+    """Run torch and the linear algebra of NumPy on one thread."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+@kept.MODELS.cache
+def trained(title, seed, variant, *, is_whole=False, **parameters):
+    """Return a classifier with the paper's settings, trained on at most 10,000 rows.
+
+    Parameters
+    ----------
+    title : str
+        Key of `DATA`.
+    seed : int
+        Seed of the split, and of the training unless `parameters` has another one.
+    variant : {"BL", "CT"}
+    is_whole : bool, default=False
+        Whether columns keep their integers, and the resolution of numbers is inferred.
+    **parameters : dict
+        Parameters of the classifier that override the settings.
+    """
+    name, has_recourse = DATA[title]
+    X, y = split(name, seed).train
+    constraints = recourse_constraints(X) if has_recourse else {}
+    resolution = {"resolution": "auto"} if is_whole else {}
+    clf = untrained(name, seed, variant, **{**constraints, **resolution, **parameters})
+    X = X if is_whole else as_floats(X)
+    # The paper takes codes for numbers, too.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ColumnKindWarning)
+        return clf.fit(X[:N_TRAINING], y[:N_TRAINING])
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and the test rows that are explained.
+
+    Parameters
+    ----------
+    clf : CounterfactualTrainedClassifier
+    second : CounterfactualTrainedClassifier
+        The same settings, trained with another seed.
+    X : DataFrame or ndarray
+        Test rows that the model does not predict as their target.
+    target : ndarray of shape (n_rows,)
+    X_train, y_train : DataFrame or ndarray, ndarray
+    """
+
+    clf: CounterfactualTrainedClassifier
+    second: CounterfactualTrainedClassifier
+    X: object
+    target: np.ndarray
+    X_train: object
+    y_train: np.ndarray
+
+    @classmethod
+    def of(cls, title, seed, variant, n_rows, *, is_whole=False, **parameters):
+        """Return a case of at most `n_rows` rows; see `trained`."""
+        name, has_recourse = DATA[title]
+        data = split(name, seed)
+        how = {"is_whole": is_whole, **parameters}
+        clf = trained(title, seed, variant, **how)
+        second = trained(title, seed, variant, **how, random_state=seed + 10_000)
+        cast = (lambda X: X) if is_whole else as_floats
+        X_train, X = cast(data.train[0]), cast(data.test[0])
+        predictions = clf.predict(X)
+        # For recourse, the rejected ask; otherwise each row asks for the other class.
+        target = clf.classes_[(predictions == clf.classes_[0]).astype(int)]
+        idx = np.random.default_rng([seed, 17]).permutation(len(X))
+        if has_recourse:
+            favorable = fetch_adult().favorable
+            idx = idx[predictions[idx] != favorable]
+        idx = idx[:n_rows]
+        rows = X.iloc[idx].reset_index(drop=True) if hasattr(X, "iloc") else X[idx]
+        y_train = data.train[1][:N_TRAINING]
+        return cls(clf, second, rows, target[idx], X_train[:N_TRAINING], y_train)
+
+    def head(self, n_rows):
+        """Return the case of the first rows only."""
+        return replace(self, X=self.X[:n_rows], target=self.target[:n_rows])
+
+    def explain(self, settings, **others):
+        """Return the explanation by a search, and the seconds that it took on one thread."""
+        settings = {**settings, **others}
+        with one_thread():
+            start = time.perf_counter()
+            explanation = self.clf.explain(self.X, self.target, **settings)
+            return explanation, time.perf_counter() - start
+
+    def observed(self, label):
+        """Return the training rows of a class in module units."""
+        return self.clf.encoder_.encode(self.X_train[self.y_train == label])
+
+    def optima(self, *, tau, mutability=None, sparse=False, known=None, time_limit=10.0, n_jobs=1):
+        """Return the proven optimum of each row.
+
+        Parameters
+        ----------
+        tau, mutability
+            As in `explain`.
+        sparse : bool, default=False
+            Whether the fewest changes come first.
+        known : ndarray of shape (n_rows,), default=None
+            Cost of a known row, or its number of changes if `sparse`; infinite without one.
+        time_limit : float, default=10.0
+            Seconds for each row.
+        n_jobs : int, default=1
+
+        Returns
+        -------
+        optima : list of Optimum
+        """
+        problem = self.problem(tau=tau, mutability=mutability)
+        model, rows = problem.request.model, problem.request.rows
+        return _optima(
+            # The weights identify the module in the store.
+            layers_of(model.module),
+            model.module,
+            problem.factuals,
+            problem.box,
+            problem.costs,
+            problem.request.targets,
+            tau,
+            steps_of(model.encoder, rows.dtypes),
+            sparse,
+            time_limit,
+            known=known,
+            n_jobs=n_jobs,
+        )
+
+    def problem(self, *, tau, mutability=None):
+        """Return the rows of the case as a search sees them."""
+        request = make_request(
+            self.clf._explainable(), self.X, self.target, Settings(tau=tau, mutability=mutability)
+        )
+        encoder = request.model.encoder
+        columns = encoder.expand(request.rows.values)
+        return Problem(
+            request,
+            encoder.to_module_units(columns),
+            encoder.encode_box(request.constraints.box(columns)),
+            encoder.encode_costs(request.feature_costs),
+        )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Rows in module units, with the bounds and the costs of their counterfactuals."""
+
+    request: object
+    factuals: np.ndarray
+    box: Box
+    costs: np.ndarray
+
+
+@OPTIMA.cache(ignore=["module", "known", "n_jobs"])
+def _optima(
+    layers, module, factuals, box, costs, targets, tau, steps, sparse, time_limit, known, n_jobs
+):
+    """Return the optimum of each row; see `Case.optima`."""
+    limits = np.full(len(factuals), np.inf) if known is None else known
+    return joblib.Parallel(n_jobs)(
+        joblib.delayed(_optimum)(
+            limit,
+            module,
+            factual,
+            _row_of(box, row),
+            costs=costs,
+            target=target,
+            tau=tau,
+            steps=steps,
+            sparse=sparse,
+            time_limit=time_limit,
+        )
+        for row, (limit, factual, target) in enumerate(
+            zip(limits, factuals, targets.tolist(), strict=True)
+        )
+    )
+
+
+def _optimum(limit, module, factual, box, *, sparse, **settings):
+    """Return the optimum of one row, first within the limit that a known row sets."""
+    settings = {"cost_limit": _MOST, "sparse": sparse, **settings}
+    if np.isfinite(limit):
+        relative, absolute = _MARGINS
+        limits = {"cost_limit": limit * (1 + relative) + absolute}
+        if sparse:
+            limits = {"n_changes_limit": int(limit)}
+        optimum = cheapest(module, factual, box, **{**settings, **limits})
+        # A known row may reach tau by less than the slack of the program.
+        if optimum.status != "impossible":
+            return optimum
+    return cheapest(module, factual, box, **settings)
+
+
+def _row_of(box, row):
+    """Return the bounds of one row."""
+    bounds = {
+        name: None if getattr(box, name) is None else getattr(box, name)[[row]]
+        for name in ("lower", "upper", "low", "high")
+    }
+    return Box(groups=box.groups, **bounds)
+
+
+def steps_of(encoder, dtypes):
+    """Return spacing and origin of the numbers that each column can hold, in module units."""
+    spacing, origin = np.zeros((2, encoder.groups.n_columns))
+    for column, feature in enumerate(encoder.numeric.tolist()):
+        grid = encoder.grids.get(feature)
+        step, offset = (0.0, 0.0) if grid is None else (grid.spacing, (grid.values or (0.0,))[0])
+        # A column of integers holds no other numbers, whatever its grid.
+        if dtypes[feature].kind in "biu" and not (grid is not None and grid.is_whole):
+            step, offset = 1.0, 0.0
+        if step:
+            scale = encoder.scale[column]
+            spacing[column] = step / abs(scale)
+            origin[column] = (offset - encoder.center[column]) / scale
+    return spacing, origin

@@ -1,0 +1,78 @@
+"""Figures of the rows that a search returns, with and without a proven optimum."""
+
+import numpy as np
+from sklearn.metrics import pairwise_distances
+
+from ctsk.metrics import cost, maximum_mean_discrepancy
+
+# Rows of the target class with which a search is compared.
+N_COMPARED = 1_000
+
+
+def is_found(explanation):
+    """Return which rows are valid and mature, so that they reach tau."""
+    return explanation.valid & explanation.mature
+
+
+def ratios_to(optima, explanation):
+    """Return the figures of a search that refer to the proven optima."""
+    return ratios_of_costs(optima, is_found(explanation), explanation.cost)
+
+
+def ratios_of_costs(optima, has_found, costs):
+    """Return the figures that refer to the proven optima, of rows found and their costs."""
+    best = np.array([optimum.cost for optimum in optima])
+    status = np.array([optimum.status for optimum in optima])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = costs / best
+    return {
+        "exists": status == "optimal",
+        "is_open": status == "open",
+        "is_found": has_found,
+        "ratio": ratio,
+    }
+
+
+def quality(case, explanation, seconds):
+    """Return the figures of a search that need no optimum."""
+    valid = explanation[explanation.valid]
+    encoded, weights = valid.counterfactual_encoded, valid.encoder.column_weights
+    near, discrepancies = np.full(len(valid), np.nan), []
+    for label in np.unique(valid.target):
+        observed, idx = case.observed(label), np.flatnonzero(valid.target == label)
+        near[idx] = nearest_neighbor_distance(encoded[idx], observed, weights=weights)
+        if len(idx) > 1:
+            compared = observed[:N_COMPARED]
+            discrepancies.append(maximum_mean_discrepancy(encoded[idx], compared))
+    transfers = np.zeros(0)
+    if len(valid):
+        transfers = case.second.predict(valid.counterfactual) == valid.target
+    return {
+        "rows/s": [len(explanation) / seconds],
+        "changes": cost(valid, norm="n_changed"),
+        "5 nearest": near,
+        "MMD": [np.mean(discrepancies)] if discrepancies else [np.nan],
+        "transfer": transfers,
+    }
+
+
+def nearest_neighbor_distance(X_counterfactual, X_target, *, n_neighbors=5, weights):
+    """Return the mean l1 distance of each row to the nearest rows of its target class."""
+    distances = pairwise_distances(X_counterfactual * weights, X_target * weights, metric="l1")
+    return np.sort(distances, axis=1)[:, :n_neighbors].mean(axis=1)
+
+
+def fewest(optima, explanation):
+    """Return how the numbers of changes compare with the proven minimum."""
+    n_changes = cost(explanation, norm="n_changed")
+    minimum = np.array([np.nan if o.n_changes is None else o.n_changes for o in optima])
+    is_least = n_changes <= minimum
+    figures = ratios_to(optima, explanation)
+    # Costs are compared where both have the fewest changes.
+    figures["ratio"] = np.where(is_least, figures["ratio"], np.nan)
+    counts = figures["exists"] & figures["is_found"]
+    return {
+        **figures,
+        "fewest": np.where(counts, is_least, np.nan),
+        "least": np.where(figures["exists"], minimum, np.nan),
+    }
