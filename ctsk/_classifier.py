@@ -711,13 +711,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         most 4,096 rows are searched at once, which bounds the memory that the search needs in
         addition to its results.
 
-        The search for another alternative makes up to five attempts, which differ in the
-        features that are fixed: all that earlier alternatives changed, if these are at most
-        half of the features, or else those that they changed by more than half of the largest
-        change; the most changed feature of each earlier alternative; the second most changed
-        one of each; none, with a penalty on the proximity to earlier alternatives (gradient
-        descent only); and none. The alternatives of a row are sorted: mature ones come first,
-        then other valid ones, each by their cost.
+        For another alternative, three searches hold different features fixed: all that earlier
+        alternatives changed, if these are at most half of the features, or else those that they
+        changed by more than half of the largest change; the most changed feature of each
+        earlier alternative; and the second most changed one of each. The cheapest mature row
+        is kept. Only if none is found, all features are free, in a gradient descent first with
+        a penalty on the proximity to earlier alternatives. The alternatives of a row are
+        sorted: mature ones come first, then other valid ones, each by their cost.
         """
         settings = Settings(
             generator=generator,
