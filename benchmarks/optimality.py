@@ -27,8 +27,7 @@ test rows, on one thread, are: ``rows/s``; ``changes``, the mean number of chang
 ``5 nearest``, the mean l1 distance to the five nearest rows of the target class; ``MMD``, the
 squared maximum mean discrepancy from this class; and ``transfer``, the share of valid rows that a
 second model, trained with another seed, predicts as the target. The best optimum is found in the
-limit of the default search's row, and stored in ``.cache/``. The command skips the search
-``nearest`` if the package does not have it.
+limit of the default search's row, and stored in ``.cache/``.
 """
 
 import argparse
@@ -41,7 +40,6 @@ from optimality_cases import DATA, MODELS, Case, searches
 from optimality_figures import fewest, is_found, quality, ratios_of_costs, ratios_to
 from optimality_tables import keep, names_of, table
 
-from ctsk.generators.shortcuts import SHORTCUTS
 from ctsk.metrics import cost
 
 # Rows that are timed and measured.
@@ -232,9 +230,6 @@ def rivals_block(args):
 
 def other_block(args):
     """Modules without a proof, relative to the best of ten runs with ten times the starts."""
-    if "nearest" not in SHORTCUTS:
-        print("The search nearest is missing.")
-        return []
 
     def measured(**values):
         return optimality_modules.against_many_starts(**values, n_rows=args.rows)

@@ -15,19 +15,18 @@ from exact import cheapest
 from exact_program import layers_of
 from threadpoolctl import threadpool_limits
 
-from ctsk import CounterfactualTrainedClassifier
+from ctsk import CounterfactualTrainedClassifier, NearestGenerator
 from ctsk._columns.constraints import Box
 from ctsk._explaining.request import Settings, make_request
 from ctsk.datasets import fetch_adult
 from ctsk.exceptions import ColumnKindWarning
-from ctsk.generators.shortcuts import SHORTCUTS
 
 _HERE = Path(__file__).parent
 # Data, settings and stored models are those of the paper's questions.
 sys.path.append(str(_HERE / "paper"))
 import kept  # noqa: E402
 from models import untrained  # noqa: E402
-from protocol import split, three_sigma_domain  # noqa: E402
+from protocol import recourse_constraints, split  # noqa: E402
 
 # Name in the tables: name of the data set, and whether the constraints are those of recourse.
 DATA = {
@@ -55,29 +54,13 @@ OPTIMA = joblib.Memory(_HERE / ".cache" / f"optima-{_DIGEST.hexdigest()[:12]}", 
 
 def searches(*, with_lambdas=True, with_gradients=True):
     """Return the settings of `explain` for each search, by its name in the tables."""
-    settings = {}
     # The default search comes first, because its rows limit the programs.
-    if "nearest" in SHORTCUTS:
-        settings["nearest"] = {"generator": "nearest"}
-        prices = LAMBDAS if with_lambdas else ()
-        for price in prices:
-            generator = SHORTCUTS["nearest"](lambda_data=price)
-            settings[f"nearest {price:g}"] = {"generator": generator}
+    settings = {"nearest": {"generator": "nearest"}}
+    for price in LAMBDAS if with_lambdas else ():
+        settings[f"nearest {price:g}"] = {"generator": NearestGenerator(lambda_data=price)}
     if with_gradients:
         settings |= {"eccco": {"generator": "eccco"}, "generic": {"generator": "generic"}}
     return settings
-
-
-def recourse_constraints(X_train):
-    """Return the constraints of ``fetch_adult``, as in ``paper/burden.py``."""
-    advised = fetch_adult()
-    known = {
-        name: advised.data[name].cat.categories.tolist() for name in ("workclass", "occupation")
-    }
-    return {
-        "mutability": {**advised.mutability, "education_num": "none"},
-        "domain": {**three_sigma_domain(X_train), **advised.domain, **known},
-    }
 
 
 def as_floats(X):
@@ -208,6 +191,7 @@ class Case:
         """
         problem = self.problem(tau=tau, mutability=mutability)
         model, rows = problem.request.model, problem.request.rows
+        origin, spacing = model.encoder.encode_grids(rows.dtypes)
         return _optima(
             # The weights identify the module in the store.
             layers_of(model.module),
@@ -217,7 +201,7 @@ class Case:
             problem.costs,
             problem.request.targets,
             tau,
-            steps_of(model.encoder, rows.dtypes),
+            (spacing, origin),
             sparse,
             time_limit,
             known=known,
@@ -260,7 +244,7 @@ def _optima(
             limit,
             module,
             factual,
-            _row_of(box, row),
+            box.select([row]),
             costs=costs,
             target=target,
             tau=tau,
@@ -287,28 +271,3 @@ def _optimum(limit, module, factual, box, *, sparse, **settings):
         if optimum.status != "impossible":
             return optimum
     return cheapest(module, factual, box, **settings)
-
-
-def _row_of(box, row):
-    """Return the bounds of one row."""
-    bounds = {
-        name: None if getattr(box, name) is None else getattr(box, name)[[row]]
-        for name in ("lower", "upper", "low", "high")
-    }
-    return Box(groups=box.groups, **bounds)
-
-
-def steps_of(encoder, dtypes):
-    """Return spacing and origin of the numbers that each column can hold, in module units."""
-    spacing, origin = np.zeros((2, encoder.groups.n_columns))
-    for column, feature in enumerate(encoder.numeric.tolist()):
-        grid = encoder.grids.get(feature)
-        step, offset = (0.0, 0.0) if grid is None else (grid.spacing, (grid.values or (0.0,))[0])
-        # A column of integers holds no other numbers, whatever its grid.
-        if dtypes[feature].kind in "biu" and not (grid is not None and grid.is_whole):
-            step, offset = 1.0, 0.0
-        if step:
-            scale = encoder.scale[column]
-            spacing[column] = step / abs(scale)
-            origin[column] = (offset - encoder.center[column]) / scale
-    return spacing, origin

@@ -1,9 +1,13 @@
 """Figures of the rows that a search returns, with and without a proven optimum."""
 
 import numpy as np
-from sklearn.metrics import pairwise_distances
 
-from ctsk.metrics import cost, maximum_mean_discrepancy
+from ctsk.metrics import (
+    cost,
+    maximum_mean_discrepancy,
+    nearest_neighbor_distance,
+    transfer_validity,
+)
 
 # Rows of the target class with which a search is compared.
 N_COMPARED = 1_000
@@ -44,22 +48,13 @@ def quality(case, explanation, seconds):
         if len(idx) > 1:
             compared = observed[:N_COMPARED]
             discrepancies.append(maximum_mean_discrepancy(encoded[idx], compared))
-    transfers = np.zeros(0)
-    if len(valid):
-        transfers = case.second.predict(valid.counterfactual) == valid.target
     return {
         "rows/s": [len(explanation) / seconds],
         "changes": cost(valid, norm="n_changed"),
         "5 nearest": near,
         "MMD": [np.mean(discrepancies)] if discrepancies else [np.nan],
-        "transfer": transfers,
+        "transfer": [transfer_validity(explanation, case.second)],
     }
-
-
-def nearest_neighbor_distance(X_counterfactual, X_target, *, n_neighbors=5, weights):
-    """Return the mean l1 distance of each row to the nearest rows of its target class."""
-    distances = pairwise_distances(X_counterfactual * weights, X_target * weights, metric="l1")
-    return np.sort(distances, axis=1)[:, :n_neighbors].mean(axis=1)
 
 
 def fewest(optima, explanation):

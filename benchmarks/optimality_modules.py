@@ -10,7 +10,7 @@ from optimality_figures import is_found, quality
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from ctsk.generators.shortcuts import SHORTCUTS
+from ctsk import NearestGenerator
 
 PICTURE = Path(__file__).parent / "results" / "nearest_on_images.png"
 # Seeded runs of the default search, and how many times as many starts they have.
@@ -55,11 +55,10 @@ def against_many_starts(data, model, tau, setting, seed, n_rows):
     """
     case = Case.of(data, seed, model, n_rows, **MODULES[setting])
     explanation, seconds = case.explain({"generator": "nearest"}, tau=tau)
-    nearest = SHORTCUTS["nearest"]
-    n_starts = N_TIMES * nearest().n_starts
+    n_starts = N_TIMES * NearestGenerator().n_starts
     costs = [np.where(is_found(explanation), explanation.cost, np.inf)]
     for run in range(N_RUNS):
-        generator = nearest(n_starts=n_starts, random_state=run)
+        generator = NearestGenerator(n_starts=n_starts, random_state=run)
         other, _ = case.explain({"generator": generator}, tau=tau)
         costs.append(np.where(is_found(other), other.cost, np.inf))
     best = np.min(costs, axis=0)

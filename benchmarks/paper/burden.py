@@ -12,7 +12,7 @@ and the median cost, in module units, and median number of changed features of t
 import numpy as np
 from experiment import main
 from models import train
-from protocol import split, three_sigma_domain
+from protocol import recourse_constraints, split
 
 from ctsk import ECCCoGenerator
 from ctsk.datasets import fetch_adult
@@ -23,23 +23,17 @@ N_STEPS = 200
 
 def outcome(name, seed, n_rounds, step_size):
     """Return the burden by model and group."""
-    advised = fetch_adult()
-    known = {
-        name: advised.data[name].cat.categories.tolist() for name in ("workclass", "occupation")
-    }
+    favorable = fetch_adult().favorable
     data = split(name, seed)
-    constraints = {
-        "mutability": {**advised.mutability, "education_num": "none"},
-        "domain": {**three_sigma_domain(data.train[0]), **advised.domain, **known},
-    }
+    constraints = recourse_constraints(data.train[0])
     X, _ = data.test
     records = []
     for model in ("BL", "CT"):
         clf = train(name, seed, model, step_size=step_size, **constraints)
-        refused = clf.predict(X) != advised.favorable
+        refused = clf.predict(X) != favorable
         explanation = clf.explain(
             X[refused],
-            advised.favorable,
+            favorable,
             generator=ECCCoGenerator(step_size=step_size, max_step=None),
             T=N_STEPS,
             tau=0.5,

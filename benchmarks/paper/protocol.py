@@ -173,6 +173,22 @@ def split(name, seed):
     return Split(*PROTOCOLS[name].load(seed))
 
 
+def recourse_constraints(X_train):
+    """Return mutability and domain under which people of Adult could seek recourse.
+
+    They are those of ``fetch_adult``, except that the rank of the education, which holds the
+    same information as its name, is immutable, and that missing values cannot be reached.
+    """
+    advised = datasets.fetch_adult()
+    known = {
+        name: advised.data[name].cat.categories.tolist() for name in ("workclass", "occupation")
+    }
+    return {
+        "mutability": {**advised.mutability, "education_num": "none"},
+        "domain": {**three_sigma_domain(X_train), **advised.domain, **known},
+    }
+
+
 def three_sigma_domain(X):
     r"""Return the paper's domain of each numeric feature.
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ctsk._explaining.chunk_search import longest_by_feature
 from ctsk.generators import GradientGenerator
 
 # The first attempt may hold the features whose change, summed over earlier alternatives, exceeds
@@ -60,9 +61,8 @@ def _held_sets(chunk, earlier):
     that the earlier ones changed most in total, the most changed feature of each, and the
     second most changed one.
     """
-    slices = chunk.encoder.feature_columns
-    moves = np.abs(earlier - chunk.encoded[:, None])
-    moves = np.stack([moves[..., columns].max(axis=-1) for columns in slices], axis=-1)
+    moves = longest_by_feature(np.abs(earlier - chunk.encoded[:, None]), chunk.encoder)
+    n_features = moves.shape[-1]
     total = moves.sum(axis=1)
     is_most = total > _HELD_SHARE * total.max(axis=1, keepdims=True)
     are_few = (total > 0).mean(axis=1, keepdims=True) <= 0.5
@@ -72,7 +72,7 @@ def _held_sets(chunk, earlier):
     for rank in (0, 1):
         # Where fewer features moved, the last one that did stands in.
         feature = np.take_along_axis(order, np.clip(n_moved - 1, 0, rank), axis=-1)
-        held_sets.append((np.arange(len(slices)) == feature).any(axis=1))
+        held_sets.append((np.arange(n_features) == feature).any(axis=1))
     return held_sets
 
 
@@ -84,15 +84,11 @@ def _with_better(chunk, another, earlier, idx, *, held=None, push=0.0):
     present = another.select(idx)
     # None is compared elementwise.
     is_found, was_found = found.reason == None, present.reason == None  # noqa: E711
-    is_cheaper = _costs(chunk, found.values, idx) < _costs(chunk, present.values, idx)
+    factuals = chunk.rows.values[idx]
+    costs = [chunk.request.costs(part.values, factuals) for part in (found, present)]
+    is_cheaper = np.less(*costs)
     # A valid alternative at a distance, though immature, is kept unless the new one is mature.
     was_valid = chunk.is_predicted(present.values, idx)
     was_valid &= chunk.is_apart(present.values, earlier[idx])
     is_better = np.where(was_found, is_found & is_cheaper, is_found | ~was_valid)
     return another.updated(idx[is_better], found.select(is_better))
-
-
-def _costs(chunk, values, idx):
-    """Return the costs of the changes of some rows."""
-    moves = chunk.encoder.encode_values(values) - chunk.encoded[idx]
-    return np.abs(moves) @ chunk.encoder.encode_costs(chunk.request.feature_costs)

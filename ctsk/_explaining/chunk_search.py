@@ -8,7 +8,7 @@ import torch
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import differ
 from ctsk._explaining.failure_reasons import TOO_NEAR, reasons, too_many_changes
-from ctsk._explaining.sparsify import revert_features
+from ctsk._explaining.sparsify import most_by_unit, revert_features
 from ctsk._torch.utils import device_of
 from ctsk.generators.result import LEAST_DISTANCE
 
@@ -47,6 +47,11 @@ class Found:
         for array, other in zip(copies, found.arrays(), strict=True):
             array[idx] = other
         return Found(*copies)
+
+
+def longest_by_feature(moves, encoder):
+    """Return the longest move of the columns of each feature, along the last axis."""
+    return np.stack([moves[..., part].max(axis=-1) for part in encoder.feature_columns], axis=-1)
 
 
 class ChunkSearch:
@@ -145,14 +150,11 @@ class ChunkSearch:
             return found
         units = self.rows.schema.units
         moves = np.abs(self.encoder.encode_values(found.values) - self.encoded[idx])
+        moves = longest_by_feature(moves, self.encoder)
         changed = differ(found.values, self.rows.values[idx])
         # A gap may become the number by which it is coded, which is a change without a move.
-        least = np.finfo(moves.dtype).tiny
-        # Column u stands for unit u, as in `revert_features`.
-        by_unit = np.zeros(changed.shape)
-        for feature, unit in enumerate(units):
-            move = moves[:, self.encoder.feature_columns[feature]].max(axis=1).clip(least)
-            by_unit[:, unit] = np.maximum(by_unit[:, unit], np.where(changed[:, feature], move, 0))
+        moves = np.where(changed, moves.clip(np.finfo(moves.dtype).tiny), 0)
+        by_unit = most_by_unit(moves, units)
         has_more = np.flatnonzero((by_unit > 0).sum(axis=1) > at_most)
         if not len(has_more):
             return found

@@ -149,11 +149,11 @@ def _reasons_of_descent(generator, model, encoder, batch, T):
 
 
 def _not_found(share):
-    """Return the reason that names the probability of the target in the best row known."""
+    """Return the reason that names the probability of the target in the row that is returned."""
     return Reason(
         ReasonKind.NOT_FOUND,
-        "no counterfactual was found within the constraints: the best row known has a probability "
-        f"of {share:.2g}",
+        "no counterfactual was found within the constraints: in the row that is returned, the "
+        f"target has a probability of {share:.2g}",
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import clone
+from sklearn.utils import gen_batches
 
 from ctsk._columns.containers import is_frame, is_series
 from ctsk._columns.rows import Rows
@@ -120,6 +121,17 @@ class Request:
     max_changes: int | None
     sparse: bool
     return_path: bool
+
+    def costs(self, values, factual_values):
+        """Return the l1 distances between counterfactuals and factuals, weighted by the costs."""
+        encoder = self.model.encoder
+        costs = encoder.encode_costs(self.feature_costs)
+        # A generator of chunks: one-hot columns may be many times as wide as the values.
+        moves = (
+            encoder.encode_values(values[chunk]) - encoder.encode_values(factual_values[chunk])
+            for chunk in gen_batches(len(values), CHUNK)
+        )
+        return np.concatenate([np.abs(move) @ costs for move in moves])
 
 
 def make_request(model, X, target, settings):

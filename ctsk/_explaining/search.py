@@ -101,7 +101,8 @@ class Judged:
         is_reached = valid & mature
         reason[is_reached] = None
         reason[~is_reached & (reason == None)] = FLIPPED_BACK  # noqa: E711
-        return cls(found, proba, valid, mature, reason, _costs(request, factuals, found.values))
+        costs = request.costs(found.values, factuals.values)
+        return cls(found, proba, valid, mature, reason, costs)
 
     def order(self, idx):
         """Return positions that sort the alternatives of each factual.
@@ -137,18 +138,6 @@ def _accepted(model, factuals, found):
         path[rejected, -1] = originals.values
     proba[rejected] = model.predict_proba(originals)
     return Found(values, found.n_iter, reason, path), proba
-
-
-def _costs(request, factuals, values):
-    """Return the l1 distances between counterfactuals and factuals, weighted by the costs."""
-    encoder = request.model.encoder
-    costs = encoder.encode_costs(request.feature_costs)
-    # A generator of chunks: one-hot columns may be many times as wide as the values.
-    moves = (
-        encoder.encode_values(values[chunk]) - encoder.encode_values(factuals.values[chunk])
-        for chunk in gen_batches(len(values), CHUNK)
-    )
-    return np.concatenate([np.abs(move) @ costs for move in moves])
 
 
 def _path_in_x_units(path, factuals):

@@ -60,15 +60,21 @@ def revert_features(values, factual_values, score, units=None):
     return sparse
 
 
+def most_by_unit(per_feature, units):
+    """Return the maximum over the features of each unit, or zero, of the shape of the input.
+
+    Column u stands for unit u; there are columns that no feature belongs to.
+    """
+    most = np.zeros_like(per_feature)
+    np.maximum.at(most, (slice(None), units), per_feature)
+    return most
+
+
 def _scores_of_single_reverts(values, factual_values, rows, score, units):
     """Return the scores of rows with one unit reverted each; -inf for unchanged units."""
-    changed = differ(values[rows], factual_values[rows])
-    # Column u stands for unit u; those that no feature belongs to never change.
-    changed_units = np.zeros_like(changed)
-    for feature, unit in enumerate(units):
-        changed_units[:, unit] |= changed[:, feature]
+    changed = most_by_unit(differ(values[rows], factual_values[rows]), units)
     scores = np.full(changed.shape, -np.inf)
-    positions, reverted = np.nonzero(changed_units)
+    positions, reverted = np.nonzero(changed)
     n_at_once = _MAX_VALUES // changed.shape[1] + 1
     for start in range(0, len(positions), n_at_once):
         block = slice(start, start + n_at_once)

@@ -69,10 +69,7 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
             _reference, estimator, torch.as_tensor(encoded, device=device), labels, random
         )
         generator = _generator(estimator, net, reference)
-        if net is None:
-            explainer = NearestGenerator().learn(reference())
-        else:
-            explainer = estimator.explainer_
+        explainer = _explainer(estimator, net, reference)
 
         # Initial weights and dropout of a user's module draw from the global random state;
         # ours do not, so that fits without a user's module stay safe in threads.
@@ -182,6 +179,11 @@ def _generator(estimator, net, reference):
     if net is not None and learn_alike(generator, net.generator):
         return generator.with_learned(net.generator)
     return generator.learn(reference())
+
+
+def _explainer(estimator, net, reference):
+    """Return the generator of explanations, which learns in the first fit only."""
+    return NearestGenerator().learn(reference()) if net is None else estimator.explainer_
 
 
 def _reference(estimator, encoded, labels, random):

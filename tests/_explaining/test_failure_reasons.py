@@ -127,7 +127,7 @@ def test_decoder_that_ignores_the_code_is_flat(latent):
 
 
 @pytest.mark.parametrize("generator", [TowardCenter(), "nearest"], ids=repr)
-def test_search_that_ends_without_a_gradient_names_the_probability_of_the_best_row(clf, generator):
+def test_search_without_a_gradient_names_the_probability_of_the_returned_row(clf, generator):
     X = np.random.default_rng(0).normal(size=(400, 2))
     settings = {"generator": generator, "X_reference": X, "tau": 0.99}
     held = clf.explain(ROW, True, mutability=["none", "both"], domain={1: (-1, 0)}, **settings)
@@ -135,8 +135,8 @@ def test_search_that_ends_without_a_gradient_names_the_probability_of_the_best_r
     assert reason.kind is ReasonKind.NOT_FOUND
     share = held.proba[0, 1]
     assert reason == (
-        "no counterfactual was found within the constraints: the best row known has a probability "
-        f"of {share:.2g}"
+        "no counterfactual was found within the constraints: in the row that is returned, the "
+        f"target has a probability of {share:.2g}"
     )
     assert clf.explain(ROW, True, **{**settings, "tau": 0.6}).reason.tolist() == [None]
 

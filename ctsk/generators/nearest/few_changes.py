@@ -22,10 +22,7 @@ def changed_units(problem, items):
 
     However short a move is, it counts, because a user would see it.
     """
-    changed = (items.states != items.factuals).to(items.states)
-    n_units = problem.n_numeric + len(problem.slices)
-    per_unit = changed.new_zeros(len(items), n_units)
-    return per_unit.index_add_(1, problem.units.to(changed.device), changed) > 0
+    return problem.per_unit((items.states != items.factuals).to(items.states)) > 0
 
 
 def changed_numbers(problem, items):
@@ -84,8 +81,7 @@ def thin_out(problem, items, is_valid, at_most):
 def _without(problem, items, idx, units):
     """Return the items without the change of one feature each, where the others can pay for it."""
     part = items.select(idx)
-    columns = problem.units.to(units.device)
-    states = torch.where(columns == units[:, None], part.factuals, part.states)
+    states = torch.where(problem.units == units[:, None], part.factuals, part.states)
     part = part.at(states)
     free = changed_numbers(problem, part)
     for _ in range(4 if problem.n_numeric else 0):

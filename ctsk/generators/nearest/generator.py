@@ -21,9 +21,10 @@ _AT_ONCE = 2_000_000
 class NearestGenerator(BaseGenerator):
     r"""Search for the cheapest row that the model predicts as its target.
 
-    The default of ``explain``. It finds rows close to the decision boundary at nearly the
-    least cost that there is, also under constraints that leave few features free. It costs
-    nothing in plausibility that `lambda_data` does not ask for; see the guide.
+    This is the default of ``explain``. It finds counterfactuals at nearly the least possible
+    cost, also under constraints that leave few features free. They lie close to the decision
+    boundary, where rows need not be typical of their class: `lambda_data` trades cost for
+    plausibility.
 
     Parameters
     ----------
@@ -63,8 +64,8 @@ class NearestGenerator(BaseGenerator):
     within a radius that adapts. Features are put back, categories exchanged, and single numbers
     moved far, whenever this pays in the end. Numbers on a grid are rounded one after another, the
     coarsest first, while the others still adapt. Rows for which none of this finds a
-    counterfactual are searched from random points of their box.
-    All rows and starts are searched as one batch.
+    counterfactual are searched from more random points of their box. All rows and starts are
+    searched as one batch.
 
     `T` bounds the number of rounds, each of which evaluates the model a bounded number of times
     for every start. Each phase of the search has a fixed number of them. A path holds the

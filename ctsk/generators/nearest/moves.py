@@ -66,7 +66,6 @@ def put_back(problem, items, is_valid, floors=0.0):
 
     `floors` are the margins that have to remain; Tensor of shape (n_items,) or 0.
     """
-    units = problem.units.to(items.states.device)
     floors = items.states.new_zeros(len(items)) + floors
     prices = problem.prices_of_units(items, items.states)
     order = prices.argsort(dim=1, descending=True)
@@ -76,7 +75,7 @@ def put_back(problem, items, is_valid, floors=0.0):
         if not len(idx):
             break
         part = items.select(idx)
-        trials = torch.where(units == pick[idx, None], part.factuals, part.states)
+        trials = torch.where(problem.units == pick[idx, None], part.factuals, part.states)
         passes = problem.margins(part, trials) >= floors[idx]
         items = items.put(idx[passes], trials[passes])
     return items

@@ -130,7 +130,7 @@ class Problem:
         # These are computed anew by each access to the groups, and every round needs them.
         self.slices = box.groups.slices
         self.of_numbers = box.groups.of_numbers
-        self.units = box.groups.units
+        self.units = box.groups.units.to(box.lower.device)
         self.fill = box.fill
         self.spacing, self.origin = box.spacing, box.origin
         self.threshold = math.log(tau / (1 - tau))
@@ -195,9 +195,12 @@ class Problem:
         if items.prototypes is not None:
             approach = (states - items.prototypes).abs() - (items.factuals - items.prototypes).abs()
             moves = moves + self.lambda_data * approach
-        n_units = self.n_numeric + len(self.slices)
-        per_unit = states.new_zeros(len(states), n_units)
-        return per_unit.index_add_(1, self.units.to(states.device), moves * items.costs)
+        return self.per_unit(moves * items.costs)
+
+    def per_unit(self, values):
+        """Return the sums of values of columns, (n_items, n_columns), over each unit."""
+        sums = values.new_zeros(len(values), self.n_numeric + len(self.slices))
+        return sums.index_add_(1, self.units, values)
 
     def bounds(self, items, *, enters=False):
         """Return the bounds of the numbers of each item, (n_items, n_numeric) each.
@@ -209,7 +212,6 @@ class Problem:
         states, factuals = items.states[:, numbers], items.factuals[:, numbers]
         low, high = items.low[:, numbers], items.high[:, numbers]
         if self.has_gaps and not enters:
-            # A number outside its domain stays what it is until a move brings it inside.
             stays = (states == factuals) & ((factuals < low) | (factuals > high))
             low, high = torch.where(stays, factuals, low), torch.where(stays, factuals, high)
         if self.of_numbers:

@@ -10,6 +10,8 @@ from ctsk.generators.nearest.problem import one_hot
 _LEAST_LENGTH_COST = 1e-3
 # Hidden units that are computed at once, which bounds the memory.
 _MAX_ENTRIES = 2**22
+# Prices of the moves that a climb tries; the last one leads to the bound.
+_CLIMBED = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 1e6)
 # Shortest move that counts as a change.
 LEAST_MOVE = 1e-6
 
@@ -76,7 +78,7 @@ def best_changes(problem, items, distances, score, *, numbers_only=False):
         return changes
     outputs = problem.first_layer(states)
     n_trials = 2 * len(distances)
-    n_at_once = max(1, _MAX_ENTRIES // (max(len(items), 1) * n_trials * outputs.shape[1]))
+    n_at_once = max(1, _MAX_ENTRIES // (len(items) * n_trials * outputs.shape[1]))
     movable = _movable_numbers(problem, items)
     # Without a column, split would return one empty part, which not every module can evaluate.
     for columns in movable.split(n_at_once) if len(movable) else ():
@@ -186,7 +188,3 @@ def climb(problem, items, n_rounds, progress):
         states = changes.applied(problem, part, units)[rises]
         items = items.put(idx, states)
     return items
-
-
-# Prices of the moves that a climb tries; the last one leads to the bound.
-_CLIMBED = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 1e6)
