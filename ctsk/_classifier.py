@@ -619,6 +619,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         n_alternatives=1,
         max_changes=None,
         sparse=False,
+        prove=False,
+        time_limit=5.0,
+        n_jobs=None,
+        verbose=0,
         return_path=False,
     ):
         """Search for the changes of each row after which the model predicts the target.
@@ -676,6 +680,17 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             searches for counterfactuals with few changes. After every search, features are
             greedily reverted to their original values as long as the row stays valid (and
             mature, if it was).
+        prove : bool, default=False
+            Whether to prove, for each row, that its counterfactual is the cheapest, to replace
+            it by a cheaper one if there is one, or to prove that none exists. This requires a
+            network of linear layers and ReLUs (``activation="relu"`` or ``"identity"``) and
+            ``generator="nearest"``. See `Explanation.proof`.
+        time_limit : float, default=5.0
+            Seconds for the proof of each row, after which it is "open".
+        n_jobs : int, default=None
+            Number of jobs that prove rows, as in joblib.
+        verbose : int, default=0
+            If positive, a line on the standard output tells how many rows are proven.
         return_path : bool, default=False
             Whether to return the states of the search as the attribute `path`.
 
@@ -684,7 +699,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         explanation : Explanation
             Rows without a counterfactual are returned, too, with ``valid=False``. Such a row
             is the best state that the search knows: for ``"nearest"``, one of high probability
-            of the target, at least cost; for a gradient descent, its last state.
+            of the target, at least cost; for a gradient descent, its last state. A keyboard
+            interrupt during a proof returns what is proven so far.
 
         Warns
         -----
@@ -730,6 +746,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             n_alternatives=n_alternatives,
             max_changes=max_changes,
             sparse=sparse,
+            prove=prove,
+            time_limit=time_limit,
+            n_jobs=n_jobs,
+            verbose=verbose,
             return_path=return_path,
         )
         return search(make_request(self._explainable(), X, target, settings))

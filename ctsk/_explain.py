@@ -35,6 +35,10 @@ def explain(
     n_alternatives=1,
     max_changes=None,
     sparse=False,
+    prove=False,
+    time_limit=5.0,
+    n_jobs=None,
+    verbose=0,
     return_path=False,
 ):
     r"""Explain a fitted model by counterfactuals in the units of its input.
@@ -56,6 +60,11 @@ def explain(
     target, generator, tau, T, n_alternatives, max_changes, sparse, return_path
         See :meth:`CounterfactualTrainedClassifier.explain`. For a model that was trained
         elsewhere, ``tau=None`` stands for 0.75, and ``generator=None`` for ECCCo.
+    prove, time_limit, n_jobs, verbose
+        See :meth:`CounterfactualTrainedClassifier.explain`. A proof is possible for a module
+        that is a :class:`torch.nn.Sequential` of linear layers and ReLUs (``Identity``,
+        ``Dropout`` and ``Flatten`` are ignored), and for a pipeline of which each step is affine
+        for each feature, such as a scaler or a one-hot encoder.
     mutability, domain : dict or sequence, default=None
         Constraints in the names and units of `X`; see
         :meth:`CounterfactualTrainedClassifier.explain`. Features that are not named keep
@@ -169,6 +178,10 @@ def explain(
         n_alternatives=n_alternatives,
         max_changes=max_changes,
         sparse=sparse,
+        prove=prove,
+        time_limit=time_limit,
+        n_jobs=n_jobs,
+        verbose=verbose,
         return_path=return_path,
     )
     # Models of users may draw from the global random state, if only to load rows. Only that of

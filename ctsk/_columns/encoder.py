@@ -257,24 +257,25 @@ class Encoder:
                 bounds[pair[0]], bounds[pair[1]] = np.minimum(*ends), np.maximum(*ends)
         return replace(box, **bounds, fill=self.to_module_units(self.fill))
 
-    def encode_grids(self, dtypes):
+    def encode_grids(self, dtypes, *, finest=_FINE):
         """Return a number of the grid of each column, and its spacing, in module units.
 
         Parameters
         ----------
         dtypes : sequence of dtype
             The dtype of each feature, of which integers are a grid.
+        finest : float, default=1e-3
+            The spacing, in module units, up to which a grid is as good as none.
 
         Returns
         -------
         origin, spacing : ndarray of shape (n_columns,)
-            The spacing is 0 for columns without a grid, and for a grid so fine that a search
-            need not know it.
+            The spacing is 0 for columns without a grid, and for a grid that is as good as none.
         """
         origin, spacing = np.zeros(self.groups.n_columns), np.zeros(self.groups.n_columns)
         for column, feature in enumerate(self.numeric.tolist()):
             grid = grid_of(dtypes[feature], self.grids.get(feature))
-            if grid is not None and grid.spacing > _FINE * abs(self.scale[column]):
+            if grid is not None and grid.spacing > finest * abs(self.scale[column]):
                 origin[column] = grid.values[0] if grid.values else 0.0
                 spacing[column] = grid.spacing
         # Columns without a grid have no origin either, whatever number this makes of zero.

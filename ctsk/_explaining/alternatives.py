@@ -13,21 +13,23 @@ _HELD_SHARE = 0.5
 _PUSH = 2.0
 
 
-def find_alternatives(chunk, n_alternatives):
+def find_alternatives(chunk, first, n_alternatives):
     """Search for several counterfactuals of each row of a chunk.
 
     Parameters
     ----------
     chunk : ChunkSearch
+    first : Found
+        The first counterfactual of each row.
     n_alternatives : int
 
     Returns
     -------
     alternatives : list of Found
-        The first is the one found without alternatives. Each of the others keeps a
-        distance from those before it, unless its reason states that it does not.
+        The first one, and others that keep a distance from those before them, unless their
+        reason states that they do not.
     """
-    alternatives = [chunk.find(np.arange(len(chunk.rows)))]
+    alternatives = [first]
     while len(alternatives) < n_alternatives:
         alternatives.append(_find_another(chunk, alternatives))
     return alternatives

@@ -33,6 +33,19 @@ class Found:
     reason: np.ndarray
     path: np.ndarray
 
+    def with_values(self, idx, values):
+        """Return a copy in which other values, which are mature, replace those at some positions.
+
+        A path jumps to them in its last step.
+        """
+        found = self.select(idx)
+        path = found.path
+        if path.shape[1]:
+            is_end = np.arange(path.shape[1]) >= found.n_iter[:, None]
+            path = np.where(is_end[:, :, None], values[:, None], path)
+        reason = np.full(len(values), None, dtype=object)
+        return self.updated(idx, Found(values, found.n_iter, reason, path))
+
     def arrays(self):
         """Return the arrays in the order of the fields."""
         return [getattr(self, field.name) for field in fields(self)]
@@ -215,6 +228,20 @@ class ChunkSearch:
         # The NaN of a rejected row would pass for a prediction of the first class.
         return shares, (proba.argmax(axis=1) == targets) & ~np.isnan(shares)
 
+    def accepted(self, states, idx):
+        """Return the values of states in float64, and whether they are mature.
+
+        Parameters
+        ----------
+        states : ndarray of shape (n_states, n_columns)
+            Hardened states in module units.
+        idx : int ndarray of shape (n_states,)
+            Positions of their factuals in the chunk.
+        """
+        batch = _Batch(self, idx, None, None, dtype=np.float64)
+        is_accepted = batch.accept(torch.as_tensor(states), torch.arange(len(idx)))
+        return batch.accepted, is_accepted.numpy()
+
     def is_predicted(self, values, idx):
         """Return whether values are predicted as their target."""
         return self.judge(self.rows.select(idx).with_values(values), idx)[1]
@@ -252,13 +279,13 @@ class ChunkSearch:
 class _Batch:
     """Rows that are searched together, with the decoding and acceptance of their states."""
 
-    def __init__(self, chunk, idx, earlier, held):
+    def __init__(self, chunk, idx, earlier, held, *, dtype=np.float32):
         self.chunk = chunk
         self.idx = idx
         self.earlier = earlier
         self.rows: Rows = chunk.rows.select(idx)
         # In the precision of the states, so that an unchanged state is equal to its factual.
-        self.encoded = chunk.encoded[idx].astype(np.float32)
+        self.encoded = chunk.encoded[idx].astype(dtype)
         self.box = chunk.box_of(idx, held)
         device = device_of(chunk.searcher)
         module_box = chunk.encoder.encode_box(self.box)

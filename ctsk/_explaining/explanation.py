@@ -73,6 +73,17 @@ class Explanation:
         search stays at its last state. States in between are not rounded to the dtypes.
         The array holds objects if X has categories, and floats otherwise. None unless
         ``return_path=True``.
+    proof : ndarray of shape (n_rows,) or None, default=None
+        What is proven of each row, among all rows that keep the constraints of the request:
+        "optimal" if the row is a mature counterfactual that costs at most 0.1 % more than
+        `lower_bound` (with ``sparse=True``, no counterfactual has fewer changes, and none with
+        as many costs less); "impossible" if there is no mature counterfactual; "open" if the
+        time was up, or for another alternative than the cheapest. None unless ``prove=True``.
+        The proof concerns the model, not the world: a row of the cheapest changes may still be
+        hard to reach.
+    lower_bound : ndarray of shape (n_rows,) or None, default=None
+        No mature counterfactual of the factual costs less, whatever `proof` says; infinite if
+        there is none. None unless ``prove=True``.
     """
 
     factual_rows: Rows
@@ -91,6 +102,8 @@ class Explanation:
     alternative: np.ndarray
     n_alternatives: int = 1
     path: np.ndarray | None = field(default=None)
+    proof: np.ndarray | None = None
+    lower_bound: np.ndarray | None = None
 
     @cached_property
     def counterfactual(self):
@@ -235,6 +248,9 @@ class Explanation:
         if self.valid.any():
             lines["median cost of the valid"] = f"{np.median(self.cost[self.valid]):.3g}"
             lines["median steps of the valid"] = f"{np.median(self.n_iter[self.valid]):g}"
+        if self.proof is not None:
+            counts = Counter(self.proof).most_common()
+            lines["proof"] = ", ".join(f"{n} {word}" for word, n in counts)
         if not self.valid.all():
             lines["not valid"] = _counts(self.reason[~self.valid])
         # A valid row has a reason if it is not mature or too near to an earlier alternative.

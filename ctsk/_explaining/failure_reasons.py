@@ -33,6 +33,7 @@ class ReasonKind(enum.Enum):
     LOST = "not accepted by the pipeline"
     TOO_NEAR = "too near to an earlier alternative"
     TOO_MANY_CHANGES = "not found with so few changes"
+    IMPOSSIBLE = "no counterfactual exists (proven)"
 
 
 class Reason(str):

@@ -98,7 +98,7 @@ def model_of(model, X_reference, one_hot_groups=None, **search):
     # step size and the weights of a generator are made for that scale.
     encoder = Encoder.fit(rows, standardize=True)
     return ExplainableModel(
-        module=nn.Sequential(_Unscaled(encoder).to(logits.tensor(0).device), logits),
+        module=nn.Sequential(Unscaled(encoder).to(logits.tensor(0).device), logits),
         classes=_classes(model, logits, rows.values),
         read=read,
         predict_proba=predict_proba,
@@ -108,11 +108,12 @@ def model_of(model, X_reference, one_hot_groups=None, **search):
         ),
         feature_costs=check_costs(None, encoder),
         learned=(),
+        precision=torch.finfo(logits.tensor(0).dtype).eps,
         **search,
     )
 
 
-class _Unscaled(nn.Module):
+class Unscaled(nn.Module):
     """Maps rows from module units to the units and the order of the model's input."""
 
     def __init__(self, encoder):
@@ -128,7 +129,7 @@ class _Unscaled(nn.Module):
         return (rows * self.scale + self.center)[:, self.columns]
 
 
-class _Logits(nn.Module):
+class Logits(nn.Module):
     """A module whose output is converted to one logit per class."""
 
     def __init__(self, module, are_probabilities):
@@ -164,7 +165,7 @@ def _is_skorch(model):
 def _logits(model):
     """Return a copy of a model's module that returns logits, in its own precision."""
     if not _is_skorch(model):
-        return _frozen(_Logits(model, are_probabilities=False))
+        return _frozen(Logits(model, are_probabilities=False))
     kinds = [kind for kind in _CRITERIA if isinstance(model.criterion_, kind)]
     if not kinds:
         raise ValueError(
@@ -178,7 +179,7 @@ def _logits(model):
             f"model predicts at a threshold of {threshold}; only 0.5 is supported. Set it to 0.5 "
             "for explanations, and require a higher or lower probability by tau."
         )
-    return _frozen(_Logits(model.module_, _CRITERIA[kinds[0]]))
+    return _frozen(Logits(model.module_, _CRITERIA[kinds[0]]))
 
 
 def _frozen(logits):

@@ -42,6 +42,11 @@ class ExplainableModel:
         Defaults of the search.
     learned : tuple of BaseGenerator
         Generators that have learned in the units of `encoder`.
+    precision : float, default=float64's
+        Machine epsilon in which the judge computes logits.
+    curved : tuple of str, default=()
+        Names of features whose map to the module is no straight line, so that `module` and
+        `encoder` are the judge up to the precision of a table only.
     """
 
     module: torch.nn.Module
@@ -54,6 +59,8 @@ class ExplainableModel:
     generator: BaseGenerator
     tau: float
     learned: tuple
+    precision: float = float(np.finfo(np.float64).eps)
+    curved: tuple = ()
 
 
 class Judge:

@@ -84,9 +84,9 @@ class PipelineEncoder(Encoder):
                 columns[..., column] = stage.inverse(columns[..., column])
         return columns
 
-    def encode_grids(self, dtypes):
+    def encode_grids(self, dtypes, **kwargs):
         """Return the grids of columns; those behind a curve have none, as they are uneven."""
-        origin, spacing = super().encode_grids(dtypes)
+        origin, spacing = super().encode_grids(dtypes, **kwargs)
         spacing[list(self.curves)] = 0
         return origin, spacing
 

@@ -92,6 +92,7 @@ def model_of(pipeline, inner, X, X_reference=None, *, resolutions=None):
         encoder=encoder,
         constraints=trained_constraints(paths, encoder, inner, to_module, special),
         feature_costs=trained_costs(paths, encoder, inner),
+        curved=tuple(encoder.names[encoder.numeric[column]] for column in encoder.curves),
         # What generators learned in the classifier's units holds here if they are the same.
         learned=inner.learned if to_module.is_identity(encoder.groups) else (),
     )

@@ -40,6 +40,10 @@ _CONSTRAINTS = {
     "n_alternatives": [Interval(Integral, 1, None, closed="left")],
     "max_changes": [Interval(Integral, 1, None, closed="left"), None],
     "sparse": ["boolean"],
+    "prove": ["boolean"],
+    "time_limit": [Interval(Real, 0, None, closed="neither")],
+    "n_jobs": [Integral, None],
+    "verbose": ["verbose"],
     "return_path": ["boolean"],
 }
 # Seed of a generator that learns for an explanation, so that equal requests have equal results.
@@ -66,6 +70,10 @@ class Settings:
     n_alternatives: Any = 1
     max_changes: Any = None
     sparse: Any = False
+    prove: Any = False
+    time_limit: Any = 5.0
+    n_jobs: Any = None
+    verbose: Any = 0
     return_path: Any = False
 
     def __post_init__(self):
@@ -106,6 +114,14 @@ class Request:
         Largest number of features that a counterfactual changes.
     sparse : bool
         Whether few changed features count before the cost.
+    prove : bool
+        Whether to prove that counterfactuals are the cheapest.
+    time_limit : float
+        Seconds for the proof of each row.
+    n_jobs : int or None
+        Number of jobs that prove rows.
+    verbose : int
+        Whether to report the progress of the proof.
     """
 
     model: ExplainableModel
@@ -120,6 +136,10 @@ class Request:
     n_alternatives: int
     max_changes: int | None
     sparse: bool
+    prove: bool
+    time_limit: float
+    n_jobs: int | None
+    verbose: int
     return_path: bool
 
     def costs(self, values, factual_values):
@@ -182,6 +202,10 @@ def make_request(model, X, target, settings):
         n_alternatives=settings.n_alternatives,
         max_changes=settings.max_changes,
         sparse=settings.sparse,
+        prove=settings.prove,
+        time_limit=settings.time_limit,
+        n_jobs=settings.n_jobs,
+        verbose=settings.verbose,
         return_path=settings.return_path,
     )
 

@@ -11,6 +11,8 @@ from ctsk._explaining.alternatives import find_alternatives
 from ctsk._explaining.chunk_search import ChunkSearch, Found
 from ctsk._explaining.explanation import Explanation
 from ctsk._explaining.failure_reasons import FLIPPED_BACK, LOST, TOO_NEAR
+from ctsk._explaining.proof.prover import Prover
+from ctsk._explaining.sparsify import n_changed_units
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import CHUNK, inference_copy
 
@@ -27,12 +29,14 @@ def search(request):
     explanation : Explanation
     """
     model, n_alternatives, n_rows = request.model, request.n_alternatives, len(request.rows)
+    # Whether anything can be proven is known before anything is searched.
+    prover = Prover(request) if request.prove else None
     # The search needs gradients, but no digits beyond float32; the judge has float64.
     searcher = inference_copy(model.module, torch.float32)
     with one_thread_if_small(searcher, min(n_rows, CHUNK)):
         parts = [
-            find_alternatives(ChunkSearch(request, searcher, chunk), n_alternatives)
-            for chunk in gen_batches(n_rows, CHUNK)
+            _found(ChunkSearch(request, searcher, rows), rows.start, prover)
+            for rows in gen_batches(n_rows, CHUNK)
         ]
     found = _interleaved(parts)
     # From here on, each alternative is a row of its own.
@@ -44,7 +48,14 @@ def search(request):
         # judged again in the order in which they are returned.
         found = found.select(judged.order(idx))
         judged = Judged.of(request, factuals, targets, found)
-    found = judged.found
+    found, proof = judged.found, {}
+    if prover is not None:
+        n_changes = n_changed_units(found.values, factuals.values, factuals.schema.units)
+        is_found = judged.valid & judged.mature
+        proofs, bounds = prover.proofs(idx, is_found, judged.cost, n_changes)
+        proof = {"proof": proofs, "lower_bound": bounds}
+        is_impossible = proofs == "impossible"
+        judged.reason[is_impossible] = prover.reason[idx[is_impossible]]
     return Explanation(
         factual_rows=factuals,
         counterfactual_rows=factuals.with_values(found.values),
@@ -62,7 +73,25 @@ def search(request):
         alternative=np.tile(np.arange(n_alternatives), n_rows),
         n_alternatives=n_alternatives,
         path=_path_in_x_units(found.path, factuals) if request.return_path else None,
+        **proof,
     )
+
+
+def _found(chunk, start, prover):
+    """Return the alternatives of the rows of a chunk, the first of which is proven if asked for.
+
+    Parameters
+    ----------
+    chunk : ChunkSearch
+    start : int
+        Position of the first row of the chunk.
+    prover : Prover or None
+    """
+    first = chunk.find(np.arange(len(chunk.rows)))
+    if prover is not None:
+        # The others keep a distance from the row that is returned in the end.
+        first = prover.improve(chunk, first, start)
+    return find_alternatives(chunk, first, chunk.request.n_alternatives)
 
 
 @dataclass(frozen=True)

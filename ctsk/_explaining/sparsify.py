@@ -70,6 +70,12 @@ def most_by_unit(per_feature, units):
     return most
 
 
+def n_changed_units(values, factual_values, units):
+    """Return the number of units of each row in which any feature has changed."""
+    is_changed = differ(values, factual_values).astype(int)
+    return most_by_unit(is_changed, units).sum(axis=1)
+
+
 def _scores_of_single_reverts(values, factual_values, rows, score, units):
     """Return the scores of rows with one unit reverted each; -inf for unchanged units."""
     changed = most_by_unit(differ(values[rows], factual_values[rows]), units)

@@ -1,0 +1,1 @@
+"""The proof that a counterfactual is the cheapest, or that there is none."""

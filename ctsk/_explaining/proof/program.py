@@ -1,0 +1,132 @@
+"""Mixed-integer linear programs, which HiGHS solves."""
+
+import contextlib
+import os
+import threading
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array, vstack
+
+# Relative distance to the lower bound at which the solver stops; below that of a proof, so that
+# the precision of the solver fits between them.
+_SOLVER_GAP = 2e-4
+
+
+class Program:
+    """A mixed-integer linear program, to which variables and rows are added.
+
+    Parameters
+    ----------
+    upper : ndarray of shape (n_variables,)
+        Upper bounds of the first variables; the lower bounds are 0.
+    is_integer : bool ndarray of shape (n_variables,)
+    """
+
+    def __init__(self, upper, is_integer):
+        self.upper = np.asarray(upper, dtype=float)
+        self.is_integer = np.asarray(is_integer, dtype=bool)
+        self._blocks, self._most = [], []
+
+    def __len__(self):
+        """Return the number of variables."""
+        return len(self.upper)
+
+    def add_variables(self, upper, *, is_integer=False):
+        """Add variables between 0 and some upper bounds, and return their positions."""
+        first = len(self)
+        self.upper = np.append(self.upper, upper)
+        self.is_integer = np.append(self.is_integer, np.full(len(upper), is_integer))
+        return np.arange(first, len(self))
+
+    def add_rows(self, coefficients, most):
+        """Add ``coefficients @ variables <= most``.
+
+        Variables beyond the width of the coefficients have the coefficient 0.
+        """
+        self._blocks.append(csr_array(coefficients))
+        self._most.append(np.broadcast_to(most, len(coefficients)).astype(float))
+
+    def minimize(self, objective, time_limit, *, rows, fixed=None):
+        """Return the solver's result, in which the status tells what is proven.
+
+        Parameters
+        ----------
+        objective : ndarray of shape (at most n_variables,)
+        time_limit : float
+            Seconds.
+        rows : pair of ndarrays
+            Coefficients and bounds of further rows, as in `add_rows`.
+        fixed : ndarray of shape (n_variables,), default=None
+            Values at which the integers are fixed.
+        """
+        blocks = [*self._blocks, csr_array(rows[0])]
+        for block in blocks:
+            block.resize((block.shape[0], len(self)))
+        most = np.concatenate([*self._most, rows[1]])
+        lower, upper = np.zeros(len(self)), self.upper
+        if fixed is not None:
+            integers = np.round(np.clip(fixed, 0, upper))
+            lower, upper = (np.where(self.is_integer, integers, end) for end in (lower, upper))
+        with _silence:
+            return milp(
+                padded(objective, len(self)),
+                constraints=LinearConstraint(vstack(blocks, format="csr"), -np.inf, most),
+                integrality=self.is_integer if fixed is None else None,
+                bounds=Bounds(lower, upper),
+                options={"time_limit": time_limit, "mip_rel_gap": _SOLVER_GAP},
+            )
+
+
+def is_infeasible(result):
+    """Return whether the solver has proven that a program has no solution."""
+    # A program with an infinite coefficient has the same status, but another message.
+    return result.status == 2 and "infeasible" in result.message.lower()
+
+
+def bound_of(result):
+    """Return the solver's lower bound of the objective."""
+    if result.mip_dual_bound is not None:
+        return result.mip_dual_bound
+    # A program without integers has no such bound: its solution is exact.
+    return result.fun if result.status == 0 else 0.0
+
+
+def padded(array, n_columns):
+    """Return an array with columns of zeros at its end."""
+    widths = [(0, 0)] * (array.ndim - 1) + [(0, n_columns - array.shape[-1])]
+    return np.pad(array, widths)
+
+
+class _Silence:
+    """Suppresses what HiGHS now and then writes to the standard output of the process.
+
+    Threads that solve at the same time share one redirection, because the second one would
+    otherwise restore the output of the first.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._n_users, self._kept = 0, None
+
+    def __enter__(self):
+        with self._lock:
+            if not self._n_users:
+                # A process without a standard output has nothing to suppress.
+                with contextlib.suppress(OSError):
+                    self._kept = os.dup(1)
+                    nothing = os.open(os.devnull, os.O_WRONLY)
+                    os.dup2(nothing, 1)
+                    os.close(nothing)
+            self._n_users += 1
+
+    def __exit__(self, *_):
+        with self._lock:
+            self._n_users -= 1
+            if not self._n_users and self._kept is not None:
+                os.dup2(self._kept, 1)
+                os.close(self._kept)
+                self._kept = None
+
+
+_silence = _Silence()

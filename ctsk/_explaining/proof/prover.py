@@ -1,0 +1,323 @@
+"""Proofs of the counterfactuals of a request, row by row, in parallel."""
+
+import time
+from dataclasses import replace
+
+import joblib
+import numpy as np
+import torch
+
+from ctsk._columns.containers import listed
+from ctsk._explaining.failure_reasons import Reason, ReasonKind
+from ctsk._explaining.proof.network import UnsupportedLayerError, layers_of
+from ctsk._explaining.proof.optimum import GAP, RowProblem, cheapest
+from ctsk._explaining.proof.relaxation import fewest_to_relax
+from ctsk._explaining.sparsify import n_changed_units
+from ctsk.generators import NearestGenerator
+
+# Relative to the scale of a column, the spacing of a grid below which rounding costs nothing.
+_FINEST = 1e-5
+# Seconds in which to look for the constraints to relax, of those that the proof has left.
+_MOST_SECONDS_TO_RELAX = 1.0
+# Seconds between two progress lines.
+_LINE_INTERVAL = 0.5
+
+
+class Prover:
+    """Proves what the counterfactuals of a request cost at least, and improves them.
+
+    Parameters
+    ----------
+    request : Request
+
+    Attributes
+    ----------
+    lower_bound : ndarray of shape (n_rows,)
+        No counterfactual of a row costs less; infinite if there is none. Under `sparse`, none
+        with `fewest` changes costs less.
+    fewest : int ndarray of shape (n_rows,)
+        No counterfactual has fewer changes.
+    reason : ndarray of shape (n_rows,)
+        `Reason` objects of rows without any counterfactual; None for the others.
+
+    Raises
+    ------
+    ValueError
+        If the model is not piecewise linear, or the generator does not search for the cheapest
+        counterfactual.
+    """
+
+    def __init__(self, request):
+        self.request = request
+        self.layers = provable_layers(request.model)
+        _check_generator(request.generator)
+        n_rows = len(request.rows)
+        self.lower_bound = np.zeros(n_rows)
+        self.fewest = np.zeros(n_rows, dtype=int)
+        self.reason = np.full(n_rows, None, dtype=object)
+        self._progress = ProgressLine(n_rows, request.verbose)
+        self._is_interrupted = False
+
+    def improve(self, chunk, found, first):
+        """Prove the results for a chunk of rows, and replace those that can be improved.
+
+        Parameters
+        ----------
+        chunk : ChunkSearch
+        found : Found
+        first : int
+            Position of the first row of the chunk among all rows.
+
+        Returns
+        -------
+        found : Found
+        """
+        factuals = chunk.rows.values
+        costs = self.request.costs(found.values, factuals)
+        n_changes = n_changed_units(found.values, factuals, chunk.rows.schema.units)
+        # None is compared elementwise.
+        is_known = found.reason == None  # noqa: E711
+        costs = np.where(is_known, costs, np.inf)
+        # Nothing is cheaper than a factual that is its own counterfactual.
+        idx = np.flatnonzero(costs > 0)
+        self._progress.advance(len(costs) - len(idx))
+        rows, candidates = [], []
+        for row, optimum, relaxed in self._results(chunk, idx, costs, n_changes):
+            self._progress.advance(1)
+            self.lower_bound[first + row] = optimum.lower_bound
+            self.fewest[first + row] = optimum.fewest
+            if optimum.is_impossible:
+                self.reason[first + row] = _impossible(chunk.encoder, relaxed)
+            rows += [row] * len(optimum.rows)
+            candidates += optimum.rows
+        if not rows:
+            return found
+        rows, values = self._best(chunk, np.array(rows), np.stack(candidates))
+        costs = costs[rows], self.request.costs(values, factuals[rows])
+        units = chunk.rows.schema.units
+        n_changes = n_changes[rows], n_changed_units(values, factuals[rows], units)
+        is_better = costs[1] < costs[0]
+        if self.request.sparse:
+            has_fewer = np.isinf(costs[0]) | (n_changes[1] < n_changes[0])
+            is_better = has_fewer | (is_better & (n_changes[1] == n_changes[0]))
+        return found.with_values(rows[is_better], values[is_better])
+
+    def _results(self, chunk, idx, costs, n_changes):
+        """Yield positions of rows, and their optimum and relaxation; fewer if interrupted."""
+        if self._is_interrupted:
+            return
+        request, problem_of, free_box_of = self.request, problems(chunk, self.layers), _free(chunk)
+        tasks = (
+            joblib.delayed(_prove)(
+                row,
+                problem_of(row),
+                (costs[row], n_changes[row]) if np.isfinite(costs[row]) else None,
+                free_box_of(row),
+                request.time_limit,
+            )
+            for row in idx.tolist()
+        )
+        try:
+            yield from joblib.Parallel(request.n_jobs, return_as="generator_unordered")(tasks)
+        except KeyboardInterrupt:
+            # What is proven so far is worth returning.
+            self._is_interrupted = True
+
+    def _best(self, chunk, rows, states):
+        """Return the best candidate of each row that the judge accepts, and its position."""
+        values, is_accepted = chunk.accepted(states, rows)
+        factuals = chunk.rows.values[rows]
+        costs = self.request.costs(values, factuals)
+        n_changes = n_changed_units(values, factuals, chunk.rows.schema.units)
+        if self.request.max_changes is not None:
+            is_accepted &= n_changes <= self.request.max_changes
+        # The last key sorts first.
+        keys = (costs, n_changes, rows) if self.request.sparse else (costs, rows)
+        order = np.lexsort(keys)
+        order = order[is_accepted[order]]
+        rows, first = np.unique(rows[order], return_index=True)
+        return rows, values[order[first]]
+
+    def proofs(self, idx, is_found, costs, n_changes):
+        """Return what is proven of rows that are returned, and the lower bounds of their costs.
+
+        Parameters
+        ----------
+        idx : int ndarray of shape (n_returned,)
+            Positions of their factuals.
+        is_found : bool ndarray of shape (n_returned,)
+        costs : ndarray of shape (n_returned,)
+        n_changes : int ndarray of shape (n_returned,)
+
+        Returns
+        -------
+        proofs : ndarray of shape (n_returned,)
+            "optimal", "impossible" or "open".
+        lower_bounds : ndarray of shape (n_returned,)
+        """
+        self._progress.end(self._is_interrupted)
+        # The row that is returned is the better evidence.
+        self.lower_bound[idx[is_found & np.isinf(self.lower_bound[idx])]] = 0.0
+        lower_bounds = self.lower_bound[idx]
+        # The second factor covers the rounding of the first one.
+        is_optimal = is_found & (costs <= lower_bounds * (1 + GAP) * (1 + 1e-9))
+        if self.request.sparse:
+            is_optimal &= n_changes <= self.fewest[idx]
+        proofs = np.full(len(idx), "open", dtype=object)
+        proofs[is_optimal] = "optimal"
+        proofs[np.isinf(lower_bounds)] = "impossible"
+        return proofs, lower_bounds
+
+
+def provable_layers(model):
+    """Return the layers of a model of which something can be proven; see `layers_of`.
+
+    Raises
+    ------
+    ValueError
+        If the model is not piecewise linear.
+    """
+    if model.curved:
+        raise ValueError(
+            "A proof needs steps that are affine for each feature, but the pipeline maps "
+            f"{listed(model.curved)} by a curve. Use prove=False, or let the curve be a step before "
+            "the rows are explained."
+        )
+    try:
+        return layers_of(model.module)
+    except UnsupportedLayerError as error:
+        raise ValueError(
+            "A proof needs a network of linear layers and ReLUs (activation='relu' or 'identity'), "
+            f"but this one has: {error.layer}. Use prove=False."
+        ) from error
+
+
+def _check_generator(generator):
+    """Raise a ValueError if a generator does not search for the cheapest counterfactual."""
+    if not isinstance(generator, NearestGenerator) or generator.lambda_data:
+        raise ValueError(
+            f"prove=True proves that a counterfactual is the cheapest, which {generator!r} does "
+            "not search for. Use generator='nearest'."
+        )
+
+
+def problems(chunk, layers):
+    """Return a function from the position of a row in a chunk to its `RowProblem`.
+
+    Parameters
+    ----------
+    chunk : ChunkSearch
+    layers : list of pairs of ndarrays
+    """
+    request, encoder = chunk.request, chunk.encoder
+    box = encoder.encode_box(chunk.box)
+    problem = RowProblem(
+        layers,
+        factual=None,
+        box=None,
+        costs=encoder.encode_costs(request.feature_costs),
+        target=None,
+        tau=request.tau,
+        grids=encoder.encode_grids(chunk.rows.dtypes, finest=_FINEST),
+        sparse=request.sparse,
+        max_changes=request.max_changes,
+        precision=request.model.precision,
+    )
+
+    def problem_of(row):
+        return replace(
+            problem,
+            factual=chunk.encoded[row],
+            box=box.select([row]),
+            target=int(chunk.targets[row]),
+        )
+
+    return problem_of
+
+
+def _free(chunk):
+    """Return a function from the position of a row to its bounds without any constraints.
+
+    All features move in both directions within the larger one of the domains of the request and
+    of the model.
+    """
+    constraints, model = chunk.constraints, chunk.request.model
+    free = replace(
+        constraints,
+        low=np.minimum(constraints.low, model.constraints.low),
+        high=np.maximum(constraints.high, model.constraints.high),
+        may_rise=np.ones_like(constraints.may_rise),
+        may_fall=np.ones_like(constraints.may_fall),
+    )
+    box = chunk.encoder.encode_box(free.box(chunk.columns))
+    return lambda row: box.select([row])
+
+
+def _prove(row, problem, known, free_box, time_limit):
+    """Return the position of a row, its optimum, and the units to relax if there is none."""
+    start = time.monotonic()
+    optimum, relaxed = cheapest(problem, known=known, time_limit=time_limit), None
+    if optimum.is_impossible:
+        seconds = start + time_limit - time.monotonic()
+        seconds = min(seconds, _MOST_SECONDS_TO_RELAX)
+        relaxed = fewest_to_relax(problem, free_box, time_limit=seconds)
+    return row, optimum, relaxed
+
+
+def _impossible(encoder, relaxed):
+    """Return the reason of a row that has no counterfactual.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    relaxed : list of int or None
+        See `fewest_to_relax`.
+    """
+    text = "no counterfactual exists within these constraints (proven)"
+    if relaxed:
+        units = encoder.groups.units.numpy()
+        columns = np.flatnonzero(np.isin(units, relaxed))
+        features = np.unique(encoder.feature_of_column[columns])
+        names = listed([encoder.names[feature] for feature in features])
+        text += f"; one would if {names} could change freely"
+    elif relaxed is not None:
+        text += ", nor does one if all features could change freely"
+    return Reason(ReasonKind.IMPOSSIBLE, text)
+
+
+class ProgressLine:
+    """A line on the standard output that tells how many rows are proven.
+
+    Parameters
+    ----------
+    n_rows : int
+    verbose : int
+        0 for no line.
+    """
+
+    def __init__(self, n_rows, verbose):
+        self.n_rows = n_rows
+        self.verbose = verbose
+        self._n_done = 0
+        self._start = self._last = time.monotonic()
+
+    def advance(self, n_rows):
+        """Count some rows as done, and rewrite the line from time to time."""
+        self._n_done += n_rows
+        now = time.monotonic()
+        if self.verbose and now - self._last >= _LINE_INTERVAL:
+            self._last = now
+            left = (now - self._start) * (self.n_rows / max(self._n_done, 1) - 1)
+            self._write(f"about {left:,.0f} s left", end="\r")
+
+    def end(self, is_interrupted):
+        """Write the last line."""
+        if self.verbose:
+            seconds = time.monotonic() - self._start
+            note = "; interrupted, the other rows are open" if is_interrupted else ""
+            self._write(f"{seconds:,.0f} s{note}", end="\n")
+
+    def _write(self, note, end):
+        line = f"proof: {self._n_done:,} of {self.n_rows:,} rows, {note}"
+        # A shorter line than the last one must not leave its end on the screen.
+        print(f"{line:<60}", end=end, flush=True)
