@@ -91,6 +91,8 @@ class Explanation:
     alternative: np.ndarray
     n_alternatives: int = 1
     path: np.ndarray | None = field(default=None)
+    proof: np.ndarray | None = None
+    lower_bound: np.ndarray | None = None
 
     @cached_property
     def counterfactual(self):
