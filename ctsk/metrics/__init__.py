@@ -8,6 +8,7 @@ from ctsk.metrics.plausibility import (
     maximum_mean_discrepancy,
     nearest_neighbor_distance,
 )
+from ctsk.metrics.recourse import recourse_summary
 from ctsk.metrics.refits import stability
 from ctsk.metrics.robustness import robust_accuracy
 from ctsk.metrics.scorers import (
@@ -36,6 +37,7 @@ __all__ = [
     "neg_cost_scorer",
     "neg_implausibility_scorer",
     "neg_mmd_scorer",
+    "recourse_summary",
     "redundancy",
     "robust_accuracy",
     "robust_accuracy_scorer",
