@@ -105,7 +105,11 @@ class Levers:
         gains = np.maximum(slopes, 0) * self.upper
         prices, units = self.costs * self.upper, self.unit
         is_single = self.choice == NO_CHOICE
-        parts, part_prices, part_units = [gains[:, is_single]], [prices[is_single]], [units[is_single]]
+        parts, part_prices, part_units = (
+            [gains[:, is_single]],
+            [prices[is_single]],
+            [units[is_single]],
+        )
         for choice in np.unique(self.choice[~is_single]):
             idx = np.flatnonzero(self.choice == choice)
             # One lever of a choice at most: the largest gain at the lowest price bounds it.
@@ -185,7 +189,10 @@ class _Builder:
         origin, spacing = (grid[column] for grid in self.grids)
         if not self.low[column] <= number <= self.high[column]:
             return False
-        return not spacing or abs((number - origin) / spacing - round((number - origin) / spacing)) <= ZERO
+        return (
+            not spacing
+            or abs((number - origin) / spacing - round((number - origin) / spacing)) <= ZERO
+        )
 
     def _add_directions(self, column, in_gap=False):
         """Add the levers of both directions of a number.
@@ -229,9 +236,7 @@ class _Builder:
             return self._add_distance(column, sign, nearest, n_steps, spacing, is_integer=True)
         if farthest < nearest or farthest <= ZERO:
             return None, None
-        return self._add_distance(
-            column, sign, nearest, farthest - nearest, 1.0, is_integer=False
-        )
+        return self._add_distance(column, sign, nearest, farthest - nearest, 1.0, is_integer=False)
 
     def _add_distance(self, column, sign, nearest, n_units, unit, *, is_integer):
         """Add a lever of some units, after an entry if it begins beyond the factual."""
@@ -267,7 +272,11 @@ class _Builder:
             if not self.high[category] > 0 or self.factual[category] == 1:
                 continue
             # An unknown category is coded by shares, which any other category replaces.
-            move = {column: -share for column, share in zip(range(columns.start, columns.stop), own, strict=True) if share}
+            move = {
+                column: -share
+                for column, share in zip(range(columns.start, columns.stop), own, strict=True)
+                if share
+            }
             move[category] = move.get(category, 0.0) + 1.0
             move |= others or {}
             if self._price(move) <= self.cost_limit:
