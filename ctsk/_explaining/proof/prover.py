@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import joblib
 import numpy as np
-import torch
 
 from ctsk._columns.containers import listed
 from ctsk._explaining.failure_reasons import Reason, ReasonKind
@@ -180,8 +179,8 @@ def provable_layers(model):
     if model.curved:
         raise ValueError(
             "A proof needs steps that are affine for each feature, but the pipeline maps "
-            f"{listed(model.curved)} by a curve. Use prove=False, or let the curve be a step before "
-            "the rows are explained."
+            f"{listed(model.curved)} by a curve. Use prove=False, or apply the curve to X before the "
+            "pipeline."
         )
     try:
         return layers_of(model.module)
