@@ -1,5 +1,6 @@
 """The function that explains classifiers of ctsk, pipelines, torch modules and skorch nets."""
 
+import contextlib
 import warnings
 
 import numpy as np
@@ -184,6 +185,24 @@ def explain(
         verbose=verbose,
         return_path=return_path,
     )
+    with requested(model, X, target, settings, one_hot_groups) as request:
+        return search(request)
+
+
+@contextlib.contextmanager
+def requested(model, X, target, settings, one_hot_groups=None):
+    """Provide the request to explain rows of any model, with the modes of torch for its search.
+
+    Parameters
+    ----------
+    model, X, target, one_hot_groups
+        See `explain`.
+    settings : Settings
+
+    Yields
+    ------
+    request : Request
+    """
     # Models of users may draw from the global random state, if only to load rows. Only that of
     # the CPU is restored; by default, fork_rng would save that of every GPU.
     with default_torch_modes(), torch.random.fork_rng(devices=[]):
@@ -197,15 +216,15 @@ def explain(
         # A pipeline is explained in the units of its own input, as one model with its steps.
         if isinstance(model, Pipeline):
             table = check_table(X, _names_of(model))
-            pipeline = _explainable_pipeline(model, table, X_reference)
+            pipeline = _explainable_pipeline(model, table, settings.X_reference)
             request = make_request(pipeline, X, target, settings)
             # Only our classifier has constraints that it was trained with.
             if isinstance(_unwrapped(model.steps[-1][1]), CounterfactualTrainedClassifier):
                 _warn_where_different(request)
         else:
-            explainable = _explainable(model, X_reference, one_hot_groups)
+            explainable = _explainable(model, settings.X_reference, one_hot_groups)
             request = make_request(explainable, X, target, settings)
-        return search(request)
+        yield request
 
 
 def _names_of(pipeline):
@@ -277,7 +296,7 @@ def _warn_where_different(request):
         for feature, name in enumerate(encoder.names)
         if feature not in encoder.schema.unread and differs[encoder.feature_columns[feature]].any()
     ]
-    # `stacklevel` points to the line that calls `explain`.
+    # `stacklevel` points to the line that calls `explain`, beyond the frames of the context.
     if names:
         warnings.warn(
             f"mutability or domain of {listed(names)} is not what the pipeline's classifier was "
@@ -285,5 +304,5 @@ def _warn_where_different(request):
             "not learn from such counterfactuals; pass the same constraints to the classifier, in "
             "the names and units of the data that reach it.",
             OtherConstraintsWarning,
-            stacklevel=3,
+            stacklevel=5,
         )

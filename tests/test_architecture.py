@@ -8,7 +8,7 @@ import ctsk
 ROOT = Path(ctsk.__file__).parent
 LAYERS = [
     "exceptions", "_torch", "_columns", "generators", "_training", "_explaining", "_classifier",
-    "_explain", "metrics", "model_selection", "plotting",
+    "_explain", "_sufficient_changes", "metrics", "model_selection", "plotting",
 ]  # fmt: skip
 SKORCH = {"_training/net.py", "_explaining/foreign_models.py"}
 

@@ -105,7 +105,8 @@ class Prover:
         """Yield positions of rows, and their optimum and relaxation; fewer if interrupted."""
         if self._is_interrupted:
             return
-        request, problem_of, free_box_of = self.request, problems(chunk, self.layers), _free(chunk)
+        request, free_box_of = self.request, _free(chunk)
+        problem_of = problems(chunk, self.layers, np.arange(len(chunk.rows)))
         tasks = (
             joblib.delayed(_prove)(
                 row,
@@ -158,14 +159,19 @@ class Prover:
         # The row that is returned is the better evidence.
         self.lower_bound[idx[is_found & np.isinf(self.lower_bound[idx])]] = 0.0
         lower_bounds = self.lower_bound[idx]
-        # The second factor covers the rounding of the first one.
-        is_optimal = is_found & (costs <= lower_bounds * (1 + GAP) * (1 + 1e-9))
+        proofs = words(is_found, costs, lower_bounds)
         if self.request.sparse:
-            is_optimal &= n_changes <= self.fewest[idx]
-        proofs = np.full(len(idx), "open", dtype=object)
-        proofs[is_optimal] = "optimal"
-        proofs[np.isinf(lower_bounds)] = "impossible"
+            proofs[(proofs == "optimal") & (n_changes > self.fewest[idx])] = "open"
         return proofs, lower_bounds
+
+
+def words(is_found, costs, lower_bounds):
+    """Return "optimal", "impossible" or "open" for each row."""
+    proofs = np.full(len(costs), "open", dtype=object)
+    # The second factor covers the rounding of the first one.
+    proofs[is_found & (costs <= lower_bounds * (1 + GAP) * (1 + 1e-9))] = "optimal"
+    proofs[np.isinf(lower_bounds)] = "impossible"
+    return proofs
 
 
 def provable_layers(model):
@@ -179,8 +185,8 @@ def provable_layers(model):
     if model.curved:
         raise ValueError(
             "A proof needs steps that are affine for each feature, but the pipeline maps "
-            f"{listed(model.curved)} by a curve. Use prove=False, or apply the curve to X before the "
-            "pipeline."
+            f"{listed(model.curved)} by a curve. Use prove=False, or apply the curve to X before "
+            "the pipeline."
         )
     try:
         return layers_of(model.module)
@@ -200,16 +206,20 @@ def _check_generator(generator):
         )
 
 
-def problems(chunk, layers):
-    """Return a function from the position of a row in a chunk to its `RowProblem`.
+def problems(chunk, layers, idx, held=None):
+    """Return a function from the position of a row to its `RowProblem`.
 
     Parameters
     ----------
     chunk : ChunkSearch
     layers : list of pairs of ndarrays
+    idx : int ndarray of shape (n_rows,)
+        Rows of the chunk.
+    held : bool ndarray of shape (n_rows, n_features), default=None
+        Features that must not change.
     """
     request, encoder = chunk.request, chunk.encoder
-    box = encoder.encode_box(chunk.box)
+    box = encoder.encode_box(chunk.box_of(idx, held))
     problem = RowProblem(
         layers,
         factual=None,
@@ -226,9 +236,9 @@ def problems(chunk, layers):
     def problem_of(row):
         return replace(
             problem,
-            factual=chunk.encoded[row],
+            factual=chunk.encoded[idx[row]],
             box=box.select([row]),
-            target=int(chunk.targets[row]),
+            target=int(chunk.targets[idx[row]]),
         )
 
     return problem_of
@@ -285,18 +295,22 @@ def _impossible(encoder, relaxed):
 
 
 class ProgressLine:
-    """A line on the standard output that tells how many rows are proven.
+    """A line on the standard output that tells how many proofs are done.
 
     Parameters
     ----------
     n_rows : int
+        Number of proofs.
     verbose : int
         0 for no line.
+    noun : str, default="rows"
+        What each proof is about.
     """
 
-    def __init__(self, n_rows, verbose):
+    def __init__(self, n_rows, verbose, noun="rows"):
         self.n_rows = n_rows
         self.verbose = verbose
+        self.noun = noun
         self._n_done = 0
         self._start = self._last = time.monotonic()
 
@@ -317,6 +331,6 @@ class ProgressLine:
             self._write(f"{seconds:,.0f} s{note}", end="\n")
 
     def _write(self, note, end):
-        line = f"proof: {self._n_done:,} of {self.n_rows:,} rows, {note}"
+        line = f"proof: {self._n_done:,} of {self.n_rows:,} {self.noun}, {note}"
         # A shorter line than the last one must not leave its end on the screen.
         print(f"{line:<60}", end=end, flush=True)
