@@ -1,7 +1,7 @@
 """How close to the cheapest counterfactual do the searches get, and what else do they find?
 
 For each data set, model (conventional and counterfactual training) and tau, the cheapest
-counterfactual of some test rows is proven by the program of ``exact.py``. The models have the
+counterfactual of some test rows is proven by ``explain(..., prove=True)``. The models have the
 paper's settings and are trained on at most 10,000 rows. Their tables are printed block by block,
 and written to ``results/optimality_<block>.csv``::
 
@@ -14,7 +14,7 @@ Blocks:
 - ``few``: one to four features, drawn for each row, may move;
 - ``whole``: numbers keep their inferred resolution, and integers are integers;
 - ``sparse``: ``sparse=True``, compared with the proven minimum of changed features;
-- ``other``: modules that the program does not know, or not in time: a tanh MLP, two hidden layers,
+- ``other``: modules that are not proven, or not in time: a tanh MLP, two hidden layers,
   and a user's own module. Their costs are divided by those of the best of ten seeded runs of the
   default search with ten times the starts;
 - ``images``: digits and MNIST, without optimum, and the picture ``results/nearest_on_images.png``;
@@ -26,8 +26,7 @@ the share of the rows for which a search returns one with a probability of at le
 test rows, on one thread, are: ``rows/s``; ``changes``, the mean number of changed features;
 ``5 nearest``, the mean l1 distance to the five nearest rows of the target class; ``MMD``, the
 squared maximum mean discrepancy from this class; and ``transfer``, the share of valid rows that a
-second model, trained with another seed, predicts as the target. The best optimum is found in the
-limit of the default search's row, and stored in ``.cache/``.
+second model, trained with another seed, predicts as the target.
 """
 
 import argparse
@@ -37,17 +36,13 @@ import optimality_modules
 import pandas as pd
 import rival_explainers
 from optimality_cases import DATA, MODELS, Case, searches
-from optimality_figures import fewest, is_found, quality, ratios_of_costs, ratios_to
+from optimality_figures import fewest, quality, ratios_of_costs, ratios_to
 from optimality_tables import keep, names_of, table
-
-from ctsk.metrics import cost
 
 # Rows that are timed and measured.
 N_TIMED = 1_000
 # Data sets of two features without integers.
 PLANAR = ("moons", "circles")
-# Seconds for the proof of a row.
-TIME_LIMIT = 10.0
 
 
 def main():
@@ -96,15 +91,11 @@ def measured_cases(
     judged, tau = case.head(args.rows), values["tau"]
     settings = case_settings(case) if case_settings else {}
     found = {search: case.explain(how, tau=tau, **settings) for search, how in explained.items()}
-    first = next(iter(found.values()))[0][: len(judged.X)]
-    known = np.where(is_found(first), first.cost, np.inf)
     constraints = {name: part[: len(judged.X)] for name, part in settings.items()}
-    optima = judged.optima(
-        tau=tau, known=known, time_limit=TIME_LIMIT, n_jobs=args.jobs, **constraints
-    )
+    proven = judged.proven(args.jobs, tau=tau, **constraints)
     return {
         search: {
-            **ratios_to(optima, explanation[: len(judged.X)]),
+            **ratios_to(proven, explanation[: len(judged.X)]),
             "valid": explanation[: len(judged.X)].valid,
             **quality(case, explanation, seconds),
         }
@@ -192,13 +183,9 @@ def sparse_block(args):
         found = {
             search: case.explain(how, tau=tau, sparse=True) for search, how in explained.items()
         }
-        first = next(iter(found.values()))[0]
-        known = np.where(is_found(first), cost(first, norm="n_changed"), np.inf)
-        optima = case.optima(
-            tau=tau, sparse=True, known=known, time_limit=TIME_LIMIT, n_jobs=args.jobs
-        )
+        proven = case.proven(args.jobs, tau=tau, sparse=True)
         return {
-            search: {**fewest(optima, explanation), **quality(case, explanation, seconds)}
+            search: {**fewest(proven, explanation), **quality(case, explanation, seconds)}
             for search, (explanation, seconds) in found.items()
         }
 
@@ -212,13 +199,11 @@ def rivals_block(args):
     def measured(**values):
         tau = values["tau"]
         case = Case.of(values["data"], values["seed"], values["model"], args.rows)
-        explanation, _ = case.explain(next(iter(searches().values())), tau=tau)
-        known = np.where(is_found(explanation), explanation.cost, np.inf)
-        optima = case.optima(tau=tau, known=known, time_limit=TIME_LIMIT, n_jobs=args.jobs)
+        proven = case.proven(args.jobs, tau=tau)
         found = {}
         for search, explainer in explainers.items():
             figures = rival_explainers.attempts(explainer, case, tau=tau, seconds=args.seconds)
-            reached = optima[: len(figures["is_found"])]
+            reached = proven[: len(figures["is_found"])]
             found[search] = {
                 **ratios_of_costs(reached, figures["is_found"], figures["cost"]),
                 "rows/s": figures["rows/s"],

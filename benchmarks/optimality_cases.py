@@ -1,18 +1,14 @@
 """Models, rows, searches and proven optima of ``optimality.py``."""
 
 import contextlib
-import hashlib
 import sys
 import time
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import joblib
 import numpy as np
 import torch
-from exact import cheapest
-from exact_program import layers_of
 from threadpoolctl import threadpool_limits
 
 from ctsk import CounterfactualTrainedClassifier, NearestGenerator
@@ -43,13 +39,8 @@ MODELS = ("BL", "CT")
 N_TRAINING = 10_000
 # Prices of the distance to a prototype, beside the generator's default.
 LAMBDAS = (0.1, 0.3, 1.0)
-# The limit of a program exceeds the cost of a known row by so much, relatively and absolutely.
-_MARGINS = 1e-3, 1e-4
-# No row that costs more than this counts as a counterfactual, because some domains are open.
-_MOST = 100.0
-# The store of optima depends on what is solved and on these files only, not on the package.
-_DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(_HERE.glob("exact*.py"))))
-OPTIMA = joblib.Memory(_HERE / ".cache" / f"optima-{_DIGEST.hexdigest()[:12]}", verbose=0)
+# Seconds for the proof of a row.
+TIME_LIMIT = 10.0
 
 
 def searches(*, with_lambdas=True, with_gradients=True):
@@ -170,42 +161,10 @@ class Case:
         """Return the training rows of a class in module units."""
         return self.clf.encoder_.encode(self.X_train[self.y_train == label])
 
-    def optima(self, *, tau, mutability=None, sparse=False, known=None, time_limit=10.0, n_jobs=1):
-        """Return the proven optimum of each row.
-
-        Parameters
-        ----------
-        tau, mutability
-            As in `explain`.
-        sparse : bool, default=False
-            Whether the fewest changes come first.
-        known : ndarray of shape (n_rows,), default=None
-            Cost of a known row, or its number of changes if `sparse`; infinite without one.
-        time_limit : float, default=10.0
-            Seconds for each row.
-        n_jobs : int, default=1
-
-        Returns
-        -------
-        optima : list of Optimum
-        """
-        problem = self.problem(tau=tau, mutability=mutability)
-        model, rows = problem.request.model, problem.request.rows
-        origin, spacing = model.encoder.encode_grids(rows.dtypes)
-        return _optima(
-            # The weights identify the module in the store.
-            layers_of(model.module),
-            model.module,
-            problem.factuals,
-            problem.box,
-            problem.costs,
-            problem.request.targets,
-            tau,
-            (spacing, origin),
-            sparse,
-            time_limit,
-            known=known,
-            n_jobs=n_jobs,
+    def proven(self, n_jobs, **settings):
+        """Return the explanation whose rows are proven to be the cheapest, as far as they are."""
+        return self.clf.explain(
+            self.X, self.target, prove=True, time_limit=TIME_LIMIT, n_jobs=n_jobs, **settings
         )
 
     def problem(self, *, tau, mutability=None):
@@ -231,43 +190,3 @@ class Problem:
     factuals: np.ndarray
     box: Box
     costs: np.ndarray
-
-
-@OPTIMA.cache(ignore=["module", "known", "n_jobs"])
-def _optima(
-    layers, module, factuals, box, costs, targets, tau, steps, sparse, time_limit, known, n_jobs
-):
-    """Return the optimum of each row; see `Case.optima`."""
-    limits = np.full(len(factuals), np.inf) if known is None else known
-    return joblib.Parallel(n_jobs)(
-        joblib.delayed(_optimum)(
-            limit,
-            module,
-            factual,
-            box.select([row]),
-            costs=costs,
-            target=target,
-            tau=tau,
-            steps=steps,
-            sparse=sparse,
-            time_limit=time_limit,
-        )
-        for row, (limit, factual, target) in enumerate(
-            zip(limits, factuals, targets.tolist(), strict=True)
-        )
-    )
-
-
-def _optimum(limit, module, factual, box, *, sparse, **settings):
-    """Return the optimum of one row, first within the limit that a known row sets."""
-    settings = {"cost_limit": _MOST, "sparse": sparse, **settings}
-    if np.isfinite(limit):
-        relative, absolute = _MARGINS
-        limits = {"cost_limit": limit * (1 + relative) + absolute}
-        if sparse:
-            limits = {"n_changes_limit": int(limit)}
-        optimum = cheapest(module, factual, box, **{**settings, **limits})
-        # A known row may reach tau by less than the slack of the program.
-        if optimum.status != "impossible":
-            return optimum
-    return cheapest(module, factual, box, **settings)

@@ -18,20 +18,18 @@ def is_found(explanation):
     return explanation.valid & explanation.mature
 
 
-def ratios_to(optima, explanation):
+def ratios_to(proven, explanation):
     """Return the figures of a search that refer to the proven optima."""
-    return ratios_of_costs(optima, is_found(explanation), explanation.cost)
+    return ratios_of_costs(proven, is_found(explanation), explanation.cost)
 
 
-def ratios_of_costs(optima, has_found, costs):
+def ratios_of_costs(proven, has_found, costs):
     """Return the figures that refer to the proven optima, of rows found and their costs."""
-    best = np.array([optimum.cost for optimum in optima])
-    status = np.array([optimum.status for optimum in optima])
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = costs / best
+        ratio = costs / proven.cost
     return {
-        "exists": status == "optimal",
-        "is_open": status == "open",
+        "exists": proven.proof == "optimal",
+        "is_open": proven.proof == "open",
         "is_found": has_found,
         "ratio": ratio,
     }
@@ -57,12 +55,12 @@ def quality(case, explanation, seconds):
     }
 
 
-def fewest(optima, explanation):
+def fewest(proven, explanation):
     """Return how the numbers of changes compare with the proven minimum."""
     n_changes = cost(explanation, norm="n_changed")
-    minimum = np.array([np.nan if o.n_changes is None else o.n_changes for o in optima])
+    minimum = cost(proven, norm="n_changed")
     is_least = n_changes <= minimum
-    figures = ratios_to(optima, explanation)
+    figures = ratios_to(proven, explanation)
     # Costs are compared where both have the fewest changes.
     figures["ratio"] = np.where(is_least, figures["ratio"], np.nan)
     counts = figures["exists"] & figures["is_found"]
