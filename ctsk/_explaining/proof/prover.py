@@ -92,6 +92,9 @@ class Prover:
         if not rows:
             return found
         rows, values = self._best(chunk, np.array(rows), np.stack(candidates))
+        # The judge may reject all of them.
+        if not len(rows):
+            return found
         costs = costs[rows], self.request.costs(values, factuals[rows])
         units = chunk.rows.schema.units
         n_changes = n_changes[rows], n_changed_units(values, factuals[rows], units)
