@@ -118,8 +118,9 @@ class Feature:
         if any(_are_equal(cell, other) for other in cells):
             return True
         pair = domain[0] if isinstance(domain, list) else domain
-        is_state = self.is_state(own) or self.is_state(cell)
-        if self.categories is not None or self.numbers is not None or is_state or word == "none":
+        is_fixed = word == "none" or (self.is_state(own) and word != "both")
+        is_listed = self.categories is not None or self.numbers is not None
+        if is_listed or is_fixed or self.is_state(cell):
             return False
         # A number between or beyond those that are enumerated.
         low, high = self._bounds(pair)
@@ -189,7 +190,9 @@ def random_feature(rng, name, kind):
         data = pd.Series(draw.choice(words, n), dtype=object)
         if rng.random() < 0.3:
             data = data.mask(draw.random(n) < 0.15)
-        return Feature(name, kind, data, categories=sorted(data.dropna().unique()), odd=["new", None])
+        return Feature(
+            name, kind, data, categories=sorted(data.dropna().unique()), odd=["new", None]
+        )
     if kind == "grades":
         grades = pd.CategoricalDtype(["low", "mid", "high", "top"], ordered=True)
         data = pd.Series(draw.choice(grades.categories[:3], n)).astype(grades)
@@ -203,9 +206,11 @@ def random_feature(rng, name, kind):
     if kind == "constant":
         return Feature(name, kind, pd.Series(np.ones(n)), odd=[2.0, -1.0])
     if kind in ("float", "float32"):
-        data = pd.Series(draw.normal(0, rng.choice([0.2, 1.0, 3.0]), n).clip(-6, 6).astype(
-            "float32" if kind == "float32" else "float64"
-        ))
+        data = pd.Series(
+            draw.normal(0, rng.choice([0.2, 1.0, 3.0]), n)
+            .clip(-6, 6)
+            .astype("float32" if kind == "float32" else "float64")
+        )
         return Feature(name, kind, data, odd=[-8.0, 8.0, math.nan])
     return _random_grid(rng, draw, name, kind)
 
@@ -318,7 +323,9 @@ class Case:
                     frame[name] = pd.Series(np.array(cells)[code] == number).astype(int)
             else:
                 dtype = self.rows[feature.name].dtype
-                frame[feature.name] = pd.Series(cells, dtype=dtype).take(code).reset_index(drop=True)
+                frame[feature.name] = (
+                    pd.Series(cells, dtype=dtype).take(code).reset_index(drop=True)
+                )
         costs = sum(price[code] for price, code in zip(prices, codes, strict=True))
         n_changes = sum(code > 0 for code in codes)
         return pd.DataFrame(frame)[list(self.rows.columns)], costs, n_changes
@@ -376,14 +383,19 @@ def _random_model(rng, features, n_classes, hidden):
     X = pd.concat([feature.data for feature in features], axis=1)
     X.columns = [name for feature in features for name in _columns(feature)]
     draw = np.random.default_rng(rng.randrange(2**32))
-    codes = [feature.data.iloc[:, 0] if feature.kind == "dummies" else feature.data for feature in features]
+    codes = [
+        feature.data.iloc[:, 0] if feature.kind == "dummies" else feature.data
+        for feature in features
+    ]
     codes = np.column_stack([pd.factorize(code, sort=True)[0] for code in codes]).astype(float)
     scores = np.sin(codes @ draw.normal(size=codes.shape[1])) + 0.2 * draw.normal(size=len(X))
     y = scores.argsort().argsort() * n_classes // len(X)
     settings = {
         "one_hot_groups": [list(f.data.columns) for f in features if f.kind == "dummies"],
         "special_values": {f.name: list(f.special) for f in features if f.special},
-        "resolution": {f.name: None if f.step is None else f.step for f in features if _has_step(f)},
+        "resolution": {
+            f.name: None if f.step is None else f.step for f in features if _has_step(f)
+        },
     }
     clf = CounterfactualTrainedClassifier(
         hidden,

@@ -105,9 +105,8 @@ def _reaches(case, rows, target):
 
 def checked(seed):
     """Return the kinds, the proof and the problems of each row of the case of a seed."""
-    case = random_case(seed)
+    case, results = random_case(seed), []
     explanation = explained(case)
-    results = []
     for position, problems in enumerate(check(case, explanation)):
         kind = "complete enumeration" if case.is_complete(position) else "fine enumeration"
         results.append(((*case.kinds, kind), explanation.proof[position], problems))
@@ -129,7 +128,9 @@ def main():
             for kind in kinds:
                 counts.setdefault(kind, Counter()).update([proof, *["violations"] * bool(problems)])
             for problem in problems:
-                print(f"seed {seed}, row {position} ({', '.join(kinds[1:])}): {problem}", flush=True)
+                print(
+                    f"seed {seed}, row {position} ({', '.join(kinds[1:])}): {problem}", flush=True
+                )
             if args.open and proof == "open":
                 print(f"seed {seed}, row {position} ({', '.join(kinds[1:])}) is open", flush=True)
     print("{:24} {:>8} {:>8} {:>11} {:>6} {:>11}".format("kind", "rows", *PROOFS, "violations"))

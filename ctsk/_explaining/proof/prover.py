@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 
 from ctsk._columns.containers import listed
+from ctsk._columns.rounding import grid_of
 from ctsk._explaining.failure_reasons import Reason, ReasonKind
 from ctsk._explaining.proof.network import UnsupportedLayerError, layers_of
 from ctsk._explaining.proof.optimum import GAP, RowProblem, cheapest
@@ -77,8 +78,10 @@ class Prover:
         # None is compared elementwise.
         is_known = found.reason == None  # noqa: E711
         costs = np.where(is_known, costs, np.inf)
-        # Nothing is cheaper than a factual that is its own counterfactual.
-        idx = np.flatnonzero(costs > 0)
+        # Nothing is cheaper than what costs nothing, and a factual that is its own counterfactual
+        # has no change either.
+        is_open = (costs > 0) | (n_changes > 0) if self.request.sparse else costs > 0
+        idx = np.flatnonzero(is_open)
         self._progress.advance(len(costs) - len(idx))
         rows, candidates = [], []
         for row, optimum, relaxed in self._results(chunk, idx, costs, n_changes):
@@ -182,8 +185,8 @@ def provable_layers(model):
     if model.curved:
         raise ValueError(
             "A proof needs steps that are affine for each feature, but the pipeline maps "
-            f"{listed(model.curved)} by a curve. Use prove=False, or apply the curve to X before the "
-            "pipeline."
+            f"{listed(model.curved)} by a curve. Use prove=False, or apply the curve to X before "
+            "the pipeline."
         )
     try:
         return layers_of(model.module)
@@ -212,7 +215,7 @@ def problems(chunk, layers):
     layers : list of pairs of ndarrays
     """
     request, encoder = chunk.request, chunk.encoder
-    box = encoder.encode_box(chunk.box)
+    box = encoder.encode_box(_between_flags(chunk.box, encoder, chunk.rows.dtypes))
     problem = RowProblem(
         layers,
         factual=None,
@@ -221,6 +224,7 @@ def problems(chunk, layers):
         target=None,
         tau=request.tau,
         grids=encoder.encode_grids(chunk.rows.dtypes, finest=_FINEST),
+        excluded=_special_columns(encoder),
         sparse=request.sparse,
         max_changes=request.max_changes,
         precision=request.model.precision,
@@ -237,6 +241,28 @@ def problems(chunk, layers):
     return problem_of
 
 
+def _between_flags(box, encoder, dtypes):
+    """Return bounds, in X's units, in which a number with two values does not move beyond them."""
+    low, high = (box.lower, box.upper) if box.low is None else (box.low, box.high)
+    low, high = low.copy(), high.copy()
+    for column, feature in enumerate(encoder.numeric.tolist()):
+        grid = grid_of(dtypes[feature], encoder.grids.get(feature))
+        if grid is not None and grid.values:
+            low[:, column] = np.maximum(low[:, column], grid.values[0])
+            high[:, column] = np.minimum(high[:, column], grid.values[1])
+    return replace(box, low=low, high=high)
+
+
+def _special_columns(encoder):
+    """Return the special values of numeric columns in module units, as a dict by column."""
+    values = encoder.schema.special_values
+    return {
+        column: ((np.array(values[feature]) - encoder.center[column]) / encoder.scale[column])
+        for column, feature in enumerate(encoder.numeric.tolist())
+        if len(values.get(feature, ()))
+    }
+
+
 def _free(chunk):
     """Return a function from the position of a row to its bounds without any constraints.
 
@@ -251,7 +277,9 @@ def _free(chunk):
         may_rise=np.ones_like(constraints.may_rise),
         may_fall=np.ones_like(constraints.may_fall),
     )
-    box = chunk.encoder.encode_box(free.box(chunk.columns))
+    encoder = chunk.encoder
+    free_box = _between_flags(free.box(chunk.columns), encoder, chunk.rows.dtypes)
+    box = encoder.encode_box(free_box)
     return lambda row: box.select([row])
 
 
