@@ -357,6 +357,8 @@ def random_case(seed):
     arguments = {
         "tau": rng.choice(TAUS),
         "target": rng.choice([None, *range(n_classes)]),
+        # After few rounds, the nearest search leaves more to the proof.
+        "T": rng.choice([1, 3, 30]),
         "sparse": rng.random() < 0.25,
         "max_changes": rng.choice([None, None, None, None, 1, 2]),
         "mutability": [_by_column(features, row) for row in words],

@@ -182,16 +182,16 @@ class _Builder:
         leaves = self.add_categories(states, {}).get(states.start)
         if leaves is None:
             return
+        # The number that codes the gap may be none that the column can hold.
+        must_move = not self._holds(column, self.factual[column])
         first = len(self.fields)
-        segments = self._add_directions(column)
+        segments = self._add_directions(column, must_move=must_move)
         for lever in range(first, len(self.fields)):
             self.exclusions.append(({lever: 1.0, leaves: -self.fields[lever][2]}, 0.0))
-        # The number that codes the gap may be none that the column can hold. Then it moves by a
-        # whole step at least, unless the program takes its numbers for continuous.
-        steps = [distance if entry is None else entry for entry, distance in segments]
-        are_whole = all(self.fields[lever][3] for lever in steps)
-        if are_whole and not self._holds(column, self.factual[column]):
-            self.exclusions.append(({leaves: 1.0, **dict.fromkeys(steps, -1.0)}, 0.0))
+        entries = [entry for entry, _ in segments]
+        # Without an entry, the program takes the numbers of the column for continuous.
+        if must_move and None not in entries:
+            self.exclusions.append(({leaves: 1.0, **dict.fromkeys(entries, -1.0)}, 0.0))
 
     def _holds(self, column, number):
         """Return whether a number may be held by a column."""
@@ -205,15 +205,17 @@ class _Builder:
         is_code = (np.abs(codes - number) <= ZERO * spacing).any()
         return abs(n_steps - round(n_steps)) <= ZERO and not is_code
 
-    def _add_directions(self, column):
-        """Add the levers of both directions of a number.
+    def _add_directions(self, column, *, must_move=False):
+        """Add the levers of both directions of a number; each has an entry if it must move.
 
         Returns
         -------
         segments : list of pairs of int or None
             Their entries and distances; see `_add_distance`.
         """
-        segments = [*self._add_direction(column, 1), *self._add_direction(column, -1)]
+        segments = [
+            segment for sign in (1, -1) for segment in self._add_direction(column, sign, must_move)
+        ]
         for entry, distance in segments:
             if entry is None:
                 continue
@@ -228,7 +230,7 @@ class _Builder:
                             self._exclude(entry, lever)
         return segments
 
-    def _add_direction(self, column, sign):
+    def _add_direction(self, column, sign, must_move):
         """Add the levers of one direction of a number; return its segments."""
         ends = self.low[column] - self.factual[column], self.high[column] - self.factual[column]
         nearest, farthest = sorted(sign * end for end in ends)
@@ -242,10 +244,13 @@ class _Builder:
             first, n_steps = _steps_within(nearest, farthest, spacing, phase)
             codes = sign * (np.array(self.excluded.get(column, [])) - self.factual[column])
             runs = _runs_of_steps(n_steps, (codes - first) / spacing)
-            segments = [
-                self._add_distance(column, sign, first + start * spacing, n, spacing)
-                for start, n in runs
-            ]
+            segments = []
+            for start, n_more in runs:
+                nearest = first + start * spacing
+                # The first step may be as long as all others: then it needs no entry.
+                if abs(nearest - spacing) <= ZERO * spacing and not must_move:
+                    nearest, n_more = 0.0, n_more + 1
+                segments.append(self._add_distance(column, sign, nearest, n_more, spacing))
         elif farthest < nearest or farthest <= ZERO:
             return []
         else:
@@ -260,9 +265,6 @@ class _Builder:
         entry, distance : int or None
             Positions of the lever, and of a binary one before it if it begins beyond the factual.
         """
-        # The first step may be as long as all others, in which case no entry is needed.
-        if spacing is not None and abs(nearest - spacing) <= ZERO * spacing:
-            nearest, n_units = 0.0, n_units + 1
         entry = distance = None
         if nearest > ZERO:
             entry = self._add(self.units[column], {column: sign * nearest})

@@ -235,6 +235,10 @@ class Search:
         sizes = np.abs(problem.factual) + np.abs(levers.moves) @ levers.upper
         error = rounding_error(problem.layers, sizes, problem.precision)
         self.relaxation = max(_RELAXATION, 2 * error)
+        # The solver computes in float64. Where the digits of this do not reach its tolerance, as
+        # with huge weights or domains, it may find a program infeasible that is not.
+        error = rounding_error(problem.layers, sizes, np.finfo(np.float64).eps)
+        self.is_precise = error <= _RELAXATION
 
     def _count(self):
         """Add a binary for each unit that changes; return the coefficients that sum them."""
@@ -253,6 +257,8 @@ class Search:
 
     def minimize(self, *, of_changes=False):
         """Return a lower bound of the cost or of the number of changes, and the best rows."""
+        if not self.is_precise:
+            return 0.0, []
         objective = self.counters if of_changes else self.levers.costs
         # Beyond the cost limit, nothing is known.
         most = np.inf if of_changes else self.cost_limit

@@ -88,11 +88,15 @@ def is_infeasible(result):
 
 
 def bound_of(result):
-    """Return the solver's lower bound of the objective."""
-    if result.mip_dual_bound is not None:
-        return result.mip_dual_bound
+    """Return the solver's lower bound of an objective that is not negative."""
+    # Only the optimum and the time limit end a search regularly.
+    if result.status not in (0, 1):
+        return 0.0
+    bound = result.mip_dual_bound
     # A program without integers has no such bound: its solution is exact.
-    return result.fun if result.status == 0 else 0.0
+    if bound is None and result.status == 0:
+        bound = result.fun
+    return bound if bound is not None and np.isfinite(bound) else 0.0
 
 
 def padded(array, n_columns):
