@@ -44,7 +44,7 @@ class Levers:
     most: np.ndarray
 
     @classmethod
-    def of(cls, factual, box, costs, *, grids, cost_limit=np.inf):
+    def of(cls, factual, box, costs, *, grids, excluded=None, cost_limit=np.inf):
         """Return the levers of a row within its box.
 
         Parameters
@@ -57,10 +57,12 @@ class Levers:
         grids : pair of ndarrays of shape (n_columns,)
             A number of the grid of each column, and its spacing, which is 0 for columns without
             a grid; see `Encoder.encode_grids`.
+        excluded : dict of int to list of float, default=None
+            Numbers of the grid of a column that no number may become, as they are codes.
         cost_limit : float, default=inf
             Largest cost that matters.
         """
-        builder = _Builder(factual, box, costs, grids, cost_limit)
+        builder = _Builder(factual, box, costs, grids, excluded or {}, cost_limit)
         state_groups = dict(box.groups.of_numbers)
         for column in range(box.groups.n_numeric):
             builder.add_number(column, state_groups.get(column))
@@ -137,6 +139,7 @@ class _Builder:
     box: object
     costs: np.ndarray
     grids: tuple
+    excluded: dict
     cost_limit: float
     fields: list = field(default_factory=list)
     # Rows of the program: a dict from levers to coefficients, and the most that these sum up to.
@@ -164,24 +167,30 @@ class _Builder:
 
     def _add_number_with_states(self, column, states):
         """Add the levers of a number that may become a special value."""
-        distances = self._add_directions(column) if self.lower[column] < self.upper[column] else []
+        first = len(self.fields)
+        if self.lower[column] < self.upper[column]:
+            self._add_directions(column)
+        distances = range(first, len(self.fields))
         filled = {column: self.box.fill[column] - self.factual[column]}
-        for lever in self.add_categories(states, filled):
+        for lever in self.add_categories(states, filled).values():
             # What leaves the number does not move it as well.
             for distance in distances:
                 self._exclude(lever, distance)
 
     def _add_gap(self, column, states):
-        """Add the levers of a gap or a special value, which may become a number."""
-        (leaves,) = self.add_categories(states, {}, only=states.start) or (None,)
+        """Add the levers of a gap or a special value, which may become a number or another one."""
+        leaves = self.add_categories(states, {}).get(states.start)
         if leaves is None:
             return
+        # The number that codes the gap may be none that the column can hold.
+        must_move = not self._holds(column, self.factual[column])
         first = len(self.fields)
-        entries = self._add_directions(column, in_gap=True)
+        segments = self._add_directions(column, must_move=must_move)
         for lever in range(first, len(self.fields)):
             self.exclusions.append(({lever: 1.0, leaves: -self.fields[lever][2]}, 0.0))
-        # The number that codes the gap may be none that the column can hold.
-        if not self._holds(column, self.factual[column]):
+        entries = [entry for entry, _ in segments]
+        # Without an entry, the program takes the numbers of the column for continuous.
+        if must_move and None not in entries:
             self.exclusions.append(({leaves: 1.0, **dict.fromkeys(entries, -1.0)}, 0.0))
 
     def _holds(self, column, number):
@@ -189,37 +198,40 @@ class _Builder:
         origin, spacing = (grid[column] for grid in self.grids)
         if not self.low[column] <= number <= self.high[column]:
             return False
-        return (
-            not spacing
-            or abs((number - origin) / spacing - round((number - origin) / spacing)) <= ZERO
-        )
+        if not spacing:
+            return True
+        n_steps = (number - origin) / spacing
+        codes = np.array(self.excluded.get(column, []))
+        is_code = (np.abs(codes - number) <= ZERO * spacing).any()
+        return abs(n_steps - round(n_steps)) <= ZERO and not is_code
 
-    def _add_directions(self, column, in_gap=False):
-        """Add the levers of both directions of a number.
+    def _add_directions(self, column, *, must_move=False):
+        """Add the levers of both directions of a number; each has an entry if it must move.
 
         Returns
         -------
-        levers : list of int
-            All of them, or, in a gap, those that lead into the domain or onto the grid.
+        segments : list of pairs of int or None
+            Their entries and distances; see `_add_distance`.
         """
-        first, entries = len(self.fields), {}
-        for sign in (1, -1):
-            entry, distance = self._add_direction(column, sign)
-            if entry is not None:
-                entries[entry] = sign
-                # Beyond a gap, a number moves on only if it has jumped over the gap.
-                if distance is not None:
-                    self.exclusions.append(({distance: 1.0, entry: -self.fields[distance][2]}, 0.0))
-        levers = range(first, len(self.fields))
-        # Jumps in both directions would end in the middle of a step.
-        for entry, sign in entries.items():
-            for lever in levers:
-                if self.fields[lever][0][column] * sign < 0:
-                    self._exclude(entry, lever)
-        return list(entries) if in_gap else list(levers)
+        segments = [
+            segment for sign in (1, -1) for segment in self._add_direction(column, sign, must_move)
+        ]
+        for entry, distance in segments:
+            if entry is None:
+                continue
+            # Beyond a gap, a number moves on only if it has jumped over the gap.
+            if distance is not None:
+                self.exclusions.append(({distance: 1.0, entry: -self.fields[distance][2]}, 0.0))
+            # Jumps to different segments would end in the middle of a step, or of a gap.
+            for other in segments:
+                if other != (entry, distance):
+                    for lever in other:
+                        if lever is not None:
+                            self._exclude(entry, lever)
+        return segments
 
-    def _add_direction(self, column, sign):
-        """Add the levers of one direction of a number; return the positions of two, or None."""
+    def _add_direction(self, column, sign, must_move):
+        """Add the levers of one direction of a number; return its segments."""
         ends = self.low[column] - self.factual[column], self.high[column] - self.factual[column]
         nearest, farthest = sorted(sign * end for end in ends)
         nearest, price = max(nearest, 0.0), self.costs[column]
@@ -229,28 +241,40 @@ class _Builder:
         origin, spacing = (grid[column] for grid in self.grids)
         if spacing > 0 and (farthest - nearest) / spacing <= _MOST_STEPS:
             phase = sign * (origin - self.factual[column])
-            nearest, n_steps = _steps_within(nearest, farthest, spacing, phase)
-            # The first step may be as long as all others, in which case no entry is needed.
-            if abs(nearest - spacing) <= ZERO * spacing:
-                nearest, n_steps = 0.0, n_steps + 1
-            return self._add_distance(column, sign, nearest, n_steps, spacing, is_integer=True)
-        if farthest < nearest or farthest <= ZERO:
-            return None, None
-        return self._add_distance(column, sign, nearest, farthest - nearest, 1.0, is_integer=False)
+            first, n_steps = _steps_within(nearest, farthest, spacing, phase)
+            codes = sign * (np.array(self.excluded.get(column, [])) - self.factual[column])
+            runs = _runs_of_steps(n_steps, (codes - first) / spacing)
+            segments = []
+            for start, n_more in runs:
+                nearest = first + start * spacing
+                # The first step may be as long as all others: then it needs no entry.
+                if abs(nearest - spacing) <= ZERO * spacing and not must_move:
+                    nearest, n_more = 0.0, n_more + 1
+                segments.append(self._add_distance(column, sign, nearest, n_more, spacing))
+        elif farthest < nearest or farthest <= ZERO:
+            return []
+        else:
+            segments = [self._add_distance(column, sign, nearest, farthest - nearest, None)]
+        return [segment for segment in segments if segment != (None, None)]
 
-    def _add_distance(self, column, sign, nearest, n_units, unit, *, is_integer):
-        """Add a lever of some units, after an entry if it begins beyond the factual."""
+    def _add_distance(self, column, sign, nearest, n_units, spacing):
+        """Add a lever of some steps, or of a distance without a spacing.
+
+        Returns
+        -------
+        entry, distance : int or None
+            Positions of the lever, and of a binary one before it if it begins beyond the factual.
+        """
         entry = distance = None
-        if n_units < 0:
-            return entry, distance
         if nearest > ZERO:
             entry = self._add(self.units[column], {column: sign * nearest})
         if n_units > 0:
-            move = {column: sign * unit}
+            move = {column: sign * (spacing or 1.0)}
+            is_integer = spacing is not None
             distance = self._add(self.units[column], move, n_units, is_integer=is_integer)
         return entry, distance
 
-    def add_categories(self, columns, others=None, *, only=None):
+    def add_categories(self, columns, others=None):
         """Add a binary lever for each category of a group that can replace the row's own.
 
         Parameters
@@ -258,17 +282,15 @@ class _Builder:
         columns : slice
         others : dict of int to float, default=None
             Further moves of each of these levers.
-        only : int, default=None
-            The column of the only category that is considered.
 
         Returns
         -------
-        levers : list of int
+        levers : dict of int to int
+            The positions of the levers by the columns of the categories.
         """
         own = self.factual[columns]
-        categories = range(columns.start, columns.stop) if only is None else [only]
-        levers, choice = [], columns.start
-        for category in categories:
+        levers, choice = {}, columns.start
+        for category in range(columns.start, columns.stop):
             if not self.high[category] > 0 or self.factual[category] == 1:
                 continue
             # An unknown category is coded by shares, which any other category replaces.
@@ -280,7 +302,7 @@ class _Builder:
             move[category] = move.get(category, 0.0) + 1.0
             move |= others or {}
             if self._price(move) <= self.cost_limit:
-                levers.append(self._add(self.units[columns.start], move, choice=choice))
+                levers[category] = self._add(self.units[columns.start], move, choice=choice)
         return levers
 
     def _price(self, move):
@@ -333,6 +355,28 @@ def _steps_within(nearest, farthest, spacing, phase):
     if first <= ZERO * spacing:
         first += spacing
     return first, np.floor((farthest - first) / spacing + ZERO)
+
+
+def _runs_of_steps(n_steps, excluded):
+    """Return the runs of steps between some that are excluded.
+
+    Parameters
+    ----------
+    n_steps : int
+        The steps are 0 to `n_steps`; there is none if this is negative.
+    excluded : ndarray of float
+        Steps, of which only whole ones within reach matter.
+
+    Returns
+    -------
+    runs : list of pairs of int
+        The first step of each run, and the number of steps after it.
+    """
+    is_step = (np.abs(excluded - np.round(excluded)) <= ZERO) & (excluded > -0.5)
+    stops = sorted({int(step) for step in np.round(excluded[is_step]) if step <= n_steps})
+    starts = [0, *(stop + 1 for stop in stops)]
+    ends = [*(stop - 1 for stop in stops), int(n_steps)]
+    return [(start, end - start) for start, end in zip(starts, ends, strict=True) if end >= start]
 
 
 def _knapsack(gains, costs, budget):

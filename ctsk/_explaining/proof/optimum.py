@@ -61,6 +61,7 @@ class RowProblem:
     tau : float
         Probability that the target must have. The target must also be the predicted class.
     grids : pair of ndarrays of shape (n_columns,)
+    excluded : dict of int to list of float
         See `Levers.of`.
     sparse : bool, default=False
         Whether to minimize the number of changed features first, and the cost second.
@@ -77,9 +78,21 @@ class RowProblem:
     target: int
     tau: float
     grids: tuple
+    excluded: dict = field(default_factory=dict)
     sparse: bool = False
     max_changes: int | None = None
     precision: float = float(np.finfo(np.float64).eps)
+
+    def levers(self, cost_limit=np.inf):
+        """Return the levers of the row."""
+        return Levers.of(
+            self.factual,
+            self.box,
+            self.costs,
+            grids=self.grids,
+            excluded=self.excluded,
+            cost_limit=cost_limit,
+        )
 
     def cost(self, row):
         """Return the cost of a counterfactual."""
@@ -169,9 +182,7 @@ def _minimized(problem, cost_limit, max_changes, deadline, *, of_changes=False):
     # The solver's tolerances are absolute.
     unit = cost_limit if np.isfinite(cost_limit) else problem.costs.max(initial=0) or 1.0
     scaled = replace(problem, costs=problem.costs / unit)
-    levers = Levers.of(
-        scaled.factual, scaled.box, scaled.costs, grids=scaled.grids, cost_limit=cost_limit / unit
-    )
+    levers = scaled.levers(cost_limit / unit)
     if not levers.are_bounded:
         return 0.0, []
     search = Search(scaled, levers, cost_limit / unit, max_changes, deadline)
@@ -224,6 +235,10 @@ class Search:
         sizes = np.abs(problem.factual) + np.abs(levers.moves) @ levers.upper
         error = rounding_error(problem.layers, sizes, problem.precision)
         self.relaxation = max(_RELAXATION, 2 * error)
+        # The solver computes in float64. Where the digits of this do not reach its tolerance, as
+        # with huge weights or domains, it may find a program infeasible that is not.
+        error = rounding_error(problem.layers, sizes, np.finfo(np.float64).eps)
+        self.is_precise = error <= _RELAXATION
 
     def _count(self):
         """Add a binary for each unit that changes; return the coefficients that sum them."""
@@ -242,6 +257,8 @@ class Search:
 
     def minimize(self, *, of_changes=False):
         """Return a lower bound of the cost or of the number of changes, and the best rows."""
+        if not self.is_precise:
+            return 0.0, []
         objective = self.counters if of_changes else self.levers.costs
         # Beyond the cost limit, nothing is known.
         most = np.inf if of_changes else self.cost_limit

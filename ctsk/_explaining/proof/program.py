@@ -60,19 +60,22 @@ class Program:
         fixed : ndarray of shape (n_variables,), default=None
             Values at which the integers are fixed.
         """
+        # The solver rejects a program without variables, as that of a row that cannot move.
+        width = max(len(self), 1)
         blocks = [*self._blocks, csr_array(rows[0])]
         for block in blocks:
-            block.resize((block.shape[0], len(self)))
+            block.resize((block.shape[0], width))
         most = np.concatenate([*self._most, rows[1]])
-        lower, upper = np.zeros(len(self)), self.upper
+        lower, upper = np.zeros(width), padded(self.upper, width)
+        is_integer = padded(self.is_integer, width)
         if fixed is not None:
-            integers = np.round(np.clip(fixed, 0, upper))
-            lower, upper = (np.where(self.is_integer, integers, end) for end in (lower, upper))
+            integers = np.round(np.clip(padded(fixed, width), 0, upper))
+            lower, upper = (np.where(is_integer, integers, end) for end in (lower, upper))
         with _silence:
             return milp(
-                padded(objective, len(self)),
+                padded(objective, width),
                 constraints=LinearConstraint(vstack(blocks, format="csr"), -np.inf, most),
-                integrality=self.is_integer if fixed is None else None,
+                integrality=is_integer if fixed is None else None,
                 bounds=Bounds(lower, upper),
                 options={"time_limit": time_limit, "mip_rel_gap": _SOLVER_GAP},
             )
@@ -85,11 +88,15 @@ def is_infeasible(result):
 
 
 def bound_of(result):
-    """Return the solver's lower bound of the objective."""
-    if result.mip_dual_bound is not None:
-        return result.mip_dual_bound
+    """Return the solver's lower bound of an objective that is not negative."""
+    # Only the optimum and the time limit end a search regularly.
+    if result.status not in (0, 1):
+        return 0.0
+    bound = result.mip_dual_bound
     # A program without integers has no such bound: its solution is exact.
-    return result.fun if result.status == 0 else 0.0
+    if bound is None and result.status == 0:
+        bound = result.fun
+    return bound if bound is not None and np.isfinite(bound) else 0.0
 
 
 def padded(array, n_columns):

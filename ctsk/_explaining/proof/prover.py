@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 
 from ctsk._columns.containers import listed
+from ctsk._columns.rounding import grid_of
 from ctsk._explaining.failure_reasons import Reason, ReasonKind
 from ctsk._explaining.proof.network import UnsupportedLayerError, layers_of
 from ctsk._explaining.proof.optimum import GAP, RowProblem, cheapest
@@ -77,8 +78,10 @@ class Prover:
         # None is compared elementwise.
         is_known = found.reason == None  # noqa: E711
         costs = np.where(is_known, costs, np.inf)
-        # Nothing is cheaper than a factual that is its own counterfactual.
-        idx = np.flatnonzero(costs > 0)
+        # Nothing is cheaper than what costs nothing, and a factual that is its own counterfactual
+        # has no change either.
+        is_open = (costs > 0) | (n_changes > 0) if self.request.sparse else costs > 0
+        idx = np.flatnonzero(is_open)
         self._progress.advance(len(costs) - len(idx))
         rows, candidates = [], []
         for row, optimum, relaxed in self._results(chunk, idx, costs, n_changes):
@@ -92,6 +95,9 @@ class Prover:
         if not rows:
             return found
         rows, values = self._best(chunk, np.array(rows), np.stack(candidates))
+        # The judge may reject all of them.
+        if not len(rows):
+            return found
         costs = costs[rows], self.request.costs(values, factuals[rows])
         units = chunk.rows.schema.units
         n_changes = n_changes[rows], n_changed_units(values, factuals[rows], units)
@@ -219,7 +225,8 @@ def problems(chunk, layers, idx, held=None):
         Features that must not change.
     """
     request, encoder = chunk.request, chunk.encoder
-    box = encoder.encode_box(chunk.box_of(idx, held))
+    box = chunk.box_of(idx, held)
+    box = encoder.encode_box(_between_flags(box, encoder, chunk.rows.dtypes))
     problem = RowProblem(
         layers,
         factual=None,
@@ -228,6 +235,7 @@ def problems(chunk, layers, idx, held=None):
         target=None,
         tau=request.tau,
         grids=encoder.encode_grids(chunk.rows.dtypes, finest=_FINEST),
+        excluded=_special_columns(encoder),
         sparse=request.sparse,
         max_changes=request.max_changes,
         precision=request.model.precision,
@@ -244,6 +252,28 @@ def problems(chunk, layers, idx, held=None):
     return problem_of
 
 
+def _between_flags(box, encoder, dtypes):
+    """Return bounds, in X's units, in which a number with two values does not move beyond them."""
+    low, high = (box.lower, box.upper) if box.low is None else (box.low, box.high)
+    low, high = low.copy(), high.copy()
+    for column, feature in enumerate(encoder.numeric.tolist()):
+        grid = grid_of(dtypes[feature], encoder.grids.get(feature))
+        if grid is not None and grid.values:
+            low[:, column] = np.maximum(low[:, column], grid.values[0])
+            high[:, column] = np.minimum(high[:, column], grid.values[1])
+    return replace(box, low=low, high=high)
+
+
+def _special_columns(encoder):
+    """Return the special values of numeric columns in module units, as a dict by column."""
+    values = encoder.schema.special_values
+    return {
+        column: ((np.array(values[feature]) - encoder.center[column]) / encoder.scale[column])
+        for column, feature in enumerate(encoder.numeric.tolist())
+        if len(values.get(feature, ()))
+    }
+
+
 def _free(chunk):
     """Return a function from the position of a row to its bounds without any constraints.
 
@@ -258,7 +288,9 @@ def _free(chunk):
         may_rise=np.ones_like(constraints.may_rise),
         may_fall=np.ones_like(constraints.may_fall),
     )
-    box = chunk.encoder.encode_box(free.box(chunk.columns))
+    encoder = chunk.encoder
+    free_box = _between_flags(free.box(chunk.columns), encoder, chunk.rows.dtypes)
+    box = encoder.encode_box(free_box)
     return lambda row: box.select([row])
 
 

@@ -66,11 +66,7 @@ def _gated(problem, free_box):
     A gate is a lever that moves nothing. It replaces the levers of a unit by those that the unit
     has without constraints.
     """
-    costs = np.ones_like(problem.costs)
-    bound, free = (
-        Levers.of(problem.factual, box, costs, grids=problem.grids)
-        for box in (problem.box, free_box)
-    )
+    bound, free = (replace(problem, box=box).levers() for box in (problem.box, free_box))
     units = np.unique(free.unit).tolist()
     n_bound, n_free, n_gates = len(bound), len(free), len(units)
     gates = n_bound + n_free + np.searchsorted(units, np.append(bound.unit, free.unit))
