@@ -263,32 +263,40 @@ class Search:
         # Beyond the cost limit, nothing is known.
         most = np.inf if of_changes else self.cost_limit
         bound, best, rows = 0.0, np.inf, []
+        # A program is much faster if steps are continuous. Its bound holds for whole steps, too,
+        # and often suffices.
+        stages = ["continuous", "integer"] if self.program.is_stepped.any() else ["integer"]
+        n_tangents = len(self.tangents)
         for _ in range(_MOST_PROGRAMS):
-            result = self._solve(objective, -self.relaxation)
+            result = self._solve(objective, -self.relaxation, steps=stages[0])
             if result is None:
                 break
             if is_infeasible(result):
                 return most, rows
             bound = max(bound, min(bound_of(result), most))
-            # At the time limit, the solver returns the best solution so far, if there is one.
-            if result.x is None:
-                break
-            n_tangents = len(self.tangents)
-            found = self._accepted(result.x)
-            if found:
-                value = self._value(found[0], of_changes)
+            if result.x is not None:
+                found = self._accepted(result.x, stages[0])
+                value = self._value(found[0], of_changes) if found else np.inf
                 if value < best:
                     best, rows = value, found
-            has_time = result.status == 0
-            if best <= bound * (1 + GAP) + of_changes * ZERO or not has_time:
+            if best <= bound * (1 + GAP) + of_changes * ZERO:
                 break
+            if len(self.tangents) > n_tangents:
+                n_tangents = len(self.tangents)
+                continue
             # Without another tangent, the program would return the same row again.
-            if len(self.tangents) == n_tangents:
+            if len(stages) == 1:
                 rows = self._tightened(objective, best, of_changes) or rows
                 break
+            del stages[0]
+            if np.isfinite(best) and not of_changes:
+                # From here on, only rows matter that cost less. Half of the gap is left for the
+                # rounding of fine grids, which are continuous in the program.
+                most = best / (1 + GAP / 2)
+                self.program.add_rows(self.levers.costs[None], most)
         return bound, rows
 
-    def _solve(self, objective, margin, fixed=None):
+    def _solve(self, objective, margin, *, fixed=None, steps="integer"):
         """Return the solver's result, or None if the time is up."""
         seconds = self.deadline - time.monotonic()
         if seconds <= 0:
@@ -299,26 +307,31 @@ class Search:
         for row, slope in zip(coefficients, slopes, strict=True):
             row[: len(slope)] = slope
         limits = np.array(most) - margin - np.array(constants)
-        return self.program.minimize(objective, seconds, rows=(coefficients, limits), fixed=fixed)
+        rows = coefficients, limits
+        return self.program.minimize(objective, seconds, rows=rows, fixed=fixed, steps=steps)
 
     def _value(self, row, of_changes):
         return self.problem.n_changes(row) if of_changes else self.value(row)
 
-    def _accepted(self, values):
-        """Return rows that the network accepts, with the integers of a solution, or none."""
+    def _accepted(self, values, steps="integer"):
+        """Return rows that the network accepts, with the binary variables of a solution.
+
+        Steps of a solution in which they are "continuous" become integers; others are fixed.
+        """
+        steps = "integer" if steps == "continuous" else "fixed"
         row = self._row(values)
-        rows = [row] if self._violation(row) <= 0 else []
+        rows = [row] if steps == "fixed" and self._violation(row) <= 0 else []
         for factor in _MARGINS:
-            row = self._row_with_margin(values, factor * self.relaxation)
+            row = self._row_with_margin(values, factor * self.relaxation, steps)
             if row is None:
                 break
             rows.append(row)
         return rows
 
-    def _row_with_margin(self, values, margin):
-        """Return the cheapest row with the integers of a solution, beyond the boundary; or None."""
+    def _row_with_margin(self, values, margin, steps):
+        """Return the cheapest row with the binary variables of a solution; see `_accepted`."""
         for _ in range(_MOST_TANGENTS):
-            result = self._solve(self.levers.costs, margin, fixed=values)
+            result = self._solve(self.levers.costs, margin, fixed=values, steps=steps)
             if result is None or result.status != 0:
                 return None
             row = self._row(result.x)

@@ -47,7 +47,12 @@ class Program:
         self._blocks.append(csr_array(coefficients))
         self._most.append(np.broadcast_to(most, len(coefficients)).astype(float))
 
-    def minimize(self, objective, time_limit, *, rows, fixed=None):
+    @property
+    def is_stepped(self):
+        """Which variables are integers with more values than 0 and 1."""
+        return self.is_integer & (self.upper > 1)
+
+    def minimize(self, objective, time_limit, *, rows, fixed=None, steps="integer"):
         """Return the solver's result, in which the status tells what is proven.
 
         Parameters
@@ -58,7 +63,9 @@ class Program:
         rows : pair of ndarrays
             Coefficients and bounds of further rows, as in `add_rows`.
         fixed : ndarray of shape (n_variables,), default=None
-            Values at which the integers are fixed.
+            Values at which the binary variables are fixed.
+        steps : {"integer", "continuous", "fixed"}, default="integer"
+            Whether integers with more values are integers, continuous, or fixed as well.
         """
         # The solver rejects a program without variables, as that of a row that cannot move.
         width = max(len(self), 1)
@@ -67,15 +74,19 @@ class Program:
             block.resize((block.shape[0], width))
         most = np.concatenate([*self._most, rows[1]])
         lower, upper = np.zeros(width), padded(self.upper, width)
-        is_integer = padded(self.is_integer, width)
+        is_integer, is_stepped = padded(self.is_integer, width), padded(self.is_stepped, width)
         if fixed is not None:
+            is_fixed = is_integer if steps == "fixed" else is_integer & ~is_stepped
             integers = np.round(np.clip(padded(fixed, width), 0, upper))
-            lower, upper = (np.where(is_integer, integers, end) for end in (lower, upper))
+            lower, upper = (np.where(is_fixed, integers, end) for end in (lower, upper))
+            is_integer = is_integer & ~is_fixed
+        if steps == "continuous":
+            is_integer = is_integer & ~is_stepped
         with _silence:
             return milp(
                 padded(objective, width),
                 constraints=LinearConstraint(vstack(blocks, format="csr"), -np.inf, most),
-                integrality=is_integer if fixed is None else None,
+                integrality=is_integer if is_integer.any() else None,
                 bounds=Bounds(lower, upper),
                 options={"time_limit": time_limit, "mip_rel_gap": _SOLVER_GAP},
             )
