@@ -89,7 +89,8 @@ class Prover:
             self.lower_bound[first + row] = optimum.lower_bound
             self.fewest[first + row] = optimum.fewest
             if optimum.is_impossible:
-                self.reason[first + row] = _impossible(chunk.encoder, relaxed)
+                limit = self.request.max_changes
+                self.reason[first + row] = _impossible(chunk.encoder, relaxed, limit)
             rows += [row] * len(optimum.rows)
             candidates += optimum.rows
         if not rows:
@@ -305,7 +306,7 @@ def _prove(row, problem, known, free_box, time_limit):
     return row, optimum, relaxed
 
 
-def _impossible(encoder, relaxed):
+def _impossible(encoder, relaxed, max_changes):
     """Return the reason of a row that has no counterfactual.
 
     Parameters
@@ -313,6 +314,7 @@ def _impossible(encoder, relaxed):
     encoder : Encoder
     relaxed : list of int or None
         See `fewest_to_relax`.
+    max_changes : int or None
     """
     text = "no counterfactual exists within these constraints (proven)"
     if relaxed:
@@ -322,7 +324,8 @@ def _impossible(encoder, relaxed):
         names = listed([encoder.names[feature] for feature in features])
         text += f"; one would if {names} could change freely"
     elif relaxed is not None:
-        text += ", nor does one if all features could change freely"
+        limit = "" if max_changes is None else f", but at most {max_changes} at once"
+        text += f", nor does one if all features could change freely{limit}"
     return Reason(ReasonKind.IMPOSSIBLE, text)
 
 
