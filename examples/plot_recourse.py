@@ -45,8 +45,8 @@ models = {
 # row that is returned is accepted with a probability of at least one half; ``impossible`` is the
 # share for whom no such row exists within the constraints. ``cost`` is the median cost of the
 # cheapest counterfactual, in standard deviations and changes of category, and ``n_changes`` is the
-# mean number of features that it changes. Each figure has a bootstrap interval of 95 %, of which the
-# table shows that of the cost.
+# mean number of features that it changes. Each figure has a bootstrap interval of 95 %, of which
+# the table shows that of the cost.
 COLUMNS = ["n_rows", "found", "impossible", "open", "cost", "cost_low", "cost_high", "n_changes"]
 reports = {}
 for name, clf in models.items():
@@ -71,5 +71,5 @@ ax.set(xlim=(-0.5, 1.5), ylim=(0, None), ylabel="median cost of the\ncheapest co
 ax.legend(loc="lower left")
 
 # %%
-# An audit proves what a model requires of people. Whether they can meet it, and whether their change
-# would cause what the model expects, is for others to judge.
+# An audit proves what a model requires of people. Whether they can meet it, and whether their
+# change would cause what the model expects, is for others to judge.

@@ -192,15 +192,15 @@ def provable_layers(model):
     if model.curved:
         raise ValueError(
             "A proof needs steps that are affine for each feature, but the pipeline maps "
-            f"{listed(model.curved)} by a curve. Use prove=False, or apply the curve to X before "
-            "the pipeline."
+            f"{listed(model.curved)} by a curve. Apply the curve to X before the pipeline, or explain "
+            "without a proof."
         )
     try:
         return layers_of(model.module)
     except UnsupportedLayerError as error:
         raise ValueError(
             "A proof needs a network of linear layers and ReLUs (activation='relu' or 'identity'), "
-            f"but this one has: {error.layer}. Use prove=False."
+            f"but this one has: {error.layer}. Train such a network, or explain without a proof."
         ) from error
 
 
