@@ -60,7 +60,7 @@ def test_a_set_suffices_if_and_only_if_explain_finds_a_row_that_changes_it_alone
 ):
     assert set(sets["proof"]) == {"optimal", "impossible"}
     for line in sets.itertuples():
-        free = {name: "both" for name in line.features}
+        free = dict.fromkeys(line.features, "both")
         alone = clf.explain(
             rejected.loc[[line.row]],
             "granted",

@@ -192,8 +192,8 @@ def provable_layers(model):
     if model.curved:
         raise ValueError(
             "A proof needs steps that are affine for each feature, but the pipeline maps "
-            f"{listed(model.curved)} by a curve. Apply the curve to X before the pipeline, or explain "
-            "without a proof."
+            f"{listed(model.curved)} by a curve. Apply the curve to X before the pipeline, or "
+            "explain without a proof."
         )
     try:
         return layers_of(model.module)
