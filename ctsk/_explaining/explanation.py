@@ -82,8 +82,9 @@ class Explanation:
         The proof concerns the model, not the world: a row of the cheapest changes may still be
         hard to reach.
     lower_bound : ndarray of shape (n_rows,) or None, default=None
-        No mature counterfactual of the factual costs less, whatever `proof` says; infinite if
-        there is none. None unless ``prove=True``.
+        No mature counterfactual of the factual costs less, whatever `proof` says (with
+        ``sparse=True``, none with as few changes); infinite if there is none. None unless
+        ``prove=True``.
     """
 
     factual_rows: Rows

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ctsk._explaining.proof.steps import ZERO, runs_of_steps, steps_within
+
 # Columns with more whole steps within reach are continuous in the program: to round such a number
 # costs less than a ten-thousandth of what its moves within reach cost.
 _MOST_STEPS = 10_000
-# Relative to a step or to the unit of a column, a distance that counts as zero.
-ZERO = 1e-6
 # The choice of a lever that excludes no other one.
 NO_CHOICE = -1
 
@@ -241,9 +241,9 @@ class _Builder:
         origin, spacing = (grid[column] for grid in self.grids)
         if spacing > 0 and (farthest - nearest) / spacing <= _MOST_STEPS:
             phase = sign * (origin - self.factual[column])
-            first, n_steps = _steps_within(nearest, farthest, spacing, phase)
+            first, n_steps = steps_within(nearest, farthest, spacing, phase)
             codes = sign * (np.array(self.excluded.get(column, [])) - self.factual[column])
-            runs = _runs_of_steps(n_steps, (codes - first) / spacing)
+            runs = runs_of_steps(n_steps, (codes - first) / spacing)
             segments = []
             for start, n_more in runs:
                 nearest = first + start * spacing
@@ -346,37 +346,6 @@ def _dense(entries, n_columns):
         for column, value in row_entries.items():
             row[column] = value
     return rows
-
-
-def _steps_within(nearest, farthest, spacing, phase):
-    """Return the first distance on a grid within an interval, and the number of steps after it."""
-    first = phase + spacing * np.ceil((nearest - phase) / spacing - ZERO)
-    # The factual itself is no step.
-    if first <= ZERO * spacing:
-        first += spacing
-    return first, np.floor((farthest - first) / spacing + ZERO)
-
-
-def _runs_of_steps(n_steps, excluded):
-    """Return the runs of steps between some that are excluded.
-
-    Parameters
-    ----------
-    n_steps : int
-        The steps are 0 to `n_steps`; there is none if this is negative.
-    excluded : ndarray of float
-        Steps, of which only whole ones within reach matter.
-
-    Returns
-    -------
-    runs : list of pairs of int
-        The first step of each run, and the number of steps after it.
-    """
-    is_step = (np.abs(excluded - np.round(excluded)) <= ZERO) & (excluded > -0.5)
-    stops = sorted({int(step) for step in np.round(excluded[is_step]) if step <= n_steps})
-    starts = [0, *(stop + 1 for stop in stops)]
-    ends = [*(stop - 1 for stop in stops), int(n_steps)]
-    return [(start, end - start) for start, end in zip(starts, ends, strict=True) if end >= start]
 
 
 def _knapsack(gains, costs, budget):

@@ -24,9 +24,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.special import logsumexp, softmax
 
-from ctsk._explaining.proof.levers import ZERO, Levers, as_row
+from ctsk._explaining.proof.levers import Levers, as_row
 from ctsk._explaining.proof.network import add_network, logits_of, rounding_error
 from ctsk._explaining.proof.program import Program, bound_of, is_infeasible
+from ctsk._explaining.proof.steps import ZERO
 
 # A row is optimal if it costs at most this much more than the lower bound, relatively.
 GAP = 1e-3

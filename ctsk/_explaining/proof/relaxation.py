@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ctsk._explaining.proof.levers import NO_CHOICE, ZERO, Levers, as_row
+from ctsk._explaining.proof.levers import NO_CHOICE, Levers, as_row
 from ctsk._explaining.proof.optimum import Search
+from ctsk._explaining.proof.steps import ZERO
 
 
 def fewest_to_relax(problem, free_box, *, time_limit):

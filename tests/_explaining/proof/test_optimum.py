@@ -1,6 +1,7 @@
 """The cheapest counterfactual, against brute force on small networks, and rows that stay open."""
 
 import itertools
+import pickle
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -192,3 +193,9 @@ def test_margins_grow_from_as_little_as_possible():
     costs = [problem.cost(row) for row in optimum.rows]
     assert costs == sorted(costs)
     assert len(costs) >= len(module._MARGINS)
+
+
+def test_a_problem_survives_pickling():
+    problem = random_problem(1)
+    copy = pickle.loads(pickle.dumps(problem))
+    assert cheapest(copy).lower_bound == cheapest(problem).lower_bound
