@@ -22,12 +22,23 @@ def test_variables_that_are_added_later_have_the_coefficient_0_in_earlier_rows()
     assert bound_of(result) == pytest.approx(2.5)
 
 
-def test_integers_can_be_fixed_and_further_rows_belong_to_one_solution_only():
+@pytest.mark.parametrize(
+    "steps, expected",
+    [("integer", [2, 0.6, 1]), ("continuous", [2.5, 0.1, 1]), ("fixed", [1, 1.6, 1])],
+)
+def test_binaries_are_fixed_and_steps_are_what_is_asked(steps, expected):
+    program = Program([3.0, 3.0, 1.0], [True, False, True])
+    # The cheapest sum of 2.6, of which the steps are at most 2.5, or the whole number below.
+    program.add_rows(np.array([[-1.0, -1.0, 0.0], [1.0, 0.0, 0.0]]), [-2.6, 2.5])
+    objective, values = np.array([1.0, 2.0, 1.0]), np.array([1.2, 0.0, 1.0])
+    result = program.minimize(objective, 5.0, rows=NO_ROWS, fixed=values, steps=steps)
+    assert result.x == pytest.approx(expected)
+    assert bound_of(result) == pytest.approx(objective @ expected)
+
+
+def test_further_rows_belong_to_one_solution_only():
     program = Program([3.0, 3.0], [True, False])
     program.add_rows(np.array([[-1.0, -1.0]]), -2.0)
-    fixed = program.minimize(np.array([1.0, 2.0]), 5.0, rows=NO_ROWS, fixed=np.array([1.2, 0.0]))
-    assert fixed.x == pytest.approx([1.0, 1.0])
-    assert bound_of(fixed) == pytest.approx(3.0)
     rows = np.array([[1.0, 0.0]]), np.array([0.5])
     assert program.minimize(np.array([1.0, 2.0]), 5.0, rows=rows).x == pytest.approx([0.0, 2.0])
     assert program.minimize(np.array([1.0, 2.0]), 5.0, rows=NO_ROWS).x == pytest.approx([2.0, 0.0])
