@@ -314,6 +314,7 @@ def proofs(make):
     """Return a function that makes a part from outcomes by seed of ``cheapest.py`` and others."""
     others = {
         page_proofs.existence: (),
+        page_proofs.costs: (),
         page_proofs.validity: ("table3",),
         page_proofs.plausibility: ("figure6", "baselines"),
         page_proofs.kept_gains: ("figure6", "baselines"),
@@ -358,6 +359,7 @@ PARTS = {
     "without recourse": without_recourse,
     "validity proven": proofs(page_proofs.validity),
     "existence": proofs(page_proofs.existence),
+    "costs of the cheapest": proofs(page_proofs.costs),
     "plausibility of the cheapest": proofs(page_proofs.plausibility),
     "gains by search": proofs(page_proofs.kept_gains),
     "recourse proven": lambda: page_proofs.recourse(read("recourse_proven")),

@@ -60,6 +60,13 @@ def test_gains_that_the_nearest_search_does_not_see_are_named(by_eccco):
     assert "- IP, by nearest up to the decision: 1 of the 1 reductions" in text
 
 
+def test_costs_are_relative_to_conventional_training():
+    known = outcomes(4.0)
+    factor = known["model"].map({"BL": 1.0, "CT": 3.0})
+    known = known.assign(**{"cost": 2 * factor, "decision cost": factor})
+    assert page_proofs.costs(known).count(": 3.00 on moons.") == 2
+
+
 def test_existence_counts_all_rows():
     text = page_proofs.existence(outcomes(4.0))
     assert "Over all 200 rows" in text
