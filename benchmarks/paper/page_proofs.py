@@ -122,7 +122,8 @@ def costs(cheapest):
     lines = []
     for column, title in (("decision cost", "the decision (median cost)"), ("cost", "0.95 (mean)")):
         table = cheapest.pivot(index=["data", "seed"], columns="model", values=column)
-        ratios = (table["CT"] / table["BL"]).dropna().groupby("data", sort=False).mean()
+        ratios = (table["CT"] / table["BL"]).dropna().groupby("data").mean()
+        ratios = ratios.reindex(dict.fromkeys(cheapest["data"])).dropna()
         by_data = [f"{number(ratio)} on {data}" for data, ratio in ratios.items()]
         lines.append(f"- up to {title}: {listed(by_data)}.")
     return "\n".join(lines)
