@@ -299,15 +299,15 @@ def stronger():
 
 
 def without_recourse():
-    """Return the shares of rejected women and men without recourse, as text."""
+    """Return the shares of rejected women and men for whom ECCCo finds nothing, as text."""
     table = read("burden")
     table = table[table["quantity"] == "without recourse"].set_index(["model", "group"])["mean"]
     lines = [
         f"{table[model, 'Female']:.0%} of the rejected women and {table[model, 'Male']:.0%} of the "
-        f"rejected men have no recourse under {model}"
+        f"rejected men under {model}"
         for model in ("BL", "CT")
     ]
-    return f"As means over seeds, {', and '.join(lines)}."
+    return f"As means over seeds, ECCCo finds no counterfactual for {', and for '.join(lines)}."
 
 
 def proofs(make):

@@ -29,7 +29,7 @@ def validity(cheapest, table_3):
     known = cheapest.merge(published[["data", "seed", "model", "ECCCo validity"]])
     columns = {
         "valid: ECCCo": "ECCCo validity",
-        "valid: nearest": "validity",
+        "valid: nearest, at 0.5": "decision validity",
         "reached: ECCCo": "ECCCo",
         "reached: nearest": "nearest",
         "exists": "exists",
@@ -134,13 +134,14 @@ def existence(cheapest):
     n_rows = 2 * N_PROVEN
     means = cheapest[["ECCCo", "nearest", "exists", "impossible", "open", "optimal"]].mean()
     n_none = round(n_rows * cheapest["impossible at 0.5"].sum())
+    none = f"For {n_none} rows it is" if n_none else "For no row is it"
     return (
         f"Over all {n_rows * len(cheapest):,} rows of these samples, a counterfactual that reaches "
         f"the probability is known for {means['exists']:.1%}, proven not to exist for "
         f"{means['impossible']:.1%}, and neither for {means['open']:.1%}. ECCCo finds one for "
-        f"{means['ECCCo']:.1%} of the rows, and the nearest search for {means['nearest']:.1%}. For "
-        f"{n_none} rows it is proven that the model does not predict the target anywhere within "
-        f"the constraints. The optimum is proven for {means['optimal']:.1%} of the rows, and the "
+        f"{means['ECCCo']:.1%} of the rows, and the nearest search for {means['nearest']:.1%}. {none} "
+        "proven that the model does not predict the target anywhere within the constraints. "
+        f"The optimum is proven for {means['optimal']:.1%} of the rows, and the "
         f"median cost of the nearest search is at most {cheapest['nearest / cheapest'].max():.3f} "
         "times the optimum, whatever the model."
     )
@@ -179,7 +180,11 @@ def has_recourse(table):
     of = table.set_index(["model", "group", "quantity"])
     answers = table[table["group"].isin(["Female", "Male"])]
     means = answers.groupby(["model", "quantity"])["mean"].mean()
-    lines = []
+    most = table.loc[table["quantity"] == "nearest finds none", "mean"].max()
+    lines = [
+        f"Under either model, the search for the cheapest counterfactuals finds none for at most "
+        f"{most:.1%} of all rejected rows of a group. What is proven of the sample by sex:\n"
+    ]
     for model in ("BL", "CT"):
         costs = ", ".join(
             f"{spread(of.loc[(model, group, 'cheapest cost')], 2)} for {people}"

@@ -13,6 +13,7 @@ def outcomes(reduction, **columns):
             "seed": seed,
             "model": model,
             "validity": 1.0,
+            "decision validity": 1.0,
             "IP reduction": reduction * (model == "CT"),
             "IP* 5.0 reduction": -1.0 * (model == "CT"),
             "decision IP": 2.0 if model == "BL" else 1.0,
@@ -72,6 +73,9 @@ def test_existence_counts_all_rows():
     assert "Over all 200 rows" in text
     assert "known for 50.0%, proven not to exist for 50.0%, and neither for 0.0%" in text
     assert "For 100 rows it is proven" in text
+    assert "For no row is it proven" in page_proofs.existence(
+        outcomes(4.0, **{"impossible at 0.5": 0.0})
+    )
 
 
 def test_validity_has_an_interval_for_five_seeds_only():
@@ -84,15 +88,16 @@ def test_validity_has_an_interval_for_five_seeds_only():
 
 
 def test_recourse_is_reported_by_model_and_group():
-    titles = ["exists", "impossible", "open", "cheapest cost"]
+    titles = ["exists", "impossible", "open", "cheapest cost", "nearest finds none"]
     lines = [
         {"model": model, "group": group, "quantity": title, "mean": mean, "from": 0.4, "to": 0.6}
         for model in ("BL", "CT")
         for group in ("Female", "Male")
-        for title, mean in zip(titles, (0.75, 0.25, 0.0, 0.5), strict=True)
+        for title, mean in zip(titles, (0.75, 0.25, 0.0, 0.5, 0.125), strict=True)
     ]
     text = page_proofs.has_recourse(pd.DataFrame(lines))
     assert (
         "- CT: 75.0% of the proven rows have recourse, 25.0% have none, and 0.0% are open" in text
     )
+    assert "finds none for at most 12.5% of all rejected rows" in text
     assert "0.50 [0.40, 0.60] for women" in text
