@@ -316,6 +316,7 @@ def proofs(make):
         page_proofs.existence: (),
         page_proofs.costs: (),
         page_proofs.validity: ("table3",),
+        page_proofs.reached_by_nearest: ("table3",),
         page_proofs.plausibility: ("figure6", "baselines"),
         page_proofs.kept_gains: ("figure6", "baselines"),
     }
@@ -358,6 +359,7 @@ PARTS = {
     "stronger": stronger,
     "without recourse": without_recourse,
     "validity proven": proofs(page_proofs.validity),
+    "reached by nearest": proofs(page_proofs.reached_by_nearest),
     "existence": proofs(page_proofs.existence),
     "costs of the cheapest": proofs(page_proofs.costs),
     "plausibility of the cheapest": proofs(page_proofs.plausibility),
