@@ -157,8 +157,8 @@ def existence(cheapest):
         f"the probability is known for {means['exists']:.1%}, proven not to exist for "
         f"{means['impossible']:.1%}, and neither for {means['open']:.1%}. ECCCo finds one for "
         f"{means['ECCCo']:.1%} of the rows, and the nearest search for {means['nearest']:.1%}. "
-        f"{none} proven that the model does not predict the target anywhere within the constraints. "
-        f"The optimum is proven for {means['optimal']:.1%} of the rows, and the "
+        f"{none} proven that the model does not predict the target anywhere within the "
+        f"constraints. The optimum is proven for {means['optimal']:.1%} of the rows, and the "
         f"median cost of the nearest search is at most {cheapest['nearest / cheapest'].max():.3f} "
         "times the optimum, whatever the model."
     )
