@@ -87,12 +87,14 @@ def test_validity_has_an_interval_for_five_seeds_only():
     assert '"moons", "CT", "5", "1.00 [1.00, 1.00]"' in page_proofs.validity(many, table_3)
 
 
-def test_models_with_low_validity_are_named():
-    known = outcomes(4.0, **{"decision validity": 0.99})
+def test_models_with_low_validity_are_counted_by_eccco_and_named_by_nearest():
+    known = outcomes(4.0)
+    known["decision validity"] = known["model"].map({"BL": 0.75, "CT": 0.99})
     table_3 = known[["data", "seed", "model"]].copy()
-    table_3["validity"] = table_3["model"].map({"BL": 0.96, "CT": 0.5})
+    table_3["validity"] = 0.5
     text = page_proofs.reached_by_nearest(known, table_3)
-    assert "valid for CT on moons. For each of these models, at least 99.0%" in text
+    assert "valid for 2 of these 2 models" in text
+    assert text.endswith("valid for: BL on moons (75%).")
 
 
 def test_recourse_is_reported_by_model_and_group():
