@@ -19,25 +19,32 @@ from ctsk.datasets import fetch_adult
 from ctsk.metrics import cost
 
 N_STEPS = 200
+TAU = 0.5
 
 
-def outcome(name, seed, n_rounds, step_size):
-    """Return the burden by model and group."""
+def explained(name, seed, step_size, model):
+    """Return a model, the test rows, which of them it rejects, and the explanation of those."""
     favorable = fetch_adult().favorable
     data = split(name, seed)
     constraints = recourse_constraints(data.train[0])
     X, _ = data.test
+    clf = train(name, seed, model, step_size=step_size, **constraints)
+    refused = clf.predict(X) != favorable
+    explanation = clf.explain(
+        X[refused],
+        favorable,
+        generator=ECCCoGenerator(step_size=step_size, max_step=None),
+        T=N_STEPS,
+        tau=TAU,
+    )
+    return clf, X, refused, explanation
+
+
+def outcome(name, seed, n_rounds, step_size):
+    """Return the burden by model and group."""
     records = []
     for model in ("BL", "CT"):
-        clf = train(name, seed, model, step_size=step_size, **constraints)
-        refused = clf.predict(X) != favorable
-        explanation = clf.explain(
-            X[refused],
-            favorable,
-            generator=ECCCoGenerator(step_size=step_size, max_step=None),
-            T=N_STEPS,
-            tau=0.5,
-        )
+        _, X, refused, explanation = explained(name, seed, step_size, model)
         moved, changed = cost(explanation), cost(explanation, norm="n_changed")
         for attribute in ("sex", "race"):
             for group in X[attribute].unique():

@@ -46,7 +46,8 @@ def main(
         Columns that the final table averages over seeds. If None, the function `table` of the
         module makes the final table from a DataFrame of outcomes and a suffix for file names.
     parts : iterable of tuple
-        Further arguments of `outcome`; each part is a separate task.
+        Further arguments of `outcome`; each part is a separate task. The command can select parts
+        by their first argument.
     n_seeds, n_jobs : int
         Numbers of seeds and jobs if the command does not set them.
     """
@@ -60,10 +61,14 @@ def main(
     parser.add_argument("--step-size", type=float, default=STEP_SIZE)
     parser.add_argument("--jobs", type=int, default=n_jobs)
     parser.add_argument("--fresh", action="store_true", help="forget what was computed before")
+    titles = list(dict.fromkeys(part[0] for part in parts if part))
+    if titles:
+        parser.add_argument("--part", nargs="+", choices=titles, default=titles)
     args = parser.parse_args()
     if args.fresh:
         kept.MODELS.clear(warn=False)
         kept.OUTCOMES.clear(warn=False)
+    parts = [part for part in parts if not part or part[0] in args.part]
     tasks = list(product(args.dataset, args.seed, parts))
     for found in run(module.outcome, tasks, args):
         by_seed = keep(question, found, ["data", "seed", "step", "rounds", *keys])

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import page_figures
+import page_proofs
 import pandas as pd
 from experiment import over_seeds
 from models import STEP_SIZE
+from page_tables import directive, listed, number, spread, wide
 from rounds import N_ROUNDS
 
 RESULTS = Path(__file__).parent / "results"
@@ -63,40 +65,6 @@ def read_by_seed(name):
     """Return a table by seed, for the default search step and number of rounds."""
     table = read(f"{name}_by_seed")
     return table[(table["step"] == STEP_SIZE) & (table["rounds"] == N_ROUNDS)]
-
-
-def directive(frame):
-    """Return a DataFrame as a table of reStructuredText."""
-    lines = [", ".join(f'"{cell}"' for cell in line) for line in [frame.columns, *frame.to_numpy()]]
-    head, *body = lines
-    return "\n".join(
-        [".. csv-table::", f"   :header: {head}", "", *(f"   {line}" for line in body)]
-    )
-
-
-def number(value, digits=2):
-    """Return a number as text, or a dash if it is missing."""
-    return "–" if pd.isna(value) else f"{value:.{digits}f}"
-
-
-def spread(line, digits=1):
-    """Return the mean over seeds and its 95 % interval as text."""
-    mean = number(line["mean"], digits)
-    if pd.isna(line["from"]):
-        return mean
-    return f"{mean} [{number(line['from'], digits)}, {number(line['to'], digits)}]"
-
-
-def wide(frame, rows, columns, quantity=None, digits=1, cell=spread):
-    """Return a table with a column for each value of `columns`."""
-    if quantity is not None:
-        frame = frame[frame["quantity"] == quantity]
-    rows = [rows] if isinstance(rows, str) else rows
-    cells = frame.assign(cell=[cell(line, digits) for _, line in frame.iterrows()])
-    order = list(dict.fromkeys(cells[columns]))
-    index = cells[rows].drop_duplicates()
-    pivoted = cells.set_index([*rows, columns])["cell"].unstack().reindex(columns=order)
-    return index.merge(pivoted.reset_index(), on=rows).fillna("–")
 
 
 def table_1(suffix=""):
@@ -240,11 +208,6 @@ def masking_brings():
     )
 
 
-def listed(names):
-    """Return names or numbers as text."""
-    return ", ".join(map(str, names)) if len(names) else "none"
-
-
 def table_3():
     """Return Table III with published figures in parentheses."""
     table = read("table3")
@@ -336,15 +299,28 @@ def stronger():
 
 
 def without_recourse():
-    """Return the shares of rejected women and men without recourse, as text."""
+    """Return the shares of rejected women and men for whom ECCCo finds nothing, as text."""
     table = read("burden")
     table = table[table["quantity"] == "without recourse"].set_index(["model", "group"])["mean"]
     lines = [
         f"{table[model, 'Female']:.0%} of the rejected women and {table[model, 'Male']:.0%} of the "
-        f"rejected men have no recourse under {model}"
+        f"rejected men under {model}"
         for model in ("BL", "CT")
     ]
-    return f"As means over seeds, {', and '.join(lines)}."
+    return f"As means over seeds, ECCCo finds no counterfactual for {', and for '.join(lines)}."
+
+
+def proofs(make):
+    """Return a function that makes a part from outcomes by seed of ``cheapest.py`` and others."""
+    others = {
+        page_proofs.existence: (),
+        page_proofs.costs: (),
+        page_proofs.validity: ("table3",),
+        page_proofs.reached_by_nearest: ("table3",),
+        page_proofs.plausibility: ("figure6", "baselines"),
+        page_proofs.kept_gains: ("figure6", "baselines"),
+    }
+    return lambda: make(*(read_by_seed(name) for name in ("cheapest", *others[make])))
 
 
 def portraits(name):
@@ -382,6 +358,14 @@ PARTS = {
     "masking brings": masking_brings,
     "stronger": stronger,
     "without recourse": without_recourse,
+    "validity proven": proofs(page_proofs.validity),
+    "reached by nearest": proofs(page_proofs.reached_by_nearest),
+    "existence": proofs(page_proofs.existence),
+    "costs of the cheapest": proofs(page_proofs.costs),
+    "plausibility of the cheapest": proofs(page_proofs.plausibility),
+    "gains by search": proofs(page_proofs.kept_gains),
+    "recourse proven": lambda: page_proofs.recourse(read("recourse_proven")),
+    "has recourse": lambda: page_proofs.has_recourse(read("recourse_proven")),
     "table 1": table_1,
     "length scales": length_scales,
     "signs printed step": lambda: signs("_step_0.25"),

@@ -7,7 +7,7 @@ from models import STEP_SIZE, protection, train
 from protocol import PROTOCOLS, split
 from sklearn.metrics.pairwise import euclidean_distances
 
-from ctsk import ECCCoGenerator, GenericGenerator, REVISEGenerator
+from ctsk import ECCCoGenerator, GenericGenerator, NearestGenerator, REVISEGenerator
 from ctsk.metrics import implausibility, maximum_mean_discrepancy
 
 N_ROUNDS = 100
@@ -45,9 +45,10 @@ def judge(
     protected : bool or tuple
         Features that are immutable both in training and in the explanations; see `models.train`.
     n_rounds : int
-    explainer : {"eccco", "generic", "revise"}
+    explainer : {"eccco", "generic", "revise", "nearest"}
         Generator of the explanations. ECCCo runs five searches, one for each weight of the energy.
-        The step of REVISE is a step in its latent space.
+        The step of REVISE is a step in its latent space. The paper does not have "nearest", which
+        searches for the cheapest counterfactuals until their cost no longer decreases.
     part : {"test", "train"}
         Rows to draw and to compare with.
 
@@ -73,7 +74,7 @@ def judge(
                 take(X, pairs[:, 0]),
                 clf.classes_[pairs[:, 1]],
                 generator=generator,
-                T=T,
+                T=None if explainer == "nearest" else T,
                 tau=TAU_PROTECTED if protected else TAU,
                 mutability=protection(name, protected),
                 X_reference=data.train[0] if generator.must_learn else None,
@@ -92,6 +93,8 @@ def judge(
 
 
 def _generators(explainer, step_size):
+    if explainer == "nearest":
+        return [NearestGenerator()]
     common = {"step_size": step_size, "max_step": None, "lambda_cost": 0}
     if explainer == "generic":
         return [GenericGenerator(**common)]

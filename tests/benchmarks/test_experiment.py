@@ -1,5 +1,8 @@
 """How outcomes of rounds and seeds become figures of a table."""
 
+import sys
+import types
+
 import experiment
 import numpy as np
 import pandas as pd
@@ -66,3 +69,15 @@ def test_new_outcomes_replace_those_of_the_same_keys_and_no_others(tmp_path, mon
     ]
     stored = pd.read_csv(tmp_path / "question_by_seed.csv")
     assert stored.to_numpy().tolist() == known.to_numpy().tolist()
+
+
+def test_command_runs_the_parts_that_it_names(tmp_path, monkeypatch):
+    question = types.ModuleType("question")
+    question.outcome = lambda name, seed, n_rounds, step_size, model: [{"model": model, "x": 1.0}]
+    monkeypatch.setitem(sys.modules, "question", question)
+    monkeypatch.setattr(experiment, "RESULTS", tmp_path)
+    monkeypatch.setattr(experiment.kept.OUTCOMES, "cache", lambda function: function)
+    monkeypatch.setattr(sys, "argv", ["question", "--part", "CT", "--seed", "0", "--jobs", "1"])
+    parts = [("BL",), ("CT",)]
+    experiment.main("question", data=["moons"], keys=["model"], quantities=["x"], parts=parts)
+    assert pd.read_csv(tmp_path / "question.csv")["model"].tolist() == ["CT"]
