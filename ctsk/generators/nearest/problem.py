@@ -1,5 +1,6 @@
 """The problem of a nearest search: its states, and how the model and the prices rate them."""
 
+import copy
 import math
 from dataclasses import dataclass, fields
 
@@ -140,6 +141,12 @@ class Problem:
         # its grid.
         self.has_gaps = box.low is not None or box.spacing is not None
         self.first_layer, self.other_layers = _split(model)
+
+    def at_decision(self):
+        """Return the same problem, in which the target only has to be predicted."""
+        problem = copy.copy(self)
+        problem.threshold, problem.slack = -math.inf, 0.0
+        return problem
 
     def margins(self, items, states=None):
         """Return by how much the logit of each probability exceeds what it has to reach."""

@@ -13,6 +13,7 @@ from ctsk.generators.nearest.few_changes import (
 from ctsk.generators.nearest.grids import round_to_grid
 from ctsk.generators.nearest.moves import jump, prune, put_back, shrink, switch
 from ctsk.generators.nearest.problem import Items
+from ctsk.generators.nearest.progress import Progress
 from ctsk.generators.nearest.single_changes import climb
 from ctsk.generators.nearest.starts import (
     brought_inside,
@@ -82,11 +83,41 @@ class NearestSearch:
         """
         self._judge(self.rows, self._are_valid(self.rows))
         self._search((~self.mature).nonzero()[:, 0], _SLACKS)
+        self._fall_back()
         refused = self.refused & ~self.mature
         progress = self.progress
         return SearchResult(
             self.states, self.mature, progress.n_iter, refused=refused, path=progress.path
         )
+
+    def _fall_back(self):
+        """Replace states that are not predicted as their target by the cheapest that are.
+
+        A search for a probability that no row reaches may end far from where the decision
+        changes.
+        """
+        # A tau of at most one half asks for little more than the decision.
+        if self.problem.threshold <= 0:
+            return
+        problem = self.problem.at_decision()
+        idx = (~self.mature).nonzero()[:, 0]
+        rows = self.rows.select(idx)
+        is_missed = problem.margins(rows.at(self.states[idx])) < 0
+        idx, rows = idx[is_missed], _where(is_missed, rows)
+        if not len(idx):
+            return
+        search = NearestSearch(
+            self.generator,
+            problem,
+            dataclasses.replace(rows, rows=torch.arange(len(idx), device=idx.device)),
+            Progress(rows.factuals, self.progress.T, return_path=False),
+            accept=None,
+            earlier=None if self.earlier is None else self.earlier[idx],
+            sparse=self.sparse,
+            max_changes=self.max_changes,
+        )
+        result = search.run()
+        self.states[idx[result.mature]] = result.counterfactuals[result.mature]
 
     def _search(self, idx, slacks):
         """Search rows with the first slack, and those that are then rejected with the others."""

@@ -321,3 +321,25 @@ def test_price_of_prototypes_draws_toward_them(lambda_data, n_starts):
     assert distances(nearer) < distances(near)
     costs = [costs_of(factuals, each.counterfactuals, COSTS).mean() for each in (near, nearer)]
     assert costs[0] < costs[1]
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_rows_that_cannot_reach_tau_still_reach_the_decision(n_classes):
+    # Temperature makes tau unreachable, and leaves the predictions as they are.
+    net = relu_net(5, seed=3, n_classes=n_classes)
+    cool = torch.nn.Sequential(*net[:-1], _scaled(net[-1], 0.01))
+    factuals = random_factuals(GROUPS, N_ROWS)
+    targets = opposite_targets(net, factuals)
+    at_decision = search(cool, factuals, targets=targets, tau=0.501 if n_classes == 2 else 0.335)
+    result = search(cool, factuals, targets=targets, tau=0.9)
+    exists = cool(at_decision.counterfactuals).argmax(dim=1) == targets
+    assert exists.any() and not result.mature.any()
+    assert (cool(result.counterfactuals).argmax(dim=1) == targets)[exists].all()
+
+
+def _scaled(layer, factor):
+    scaled = torch.nn.Linear(layer.in_features, layer.out_features)
+    with torch.no_grad():
+        scaled.weight.copy_(layer.weight * factor)
+        scaled.bias.copy_(layer.bias * factor)
+    return scaled
