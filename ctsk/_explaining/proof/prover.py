@@ -95,7 +95,8 @@ class Prover:
             candidates += optimum.rows
         if not rows:
             return found
-        rows, values = self._best(chunk, np.array(rows), np.stack(candidates))
+        rows = np.array(rows)
+        rows, values = best_accepted(chunk, np.stack(candidates), rows, rows)
         # The judge may reject all of them.
         if not len(rows):
             return found
@@ -130,21 +131,6 @@ class Prover:
             # What is proven so far is worth returning.
             self._is_interrupted = True
 
-    def _best(self, chunk, rows, states):
-        """Return the best candidate of each row that the judge accepts, and its position."""
-        values, is_accepted = chunk.accepted(states, rows)
-        factuals = chunk.rows.values[rows]
-        costs = self.request.costs(values, factuals)
-        n_changes = n_changed_units(values, factuals, chunk.rows.schema.units)
-        if self.request.max_changes is not None:
-            is_accepted &= n_changes <= self.request.max_changes
-        # The last key sorts first.
-        keys = (costs, n_changes, rows) if self.request.sparse else (costs, rows)
-        order = np.lexsort(keys)
-        order = order[is_accepted[order]]
-        rows, first = np.unique(rows[order], return_index=True)
-        return rows, values[order[first]]
-
     def proofs(self, idx, is_found, costs, n_changes):
         """Return what is proven of rows that are returned, and the lower bounds of their costs.
 
@@ -170,6 +156,37 @@ class Prover:
         if self.request.sparse:
             proofs[(proofs == "optimal") & (n_changes > self.fewest[idx])] = "open"
         return proofs, lower_bounds
+
+
+def best_accepted(chunk, states, idx, owners):
+    """Return the best state of each owner that the judge accepts.
+
+    Parameters
+    ----------
+    chunk : ChunkSearch
+    states : ndarray of shape (n_states, n_columns)
+    idx : int ndarray of shape (n_states,)
+        Positions of their factuals in the chunk.
+    owners : int ndarray of shape (n_states,)
+        States with the same number compete.
+
+    Returns
+    -------
+    owners : int ndarray of shape (n_found,)
+        Those of which any state is accepted, in increasing order.
+    values : ndarray of shape (n_found, n_features)
+    """
+    request, factuals = chunk.request, chunk.rows.values[idx]
+    values, is_accepted = chunk.accepted(states, idx)
+    costs = request.costs(values, factuals)
+    n_changes = n_changed_units(values, factuals, chunk.rows.schema.units)
+    if request.max_changes is not None:
+        is_accepted &= n_changes <= request.max_changes
+    # The last key sorts first.
+    order = np.lexsort((costs, n_changes, owners) if request.sparse else (costs, owners))
+    order = order[is_accepted[order]]
+    owners, first = np.unique(owners[order], return_index=True)
+    return owners, values[order[first]]
 
 
 def words(is_found, costs, lower_bounds):

@@ -10,7 +10,13 @@ from sklearn.utils import gen_batches
 
 from ctsk._explaining.chunk_search import ChunkSearch
 from ctsk._explaining.proof.optimum import cheapest
-from ctsk._explaining.proof.prover import ProgressLine, problems, provable_layers, words
+from ctsk._explaining.proof.prover import (
+    ProgressLine,
+    best_accepted,
+    problems,
+    provable_layers,
+    words,
+)
 from ctsk._torch.utils import CHUNK, inference_copy
 
 
@@ -109,27 +115,21 @@ def _asked(chunk, layers, rows_of):
     request, units = chunk.request, chunk.rows.schema.units
     keys = [(chosen, row) for chosen, rows in rows_of.items() for row in rows]
     optima = _optima(chunk, layers, rows_of, ProgressLine(len(keys), request.verbose, "sets"))
-    # The best row first; a set without one is represented by its factual.
-    states = [
-        (optimum.rows or [chunk.encoded[row]])[-1]
-        for optimum, (_, row) in zip(optima, keys, strict=True)
-    ]
     if not keys:
         return
     idx = np.array([row for _, row in keys])
-    values, is_accepted = chunk.accepted(np.stack(states), idx)
-    costs = request.costs(values, chunk.rows.values[idx])
-    costs = np.where(is_accepted, costs, np.inf)
+    values, costs = chunk.rows.values[idx], np.full(len(keys), np.inf)
+    states = [state for optimum in optima for state in optimum.rows]
+    if states:
+        owners = np.repeat(np.arange(len(keys)), [len(optimum.rows) for optimum in optima])
+        found, best = best_accepted(chunk, np.stack(states), idx[owners], owners)
+        values[found], costs[found] = best, request.costs(best, values[found])
     bounds = np.array([optimum.lower_bound for optimum in optima])
-    proofs = words(is_accepted, costs, bounds)
+    proofs = words(np.isfinite(costs), costs, bounds)
     for number, (chosen, row) in enumerate(keys):
         features = tuple(np.flatnonzero(np.isin(units, chosen)).tolist())
-        yield (
-            chosen,
-            Sufficiency(
-                row, features, proofs[number], costs[number], bounds[number], values[number]
-            ),
-        )
+        figures = proofs[number], costs[number], bounds[number], values[number]
+        yield chosen, Sufficiency(row, features, *figures)
 
 
 def _optima(chunk, layers, rows_of, progress):
