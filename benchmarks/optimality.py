@@ -63,7 +63,7 @@ def main():
         print(f"\n{block}: {BLOCKS[block].__doc__.splitlines()[0]}", flush=True)
         lines = pd.DataFrame(BLOCKS[block](args))
         if len(lines) and not args.quick:
-            keep(block, lines, args)
+            keep(f"optimality_{block}", lines, args)
 
 
 def measured_cases(

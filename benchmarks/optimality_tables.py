@@ -13,10 +13,10 @@ TAUS = (0.5, 0.75, 0.95)
 KEYS = ["data", "model", "tau", "setting", "search"]
 
 
-def keep(block, lines, args):
-    """Write lines to the file of a block, replacing those with the same keys."""
+def keep(name, lines, args):
+    """Write lines to the file of a table, replacing those with the same keys."""
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"optimality_{block}.csv"
+    path = RESULTS / f"{name}.csv"
     lines.insert(0, "seeds", " ".join(map(str, args.seeds)))
     if path.exists():
         lines = pd.concat([pd.read_csv(path, dtype={"seeds": str}), lines])
@@ -79,9 +79,9 @@ def _text(column, value):
     """Return a cell of a printed table."""
     if isinstance(value, str):
         return value
-    if column in ("found", "transfer", "valid", "fewest"):
+    if column in ("found", "transfer", "valid", "fewest", "within 5 s"):
         return f"{value:.1%}"
-    if column in ("rows", "open") or (column == "rows/s" and value >= 10):
+    if column in ("rows", "optimal", "impossible", "open") or (column == "rows/s" and value >= 10):
         return f"{value:,.0f}"
     return f"{value:.3g}" if column == "tau" else f"{value:.3f}"
 

@@ -22,6 +22,7 @@ of the seconds per row. ``s if none`` is the median over the rows that are impos
 """
 
 import argparse
+import itertools
 import time
 
 import numpy as np
@@ -29,7 +30,7 @@ import pandas as pd
 import torch
 from optimality import few_movable
 from optimality_cases import DATA, MODELS, TIME_LIMIT, Case, one_thread
-from optimality_tables import RESULTS, show
+from optimality_tables import keep, show
 
 from ctsk import CounterfactualTrainedClassifier
 from ctsk._explaining.chunk_search import ChunkSearch
@@ -59,28 +60,15 @@ def main():
     args = parser.parse_args()
     if args.quick:
         args.rows = min(args.rows, 8)
-    lines = []
     for setting in args.setting:
-        for data in names_of(setting, args.data):
-            for model in MODELS:
-                for tau in TAUS:
-                    parts = [
-                        proofs(setting, data, model, tau, seed, args.rows) for seed in args.seeds
-                    ]
-                    lines.append(
-                        {
-                            "setting": setting,
-                            "data": data,
-                            "model": model,
-                            "tau": tau,
-                            **summary(pd.concat(parts)),
-                        }
-                    )
-                    show(lines[-1:], header=len(lines) == 1)
-    if not args.quick:
-        RESULTS.mkdir(exist_ok=True)
-        table = pd.DataFrame(lines)
-        table.to_csv(RESULTS / "proof_speed.csv", index=False, float_format="%.6g")
+        lines = []
+        for data, model, tau in itertools.product(names_of(setting, args.data), MODELS, TAUS):
+            parts = [proofs(setting, data, model, tau, seed, args.rows) for seed in args.seeds]
+            names = {"setting": setting, "data": data, "model": model, "tau": tau}
+            lines.append({**names, **summary(pd.concat(parts))})
+            show(lines[-1:], header=len(lines) == 1)
+        if lines and not args.quick:
+            keep("proof_speed", pd.DataFrame(lines), args)
 
 
 def names_of(setting, names):
