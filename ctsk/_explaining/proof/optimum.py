@@ -31,6 +31,8 @@ from ctsk._explaining.proof.steps import ZERO
 
 # A row is optimal if it costs at most this much more than the lower bound, relatively.
 GAP = 1e-3
+# Rows that cost nearly as much as that are sought, so that the precision of the solver fits in.
+_SOUGHT_GAP = 0.9 * GAP
 # Logits may miss the target by at least so much, because the solver meets its constraints up to a
 # tolerance only.
 _RELAXATION = 1e-6
@@ -150,7 +152,7 @@ def cheapest(problem, *, known=None, time_limit=5.0):
     if problem.sparse:
         return _fewest_and_cheapest(problem, known, deadline)
     # A row that costs no less than this bound does not matter, as a known one is within the gap.
-    cost_limit = np.inf if known is None else known[0] / (1 + GAP)
+    cost_limit = np.inf if known is None else known[0] / (1 + _SOUGHT_GAP)
     lower_bound, rows = _minimized(problem, cost_limit, problem.max_changes, deadline)
     return Optimum(lower_bound, rows=rows)
 
@@ -168,7 +170,7 @@ def _fewest_and_cheapest(problem, known, deadline):
     # If fewer changes might do, nothing is proven of the cost.
     if known is None or fewest < known[1]:
         return Optimum(0.0, fewest, rows)
-    lower_bound, cheaper = _minimized(problem, known[0] / (1 + GAP), fewest, deadline)
+    lower_bound, cheaper = _minimized(problem, known[0] / (1 + _SOUGHT_GAP), fewest, deadline)
     return Optimum(lower_bound, fewest, cheaper or rows)
 
 
