@@ -38,7 +38,7 @@ searches = {"nearest (the default)": "nearest", "ECCCo": "eccco", "generic": "ge
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
 for ax, (name, clf) in zip(axes, models.items(), strict=True):
     clf.fit(X_train, y_train)
-    patients = X_test[clf.predict(X_test) == "fast"].head(25)
+    patients = X_test[clf.predict(X_test) == "fast"].head(15)
     proven = clf.explain(patients, target="slow", prove=True)
     for search, generator in searches.items():
         explanation = clf.explain(patients, target="slow", generator=generator)
@@ -72,7 +72,7 @@ axes[1].legend(loc="lower right")
 # rows only say that none was found. With a proof, ``reason`` states that none exists, and the
 # fewest constraints without which there would be one.
 clf = models["counterfactual training"]
-patients = X_test[clf.predict(X_test) == "fast"].head(25)
+patients = X_test[clf.predict(X_test) == "fast"].head(15)
 narrow = {"*": "none", "bmi": "decrease", "bp": "decrease", "s6": "decrease"}
 explanation = clf.explain(patients, target="slow", mutability=narrow, prove=True)
 print(explanation)

@@ -29,7 +29,7 @@ domain = {name: value for name, value in adult.domain.items() if name in X}
 print(mutability)
 
 rows = np.random.default_rng(0).permutation(len(X))
-training, test = rows[:4000], rows[4000:]
+training, test = rows[:3000], rows[3000:]
 constraints = {"mutability": mutability, "domain": domain}
 models = {
     "conventional training": CounterfactualTrainedClassifier(
@@ -41,7 +41,7 @@ models = {
 # %%
 # The report
 # ----------
-# Each model is asked about 60 women and 60 men that it rejects. ``found`` is the share for whom the
+# Each model is asked about 40 women and 40 men that it rejects. ``found`` is the share for whom the
 # row that is returned is accepted with a probability of at least one half; ``impossible`` is the
 # share for whom no such row exists within the constraints. ``cost`` is the median cost of the
 # cheapest counterfactual, in standard deviations and changes of category, and ``n_changes`` is the
@@ -52,7 +52,7 @@ reports = {}
 for name, clf in models.items():
     clf.fit(X.iloc[training], y[training])
     rejected = X.iloc[test][clf.predict(X.iloc[test]) != adult.favorable]
-    asked = rejected.groupby("sex", observed=True).head(60)
+    asked = rejected.groupby("sex", observed=True).head(40)
     explanation = clf.explain(asked, adult.favorable, tau=0.5, prove=True, n_jobs=2)
     reports[name] = recourse_summary(explanation, groups="sex")
     print(name)
