@@ -50,12 +50,7 @@ def search(request):
         judged = Judged.of(request, factuals, targets, found)
     found, proof = judged.found, {}
     if prover is not None:
-        n_changes = n_changed_units(found.values, factuals.values, factuals.schema.units)
-        is_found = judged.valid & judged.mature
-        proofs, bounds = prover.proofs(idx, is_found, judged.cost, n_changes)
-        proof = {"proof": proofs, "lower_bound": bounds}
-        is_impossible = proofs == "impossible"
-        judged.reason[is_impossible] = prover.reason[idx[is_impossible]]
+        proof = _proof(prover, idx, judged, factuals)
     return Explanation(
         factual_rows=factuals,
         counterfactual_rows=factuals.with_values(found.values),
@@ -75,6 +70,16 @@ def search(request):
         path=_path_in_x_units(found.path, factuals) if request.return_path else None,
         **proof,
     )
+
+
+def _proof(prover, idx, judged, factuals):
+    """Return the fields of an explanation that a proof adds, and enter the reasons it gives."""
+    n_changes = n_changed_units(judged.found.values, factuals.values, factuals.schema.units)
+    is_found = judged.valid & judged.mature
+    proofs, lower_bounds = prover.proofs(idx, is_found, judged.cost, n_changes)
+    is_impossible = proofs == "impossible"
+    judged.reason[is_impossible] = prover.reason[idx[is_impossible]]
+    return {"proof": proofs, "lower_bound": lower_bounds}
 
 
 def _found(chunk, start, prover):

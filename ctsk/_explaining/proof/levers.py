@@ -288,7 +288,7 @@ class _Builder:
         levers : dict of int to int
             The positions of the levers by the columns of the categories.
         """
-        own = self.factual[columns]
+        shares = self.factual[columns]
         levers, choice = {}, columns.start
         for category in range(columns.start, columns.stop):
             if not self.high[category] > 0 or self.factual[category] == 1:
@@ -296,7 +296,7 @@ class _Builder:
             # An unknown category is coded by shares, which any other category replaces.
             move = {
                 column: -share
-                for column, share in zip(range(columns.start, columns.stop), own, strict=True)
+                for column, share in zip(range(columns.start, columns.stop), shares, strict=True)
                 if share
             }
             move[category] = move.get(category, 0.0) + 1.0

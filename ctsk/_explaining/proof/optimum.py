@@ -63,8 +63,7 @@ class RowProblem:
         The class to reach, as a position among the logits.
     tau : float
         Probability that the target must have. The target must also be the predicted class.
-    grids : pair of ndarrays of shape (n_columns,)
-    excluded : dict of int to list of float
+    grids, excluded : pair of ndarrays of shape (n_columns,), dict of int to list of float
         See `Levers.of`.
     sparse : bool, default=False
         Whether to minimize the number of changed features first, and the cost second.
@@ -275,7 +274,8 @@ class Search:
             if result is None:
                 break
             if is_infeasible(result):
-                return most, rows
+                # A row below the limit contradicts the solver, so that nothing more is proven.
+                return (most if best >= most else bound), rows
             bound = max(bound, min(bound_of(result), most))
             if result.x is not None:
                 found = self._accepted(result.x, stages[0])

@@ -114,9 +114,9 @@ def _asked(chunk, layers, rows_of):
     """
     request, units = chunk.request, chunk.rows.schema.units
     keys = [(chosen, row) for chosen, rows in rows_of.items() for row in rows]
-    optima = _optima(chunk, layers, rows_of, ProgressLine(len(keys), request.verbose, "sets"))
     if not keys:
         return
+    optima = _optima(chunk, layers, rows_of, ProgressLine(len(keys), request.verbose, "sets"))
     idx = np.array([row for _, row in keys])
     values, costs = chunk.rows.values[idx], np.full(len(keys), np.inf)
     states = [state for optimum in optima for state in optimum.rows]

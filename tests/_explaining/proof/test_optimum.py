@@ -199,3 +199,25 @@ def test_a_problem_survives_pickling():
     problem = random_problem(1)
     copy = pickle.loads(pickle.dumps(problem))
     assert cheapest(copy).lower_bound == cheapest(problem).lower_bound
+
+
+def test_a_solver_that_contradicts_a_row_it_has_found_proves_nothing(monkeypatch):
+    answers = iter([False, True])
+    monkeypatch.setattr(module, "is_infeasible", lambda _: next(answers))
+    search = object.__new__(module.Search)
+    search.is_precise, search.cost_limit, search.relaxation = True, 2.0, 1e-6
+    search.levers = SimpleNamespace(costs=np.ones(1))
+    search.program = SimpleNamespace(is_stepped=np.zeros(1, dtype=bool))
+    search.tangents, search.value = [], lambda row: float(row[0])
+    result = SimpleNamespace(x=np.ones(1), mip_dual_bound=0.5, status=0)
+    search._solve = lambda *_, **__: result
+
+    def accepted(*_):
+        # A new tangent, so that another program is solved.
+        search.tangents.append(None)
+        return [np.array([1.0])]
+
+    search._accepted = accepted
+    bound, rows = search.minimize()
+    assert bound == 0.5
+    assert rows[0] == 1.0
