@@ -58,13 +58,16 @@ def clf(table):
 def requests(table, clf):
     """Explanations of 10,000 factuals: found and not, already there, and with alternatives."""
     X, _ = table
-    search = {"generator": "generic", "T": 8}
+    descent = {"generator": "generic", "T": 8}
     narrow = {"*": "none", "children": "decrease", "owner": "both"}
+    of_words = {"*": "none", "job": "both", "owner": "both", "months": "both"}
     return [
-        clf.explain(X.head(7_000), **search),
-        clf.explain(X.head(1_000), "granted", **search),
-        clf.explain(X.head(1_000), mutability=narrow, **search),
-        clf.explain(X.tail(1_000), n_alternatives=2, **search),
+        clf.explain(X.head(3_000), T=1),
+        clf.explain(X.head(3_000), **descent),
+        clf.explain(X.head(1_000), "granted", **descent),
+        clf.explain(X.head(1_000), mutability=narrow, T=1),
+        clf.explain(X.head(1_000), mutability=of_words, tau=0.55, T=1),
+        clf.explain(X.tail(1_000), n_alternatives=2, **descent),
     ]
 
 
