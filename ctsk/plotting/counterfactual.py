@@ -9,7 +9,16 @@ from ctsk._columns.containers import check_same_columns, is_frame
 from ctsk._columns.rows import Rows
 from ctsk._columns.validation import Interval, check_table, encode_labels, validate_params
 from ctsk.plotting.coordinates import FeaturePair, PrincipalComponents
-from ctsk.plotting.style import BLACK, COLORS, GRAY, MARKERS, VERMILLION, axes_or_new, check_rows
+from ctsk.plotting.style import (
+    BLACK,
+    COLORS,
+    GRAY,
+    LEGEND_ABOVE,
+    MARKERS,
+    VERMILLION,
+    axes_or_new,
+    check_rows,
+)
 
 # Share of the range of the points by which the surface extends beyond them.
 _MARGIN = 0.05
@@ -125,7 +134,7 @@ class CounterfactualDisplay:
         y=None,
         features=None,
         max_rows=50,
-        grid_resolution=100,
+        grid_resolution=200,
         ax=None,
     ):
         """Plot the counterfactuals of an explanation.
@@ -149,7 +158,7 @@ class CounterfactualDisplay:
             two features of an explanation that has no others.
         max_rows : int, default=50
             Maximum number of arrows. If there are more rows, evenly spaced ones are plotted.
-        grid_resolution : int, default=100
+        grid_resolution : int, default=200
             Number of points of the background along each axis of numbers.
         ax : matplotlib Axes, default=None
             Axes to plot on. If None, a new figure is created.
@@ -242,12 +251,7 @@ class CounterfactualDisplay:
         if self.categories[0] is not None:
             # Names side by side would overlap.
             ax.tick_params(axis="x", labelrotation=90)
-        # Above the axes, where the legend hides nothing.
-        legend = ax.legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize="small"
-        )
-        if self.n_rows is not None and self.n_rows > len(self.valid):
-            legend.set_title(f"{len(self.valid)} of {self.n_rows} rows", {"size": "small"})
+        ax.legend(ncols=3, **LEGEND_ABOVE)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -264,12 +268,13 @@ class CounterfactualDisplay:
             ]
             ax.pcolormesh(
                 x, y, response, cmap=ListedColormap(colors), vmin=-0.5,
-                vmax=len(colors) - 0.5, shading="nearest", zorder=0,
+                vmax=len(colors) - 0.5, shading="nearest", zorder=0, rasterized=True,
             )  # fmt: skip
             return
         mesh = ax.pcolormesh(
-            x, y, response, cmap="cividis", vmin=0, vmax=1, alpha=0.5, shading="nearest", zorder=0
-        )
+            x, y, response, cmap="gray", vmin=0, vmax=1, alpha=0.4, shading="nearest", zorder=0,
+            rasterized=True,
+        )  # fmt: skip
         ax.figure.colorbar(mesh, ax=ax, label=f"probability of class {self.target}")
 
     def _plot_data(self, ax):
@@ -286,22 +291,28 @@ class CounterfactualDisplay:
 
     def _plot_arrows(self, ax):
         """Plot the arrows, and a marker at both of their ends."""
+        n_arrows = len(self.valid)
+        is_part = self.n_rows is not None and self.n_rows > n_arrows
+        label = f"factual ({n_arrows} of {self.n_rows})" if is_part else "factual"
         edge = {"edgecolors": BLACK, "linewidths": 0.8, "zorder": 3}
-        ax.scatter(*self.factual.T, s=22, c="white", label="factual", **edge)
-        for is_valid, color, marker, label in (
-            (True, BLACK, "*", "counterfactual"),
-            (False, VERMILLION, "X", "not valid"),
+        ax.scatter(*self.factual.T, s=22, c="white", label=label, **edge)
+        # The counterfactual of a row may differ from it in features that are not axes.
+        moved = (self.factual != self.counterfactual).any(axis=1)
+        for chosen, color, marker, label in (
+            (self.valid & moved, BLACK, "*", "counterfactual"),
+            (self.valid & ~moved, BLACK, "+", "no change on these axes"),
+            (~self.valid, VERMILLION, "X", "not valid"),
         ):
-            chosen = self.valid == is_valid
             if not chosen.any():
                 continue
-            start, end = self.factual[chosen], self.counterfactual[chosen]
+            end = self.counterfactual[chosen]
+            ax.scatter(*end.T, s=36, color=color, marker=marker, label=label, zorder=4)
             # In the coordinates of the axes, so that each arrow ends at its counterfactual.
+            start, end = self.factual[chosen & moved], self.counterfactual[chosen & moved]
             ax.quiver(
                 *start.T, *(end - start).T, angles="xy", scale_units="xy", scale=1, width=0.003,
                 color=color, zorder=2,
             )  # fmt: skip
-            ax.scatter(*end.T, s=40, color=color, marker=marker, label=label, zorder=4)
 
 
 def _class_color(position):

@@ -18,6 +18,22 @@ COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY_BLUE, BLACK)
 MARKERS = ("o", "s", "^", "D", "v")
 LINE_STYLES = ("-", "--", "-.", ":")
 
+# Width of a new figure in inches, in which text is legible at 400 pixels, too.
+WIDTH = 5.6
+# A legend above the axes hides nothing. Its entries are close together, so that three fit side by
+# side.
+LEGEND_ABOVE = {
+    "loc": "lower left",
+    "bbox_to_anchor": (0, 1),
+    "frameon": False,
+    "fontsize": "small",
+    "borderaxespad": 0.2,
+    "borderpad": 0.2,
+    "columnspacing": 1.2,
+    "handletextpad": 0.4,
+    "labelspacing": 0.2,
+}
+
 
 def line_style(position):
     """Return the color, the marker and the line style of a line, as arguments of ``plot``."""
@@ -35,10 +51,10 @@ def axes_or_new(ax):
     if ax is not None:
         return ax
     # Legends and color bars beside the axes get room of their own.
-    return plt.subplots(layout="constrained")[1]
+    return plt.subplots(figsize=(WIDTH, 0.75 * WIDTH), layout="constrained")[1]
 
 
-def panels(ax, n_rows, n_columns, *, figsize, **kwargs):
+def panels(ax, n_rows, n_columns, *, height, **kwargs):
     """Return several axes to plot on.
 
     Parameters
@@ -47,8 +63,8 @@ def panels(ax, n_rows, n_columns, *, figsize, **kwargs):
         One axes is divided. None creates a new figure.
     n_rows, n_columns : int
         Number of axes.
-    figsize : tuple of float
-        Width and height of a new figure in inches.
+    height : float
+        Height of a new figure in inches.
     **kwargs : dict
         Arguments of ``subplots``, unless `ax` is an array.
 
@@ -64,7 +80,7 @@ def panels(ax, n_rows, n_columns, *, figsize, **kwargs):
     import matplotlib.pyplot as plt
 
     if ax is None:
-        figure = plt.figure(figsize=figsize, layout="constrained")
+        figure = plt.figure(figsize=(WIDTH, height), layout="constrained")
         return figure.subplots(n_rows, n_columns, squeeze=False, **kwargs)
     if isinstance(ax, plt.Axes):
         # The axes of the user only marks the place.
