@@ -13,9 +13,9 @@ from ctsk.plotting.style import (
     BLACK,
     COLORS,
     GRAY,
-    LEGEND_ABOVE,
     MARKERS,
     VERMILLION,
+    add_legend_above,
     axes_or_new,
     check_rows,
 )
@@ -251,7 +251,7 @@ class CounterfactualDisplay:
         if self.categories[0] is not None:
             # Names side by side would overlap.
             ax.tick_params(axis="x", labelrotation=90)
-        ax.legend(ncols=3, **LEGEND_ABOVE)
+        add_legend_above(ax, entry_width=1.2)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

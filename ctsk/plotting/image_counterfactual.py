@@ -146,8 +146,8 @@ class ImageCounterfactualDisplay:
         for panel, header in zip(axes[0], _HEADERS, strict=True):
             panel.set_title(f"{header}\n{panel.get_title()}", fontsize="small")
         figure = axes[0, 0].figure
-        # The ratio of height to width makes the bar as high as all differences together.
-        figure.colorbar(artist, ax=axes[:, 2].tolist(), aspect=15 * n_images, label="change")
+        # The ratio of height to width makes the bar as high as all images together.
+        figure.colorbar(artist, ax=axes.ravel().tolist(), aspect=15 * n_images, label="change")
         self.ax_, self.figure_ = axes, figure
         return self
 

@@ -6,8 +6,8 @@ from ctsk.metrics import recourse_summary
 from ctsk.plotting.style import (
     GRAY,
     GREEN,
-    LEGEND_ABOVE,
     VERMILLION,
+    add_legend_above,
     check_rows,
     line_style,
     panels,
@@ -137,7 +137,7 @@ class RecourseSummaryDisplay:
             three summaries already.
         """
         n_groups = len(self.summary)
-        axes = panels(ax, 1, 2, height=1.4 + 0.6 * n_groups)[0]
+        axes = panels(ax, 1, 2, height=1.4 + 0.6 * n_groups, wspace=0.1)[0]
         labels = [
             str(group) if self.name is None else f"{group}, {self.name}"
             for group in self.summary.index
@@ -207,7 +207,7 @@ class RecourseSummaryDisplay:
                 edgecolor="white", linewidth=0, label=outcome,
             )  # fmt: skip
             starts = starts + shares
-        ax.set(xlabel="share of people", xlim=(0, 1))
+        ax.set(xlabel="share of people", xlim=(0, 1), xticks=[0, 0.5, 1])
         ax.xaxis.set_major_formatter(PercentFormatter(1))
         if ax.get_legend() is None:
-            ax.legend(ncols=len(_OUTCOMES), handlelength=1, **LEGEND_ABOVE)
+            add_legend_above(ax, entry_width=0.62, handlelength=1)

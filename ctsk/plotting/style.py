@@ -20,19 +20,6 @@ LINE_STYLES = ("-", "--", "-.", ":")
 
 # Width of a new figure in inches, in which text is legible at 400 pixels, too.
 WIDTH = 5.6
-# A legend above the axes hides nothing. Its entries are close together, so that three fit side by
-# side.
-LEGEND_ABOVE = {
-    "loc": "lower left",
-    "bbox_to_anchor": (0, 1),
-    "frameon": False,
-    "fontsize": "small",
-    "borderaxespad": 0.2,
-    "borderpad": 0.2,
-    "columnspacing": 1.2,
-    "handletextpad": 0.4,
-    "labelspacing": 0.2,
-}
 
 
 def line_style(position):
@@ -54,7 +41,36 @@ def axes_or_new(ax):
     return plt.subplots(figsize=(WIDTH, 0.75 * WIDTH), layout="constrained")[1]
 
 
-def panels(ax, n_rows, n_columns, *, height, **kwargs):
+def add_legend_above(ax, entry_width, **kwargs):
+    """Add a legend above the axes, where it hides nothing.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    entry_width : float
+        Width of an entry in inches, which determines how many fit side by side.
+    **kwargs : dict
+        Other arguments of ``legend``.
+    """
+    width = ax.get_window_extent().width / ax.figure.dpi
+    ax.legend(
+        ncols=max(int(width / entry_width), 1),
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        frameon=False,
+        fontsize="small",
+        # Less space than by default around the entries, so that the legend fits above axes whose
+        # figure has no constrained layout.
+        borderaxespad=0.2,
+        borderpad=0.2,
+        columnspacing=1.2,
+        handletextpad=0.4,
+        labelspacing=0.2,
+        **kwargs,
+    )
+
+
+def panels(ax, n_rows, n_columns, *, height, wspace=None, **kwargs):
     """Return several axes to plot on.
 
     Parameters
@@ -65,6 +81,8 @@ def panels(ax, n_rows, n_columns, *, height, **kwargs):
         Number of axes.
     height : float
         Height of a new figure in inches.
+    wspace : float, default=None
+        Space between columns, as a share of their width. If None, as little as fits.
     **kwargs : dict
         Arguments of ``subplots``, unless `ax` is an array.
 
@@ -81,6 +99,7 @@ def panels(ax, n_rows, n_columns, *, height, **kwargs):
 
     if ax is None:
         figure = plt.figure(figsize=(WIDTH, height), layout="constrained")
+        kwargs["gridspec_kw"] = {"wspace": wspace}
         return figure.subplots(n_rows, n_columns, squeeze=False, **kwargs)
     if isinstance(ax, plt.Axes):
         # The axes of the user only marks the place.
@@ -91,7 +110,10 @@ def panels(ax, n_rows, n_columns, *, height, **kwargs):
                 "ax was not created by subplots, so it cannot be divided into "
                 f"{n_rows * n_columns} panels. Pass an array of {n_rows * n_columns} axes."
             )
-        return grid.subgridspec(n_rows, n_columns).subplots(squeeze=False, **kwargs)
+        # Without a layout engine, nothing else keeps legends and titles apart from the panels.
+        hspace = 0.5 if ax.figure.get_layout_engine() is None else None
+        parts = grid.subgridspec(n_rows, n_columns, wspace=wspace, hspace=hspace)
+        return parts.subplots(squeeze=False, **kwargs)
     axes = np.asarray(ax, dtype=object)
     if axes.size != n_rows * n_columns:
         raise ValueError(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ctsk.metrics.inputs import check_classifier
-from ctsk.plotting.style import LEGEND_ABOVE, line_style, panels
+from ctsk.plotting.style import add_legend_above, line_style, panels
 
 # Keys of `history_` by panel, with their names in the legends. The terms are those before
 # weighting.
@@ -168,7 +168,7 @@ class TrainingHistoryDisplay:
                 **line_style(position),
             )  # fmt: skip
         if len(lines) > 1:
-            ax.legend(ncols=len(lines), **LEGEND_ABOVE)
+            add_legend_above(ax, entry_width=1.05)
 
 
 def _series(history, keys):
