@@ -62,6 +62,11 @@ class FeaturePair:
         return cls(schema, np.array(pair))
 
     @property
+    def are_complete(self):
+        """Whether rows have no other features, so that predictions are a function of these."""
+        return len(self.schema.names) == 2
+
+    @property
     def labels(self):
         """Labels of the axes."""
         return tuple(str(self.schema.names[feature]) for feature in self.idx)
@@ -113,6 +118,7 @@ class PrincipalComponents:
     """
 
     categories = (None, None)
+    are_complete = False
 
     def __init__(self, encoder, encoded):
         # Without variance, there are no components.

@@ -159,7 +159,7 @@ class RecourseSummaryDisplay:
 
     def _count_summaries(self, ax):
         """Return how many summaries the axes show, or raise an error if this one cannot join."""
-        if not ax.containers:
+        if not ax.lines:
             return 0
         n_groups = len(self.summary)
         texts = [label.get_text() for label in ax.get_yticklabels()]
@@ -183,12 +183,15 @@ class RecourseSummaryDisplay:
 
     def _plot_costs(self, ax, positions, style):
         """Plot the median costs and their intervals."""
-        costs = self.summary["cost"].to_numpy()
-        low, high = self.summary["cost_low"].to_numpy(), self.summary["cost_high"].to_numpy()
-        # Lengths to the left and to the right of the median.
-        lengths = [costs - low, high - costs]
+        # A group in which nothing is found has no cost.
+        known = self.summary["cost"].notna().to_numpy()
+        summary, positions = self.summary[known], positions[known]
         style["linestyle"] = "none"
-        ax.errorbar(costs, positions, xerr=lengths, capsize=3, **style)
+        ax.plot(summary["cost"], positions, **style)
+        # Lines rather than error bars, which must contain the median: a percentile interval of
+        # low confidence need not.
+        if known.any():
+            ax.hlines(positions, summary["cost_low"], summary["cost_high"], color=style["color"])
         ax.set_xlabel(f"median cost\n({self.confidence_level:.0%} interval)")
         # The axis begins at 0, because the ratio of costs matters as much as their difference. It
         # is scaled again, because another summary may have fixed its end.

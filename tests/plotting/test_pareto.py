@@ -1,12 +1,9 @@
 from types import SimpleNamespace
 
-import matplotlib
 import numpy as np
 from numpy.testing import assert_array_equal
 
 from ctsk.plotting import ParetoFrontDisplay
-
-matplotlib.use("agg")
 
 
 def test_plot_shows_the_candidates_the_front_and_the_chosen_one():
