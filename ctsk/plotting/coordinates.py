@@ -16,7 +16,7 @@ _GOLDEN = (np.sqrt(5) - 1) / 2
 _BAND = 0.6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FeaturePair:
     """Two features as the axes of a plane.
 

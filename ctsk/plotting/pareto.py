@@ -29,6 +29,25 @@ class ParetoFrontDisplay:
     --------
     ctsk.model_selection.BestWithinTolerance : Chooses a candidate under the trade-off.
     ctsk.model_selection.pareto_front : Returns the candidates on the front.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from ctsk import CounterfactualTrainedClassifier
+    >>> from ctsk.metrics import neg_implausibility_scorer
+    >>> from ctsk.plotting import ParetoFrontDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = GridSearchCV(
+    ...     CounterfactualTrainedClassifier(lr=0.01, max_epochs=20, random_state=0),
+    ...     {"lambda_reg": [0.01, 0.1]},
+    ...     scoring={"accuracy": "accuracy", "neg_implausibility": neg_implausibility_scorer},
+    ...     refit="accuracy",
+    ...     cv=2,
+    ... ).fit(X, y)
+    >>> display = ParetoFrontDisplay.from_search(search)
+    >>> display.ax_.get_ylabel()
+    'neg_implausibility'
     """
 
     def __init__(self, *, scores, front, chosen=None):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ctsk._explaining.explanation import Explanation
+
 # The palette of Okabe and Ito, whose colors people with any color vision can tell apart.
 BLACK = "#000000"
 BLUE = "#0072B2"
@@ -125,8 +127,6 @@ def panels(ax, n_rows, n_columns, *, height, wspace=None, **kwargs):
 
 def check_rows(explanation):
     """Raise an error unless `explanation` is an explanation with at least one row."""
-    from ctsk._explaining.explanation import Explanation
-
     if not isinstance(explanation, Explanation):
         raise TypeError(
             f"explanation is a {type(explanation).__name__}; it must be an Explanation, the result "

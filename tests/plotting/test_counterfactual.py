@@ -111,7 +111,6 @@ def test_with_several_targets_the_background_is_the_predicted_class(model, moons
 
 def test_arrays_and_pipelines_are_plotted_in_the_units_of_X(moons):
     X, y = moons[0].to_numpy() * 1000, moons[1]
-    pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
     clf = CounterfactualTrainedClassifier(
         lambda_div=0, lambda_adv=0, lambda_reg=0, max_epochs=5, random_state=0
     )

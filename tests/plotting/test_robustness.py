@@ -58,7 +58,13 @@ def test_plot_returns_the_display_without_a_legend_if_there_is_no_name():
 
 @pytest.mark.parametrize(
     ("epsilons", "message"),
-    [([], "epsilons is empty"), ([[0.1, 0.2]], "1d array"), ([-0.1], "'epsilon' parameter")],
+    [
+        ([], r"epsilons has shape \(0,\)"),
+        ([[0.1, 0.2]], r"epsilons has shape \(1, 2\)"),
+        (0.1, r"epsilons has shape \(\)"),
+        ([-0.1], "'epsilon' parameter"),
+        ([np.nan], "'epsilon' parameter"),
+    ],
 )
 def test_invalid_epsilons_are_errors(fitted_iris, iris, epsilons, message):
     with pytest.raises(ValueError, match=message):
