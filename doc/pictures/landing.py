@@ -1,0 +1,5 @@
+"""Draw the counterfactuals of the landing page's patient."""
+
+from snippets import run
+
+run("index.rst")["explanation"].plot()
