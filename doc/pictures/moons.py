@@ -13,9 +13,12 @@ settings = {"lambda_reg": 0.25, "tau": 0.9, "batch_size": 30, "domain": None, "r
 conventional = {**settings, "lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
 generator = ECCCoGenerator(max_step=None)
 
-figure, axes = plt.subplots(2, figsize=(6, 8), sharex=True, sharey=True, layout="constrained")
+figure, axes = plt.subplots(2, figsize=(5, 7.5), layout="constrained")
 for ax, title, parameters in zip(
-    axes, ["conventional training", "counterfactual training"], [conventional, settings], strict=True
+    axes,
+    ["conventional training", "counterfactual training"],
+    [conventional, settings],
+    strict=True,
 ):
     clf = CounterfactualTrainedClassifier(**parameters).fit(X_train, y_train)
     rows = X_test[(clf.predict(X_test) == 0) & (y_test == 0)][:15]
@@ -23,4 +26,5 @@ for ax, title, parameters in zip(
     CounterfactualDisplay.from_explanation(
         explanation, estimator=clf, X=X_train[:300], y=y_train[:300], ax=ax
     )
-    ax.set_title(title)
+    # The legend of the display takes two lines above the axes.
+    ax.set_title(title, pad=40)
