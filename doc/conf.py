@@ -55,3 +55,7 @@ sphinx_gallery_conf = {
 extensions.append("matplotlib.sphinxext.plot_directive")
 plot_formats = [("png", 150)]
 plot_html_show_formats = plot_html_show_source_link = False
+
+# landing.css holds the cards of the landing page.
+html_static_path = ["_static"]
+html_css_files = ["custom.css", "landing.css"]

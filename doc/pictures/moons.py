@@ -8,8 +8,10 @@ from ctsk.plotting import CounterfactualDisplay
 
 X, y = make_moons_like(1_200, random_state=0)
 X_train, y_train, X_test, y_test = X[:1_000], y[:1_000], X[1_000:], y[1_000:]
-# The settings of the paper for moons.
-settings = {"lambda_reg": 0.25, "tau": 0.9, "batch_size": 30, "domain": None, "random_state": 0}
+# The parameters of the paper for moons; the domain is three standard deviations around the mean.
+center, reach = X_train.mean(axis=0), 3 * X_train.std(axis=0)
+domain = list(zip(center - reach, center + reach, strict=True))
+settings = {"lambda_reg": 0.25, "tau": 0.9, "batch_size": 30, "domain": domain, "random_state": 0}
 conventional = {**settings, "lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
 generator = ECCCoGenerator(max_step=None)
 
