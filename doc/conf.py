@@ -50,3 +50,12 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "show_memory": False,
 }
+
+# The pictures of the guide are drawn by the scripts in doc/pictures.
+extensions.append("matplotlib.sphinxext.plot_directive")
+plot_formats = [("png", 150)]
+plot_html_show_formats = plot_html_show_source_link = False
+
+# landing.css holds the cards of the landing page.
+html_static_path = ["_static"]
+html_css_files = ["custom.css", "landing.css"]

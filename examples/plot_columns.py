@@ -4,7 +4,7 @@ Gaps, codes, flags and dummies
 
 Tables hold more than clean numbers and words: gaps, codes among amounts, whole numbers, flags,
 dummy columns, and categories that appear only after the training. This example shows what
-counterfactuals do with them. :doc:`/columns` describes every kind of column.
+counterfactuals do with them. :ref:`columns` describes every kind of column.
 """
 
 # %%

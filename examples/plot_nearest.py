@@ -4,7 +4,7 @@ The cheapest counterfactual
 
 By default, ``explain`` searches for the cheapest counterfactual of each row. This example compares
 this search with that of the training, ECCCo: first in a figure, then on patients. The page
-:doc:`/nearest` describes what the default search does.
+:ref:`nearest` describes what the default search does.
 """
 
 # %%

@@ -5,7 +5,7 @@ The cheapest counterfactual, with proof
 With ``prove=True``, ``explain`` proves for each row that its counterfactual is the cheapest, or
 that there is none. This example uses the proof to compare searches, to tell patients for whom
 nothing helps from those for whom nothing was found, and to list what could help a single patient.
-The page :doc:`/proof` describes what is proven.
+The page :ref:`proof` describes what is proven.
 """
 
 # %%

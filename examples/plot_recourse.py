@@ -5,7 +5,7 @@ Who has recourse, and at what cost?
 People who are rejected need a way to be accepted. This example audits two models of the Adult
 census data, which predict a high income: for women and men, which share of the rejected has a
 counterfactual, and what does the cheapest one cost? All answers are proven, so that a difference
-between groups or models is not a weakness of the search. The page :doc:`/proof` describes what is
+between groups or models is not a weakness of the search. The page :ref:`proof` describes what is
 proven.
 """
 
