@@ -35,11 +35,15 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"ctsk {version}"
-html_theme_options = {"show_prev_next": False}
+html_theme_options = {"show_prev_next": False, "navbar_align": "left"}
+# The table of contents of a class names its methods without the class.
+toc_object_entries_show_parents = "hide"
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 
+# Docstrings name the types in words; annotations would repeat them as links to private classes.
+autodoc_typehints = "none"
 autosummary_generate = True
 numpydoc_show_class_members = False
 # Types of parameters become links, but only the words that are listed here.
@@ -58,7 +62,7 @@ numpydoc_xref_aliases = {
     "Axes": "matplotlib.axes.Axes",
     "Figure": "matplotlib.figure.Figure",
     "skorch.history.History": "skorch.history.History",
-    **{kind: "torch.Tensor" for kind in ("Tensor", "LongTensor", "BoolTensor")},
+    **dict.fromkeys(("Tensor", "LongTensor", "BoolTensor"), "torch.Tensor"),
     **{name: name for name in ("torch.Generator", "torch.device", "torch.nn.Module")},
     # The words that numpydoc would link by itself to pages that are not in the inventories.
     **{

@@ -61,7 +61,7 @@ def make_counterfactual_scorer(
     random_state : int, default=0
         Seed of the subsample of `max_samples` rows.
     **explain_params : dict
-        Parameters of :meth:`CounterfactualTrainedClassifier.explain`. The defaults
+        Parameters of :meth:`~ctsk.CounterfactualTrainedClassifier.explain`. The defaults
         are ``generator=ECCCoGenerator(lambda_cost=0, max_step=None)``, ``tau=0.95`` and
         ``T=50``, as in the paper.
         With another `generator`, such as ``"nearest"``, `T` defaults to that
@@ -74,7 +74,7 @@ def make_counterfactual_scorer(
     scorer : callable
         Function of ``(estimator, X, y)`` that returns a float, for the ``scoring``
         parameter of any tool of scikit-learn. The estimator is a fitted
-        :class:`CounterfactualTrainedClassifier` or a pipeline that ends in one. The
+        :class:`~ctsk.CounterfactualTrainedClassifier` or a pipeline that ends in one. The
         score is NaN if no counterfactual is valid, unless `metric` handles this
         case itself. Sample weights are not supported and raise a TypeError.
 
