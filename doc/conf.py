@@ -39,6 +39,10 @@ html_theme_options = {"show_prev_next": False, "navbar_align": "left"}
 # The table of contents of a class names its methods without the class.
 toc_object_entries_show_parents = "hide"
 html_show_sourcelink = False
+# These pages have no pages below them, which the left column would list.
+html_sidebars = dict.fromkeys(
+    ("index", "install", "results", "coming_from", "glossary", "contributing", "changes"), []
+)
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 

@@ -46,6 +46,11 @@ def check_generator(generator):
         By scikit-learn, if a parameter is out of range, or if `__init__` does more than
         store its parameters.
 
+    See Also
+    --------
+    ctsk.BaseGenerator : Describes the contract.
+    ctsk.GradientGenerator : Describes the hooks of a search by gradient descent.
+
     Examples
     --------
     >>> from ctsk.generators import GenericGenerator, check_generator

@@ -93,6 +93,10 @@ def robust_accuracy(
         If X does not have the fitted columns, y contains an unknown label, or a
         parameter is invalid.
 
+    See Also
+    --------
+    robust_accuracy_scorer : The same metric for ``scoring=``.
+
     Notes
     -----
     Let :math:`B` be the intersection of the ball
