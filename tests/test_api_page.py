@@ -50,11 +50,11 @@ def sections(text):
 
 
 def sections_of_page(entry, title):
-    """Return the sections of that title on the page of a name: its own, and those of its methods."""
+    """Return the sections of that title on the page of a name, those of its methods included."""
     documented = attrgetter(entry)(ctsk)
-    members = vars(documented).items() if inspect.isclass(documented) else ()
-    texts = [documented.__doc__]
-    texts += [member.__doc__ for name, member in members if name[0] != "_" and callable(member)]
+    names = vars(documented) if inspect.isclass(documented) else ()
+    members = [getattr(documented, name) for name in names if name[0] != "_"]
+    texts = [part.__doc__ for part in (documented, *filter(inspect.isroutine, members))]
     return "\n".join(sections(text).get(title, "") for text in texts if text)
 
 
