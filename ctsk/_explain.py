@@ -119,6 +119,12 @@ def explain(
         If a step of the pipeline cannot be inverted, or as in
         :meth:`CounterfactualTrainedClassifier.explain`.
 
+    See Also
+    --------
+    CounterfactualTrainedClassifier.explain : Explains the estimator itself.
+    sufficient_changes : Shows which single features suffice to reach the target.
+    Explanation : The result.
+
     Notes
     -----
     No list of supported steps is kept. Each fitted transformer of a pipeline, within

@@ -14,18 +14,16 @@ from pathlib import Path
 import numpy as np
 import page_figures
 import page_proofs
+import page_summary
+import page_tables
 import pandas as pd
 from experiment import over_seeds
-from models import STEP_SIZE
-from page_tables import directive, listed, number, spread, wide
-from rounds import N_ROUNDS
+from page_tables import AUTHORS, by_quantity, directive, listed, spread, wide
 
 RESULTS = Path(__file__).parent / "results"
 TEXT = Path(__file__).parent / "page.rst"
 IMAGES = "results_images"
 PENDING = "*Not computed yet.*"
-# Measures that the paper reports, by our names; the authors' code uses the length scale 5.0.
-AUTHORS = {"IP": "IP", "IP* 5.0": "IP*", "cost": "cost"}
 
 
 def write(folder):
@@ -63,22 +61,7 @@ def read(name):
 
 def read_by_seed(name):
     """Return a table by seed, for the default search step and number of rounds."""
-    table = read(f"{name}_by_seed")
-    return table[(table["step"] == STEP_SIZE) & (table["rounds"] == N_ROUNDS)]
-
-
-def table_1(suffix=""):
-    """Return Table I with published figures next to ours."""
-    table = read(f"table1{suffix}")
-    table["published"] = [
-        f"{line['published']:.2f} ± {line['+-']:.2f}{line['star']}"
-        for _, line in table.fillna({"star": ""}).iterrows()
-    ]
-    table["ours"] = [spread(line) for _, line in table.iterrows()]
-    table["± rounds"] = table["error"].map(lambda value: number(value, 1))
-    table = table[table["measure"].isin(AUTHORS)]
-    columns = ["data", "measure", "published", "ours", "± rounds", "stars", "sign"]
-    return directive(table[columns].fillna(""))
+    return page_figures.usual(read(f"{name}_by_seed"))
 
 
 def length_scales():
@@ -138,34 +121,6 @@ def proposition():
         f"{listed(short.index[short > 0])} and move beyond them at "
         f"{listed(short.index[short <= 0])}."
     )
-
-
-def table_2():
-    """Return Table II with published figures next to ours."""
-    table = read("table2")
-    table["difference"] = [
-        f"{line['difference']:+.3f} [{line['from']:+.3f}, {line['to']:+.3f}]"
-        for _, line in table.iterrows()
-    ]
-    unneeded = table.columns.str.contains("attribution|total|mutable") | table.columns.isin(
-        ["from", "to"]
-    )
-    table = table.loc[:, ~unneeded]
-    floats = table.select_dtypes("number").columns
-    return directive(table.assign(**{c: table[c].map(number) for c in floats}))
-
-
-def attributions():
-    """Return the parts from which the shares of Table II are computed."""
-    table = read("table2")
-    parts = {
-        part: [
-            ", ".join(number(line[f"{part} {model}"]) for model in ("BL", "mutable", "CT"))
-            for _, line in table.iterrows()
-        ]
-        for part in ("share", "attribution", "total")
-    }
-    return directive(pd.DataFrame({"data": table["data"], **parts}))
 
 
 def attributed():
@@ -323,36 +278,34 @@ def proofs(make):
     return lambda: make(*(read_by_seed(name) for name in ("cheapest", *others[make])))
 
 
-def portraits(name):
-    """Return a table of accuracy and reductions by model."""
-    table = read(name)
-    kept = {
-        "accuracy": 3,
-        "robust": 3,
-        "validity": 2,
-        "IP reduction": 1,
-        "IP* 5.0 reduction": 1,
-    }
-    table = table[table["quantity"].isin(kept)]
-
-    def cell(line, _):
-        return number(line["mean"], kept[line["quantity"]])
-
-    return directive(wide(table, ["data", "model"], "quantity", cell=cell))
+def made(make, name):
+    """Return a function that makes a part from a table."""
+    return lambda: make(read(name))
 
 
-def simple(name, rows, columns, quantity=None, digits=1):
-    """Return a function that makes a table of one quantity."""
-    return lambda: directive(wide(read(name), rows, columns, quantity, digits))
+def quantities(name, rows, columns, titles):
+    """Return a function that makes a table for each quantity of a question."""
+    return lambda: by_quantity(read(name), rows, columns, titles)
+
+
+def explainers():
+    """Return the reductions by explainer, a table for each measure."""
+    table = read("explainers")
+    table = table[table["quantity"] == "reduction"].assign(quantity=table["measure"])
+    titles = {"IP": ("Reduction of IP, %", 1), "IP* 5.0": ("Reduction of IP*, %", 1)}
+    titles["IP* median"] = ("Reduction of IP* with the median distance, %", 1)
+    titles["IP* 0.5"] = ("Reduction of IP* with length scale 0.5, %", 1)
+    return by_quantity(table, "data", "explainer", titles)
 
 
 PARTS = {
+    "summary": lambda: page_summary.text(*map(read_by_seed, ("table1", "table3", "figure5"))),
     "signs": signs,
     "exceptions": exceptions,
     "proposition": proposition,
     "attacked": attacked,
     "parts of the gain": parts_of_the_gain,
-    "ridge": lambda: portraits("ridge"),
+    "ridge": made(page_tables.portraits, "ridge"),
     "ridge and divergence": ridge_and_divergence,
     "rivals as good": rivals_as_good,
     "masking brings": masking_brings,
@@ -364,28 +317,68 @@ PARTS = {
     "costs of the cheapest": proofs(page_proofs.costs),
     "plausibility of the cheapest": proofs(page_proofs.plausibility),
     "gains by search": proofs(page_proofs.kept_gains),
-    "recourse proven": lambda: page_proofs.recourse(read("recourse_proven")),
-    "has recourse": lambda: page_proofs.has_recourse(read("recourse_proven")),
-    "table 1": table_1,
+    "recourse proven": made(page_proofs.recourse, "recourse_proven"),
+    "has recourse": made(page_proofs.has_recourse, "recourse_proven"),
+    "table 1": made(page_tables.table_1, "table1"),
     "length scales": length_scales,
     "signs printed step": lambda: signs("_step_0.25"),
-    "table 1 printed step": lambda: table_1("_step_0.25"),
-    "table 2": table_2,
-    "attributions": attributions,
+    "table 1 printed step": made(page_tables.table_1, "table1_step_0.25"),
+    "table 2": made(page_tables.table_2, "table2"),
+    "attributions": made(page_tables.attributions, "table2"),
     "attributed": attributed,
     "sensitivity": sensitivity,
     "table 3": table_3,
-    "figure 3": simple("figure3", ["constraint", "model"], "quantity", digits=2),
-    "overhead": simple("overhead", "data", "model"),
-    "baselines": lambda: portraits("baselines"),
-    "schedule": lambda: portraits("schedule"),
-    "attacks": simple("attacks", ["data", "model"], "quantity", digits=3),
-    "stability": simple("stability", ["data", "model"], "quantity", digits=2),
-    "explainers": simple("explainers", ["data", "explainer"], "measure", "reduction"),
-    "generators": simple("generators", ["data", "model"], "quantity", digits=2),
-    "masking": simple("masking", ["data", "protected", "model"], "quantity", digits=2),
-    "classes": simple("classes", ["data", "class"], "quantity"),
-    "burden": simple("burden", ["model", "group"], "quantity", digits=2),
+    "figure 3": lambda: directive(
+        wide(read("figure3"), ["constraint", "model"], "quantity", digits=2)
+    ),
+    "overhead": lambda: directive(wide(read("overhead"), "data", "model")),
+    "baselines": made(page_tables.portraits, "baselines"),
+    "schedule": made(page_tables.portraits, "schedule"),
+    "attacks": quantities(
+        "attacks",
+        "data",
+        "model",
+        {
+            "worst": ("Accuracy under the worst attack", 3),
+            "pgd": ("Accuracy under PGD on the cross-entropy", 3),
+            "margin": ("Accuracy under PGD on the margin", 3),
+            "distance": ("Distance to an error", 3),
+            "accuracy": ("Accuracy without an attack", 3),
+        },
+    ),
+    "stability": quantities(
+        "stability",
+        "data",
+        "model",
+        {"stability": ("Share", 2), "cost": ("Cost", 2), "validity": ("Validity", 2)},
+    ),
+    "explainers": explainers,
+    "generators": quantities(
+        "generators",
+        "data",
+        "model",
+        {
+            "IP reduction": ("Reduction of IP, %", 2),
+            "IP less ECCCo's": ("IP less that with ECCCo", 2),
+            "IP* 5.0 reduction": ("Reduction of IP*, %", 2),
+            "cost": ("Cost", 2),
+            "mature": ("Share of mature counterfactuals", 2),
+        },
+    ),
+    "masking": made(page_tables.masking, "masking"),
+    "classes": made(page_tables.classes, "classes"),
+    "burden": quantities(
+        "burden",
+        "group",
+        "model",
+        {
+            "without recourse": ("Share without recourse", 2),
+            "median cost": ("Median cost", 2),
+            "median changes": ("Median number of changes", 2),
+            "refused": ("Share of rejected rows", 2),
+            "rows": ("Rows", 0),
+        },
+    ),
 }
 
 

@@ -2,7 +2,10 @@
 
 import math
 
+import page_summary
 import pandas as pd
+from models import STEP_SIZE
+from rounds import N_ROUNDS
 
 COLORS = {
     "BL": "0.4",
@@ -12,19 +15,35 @@ COLORS = {
 }
 # Smallest range of an axis of accuracies, so that small differences look small.
 LEAST_HEIGHT = 0.1
+# Tables of the first figure.
+SUMMARY = ("table1", "table3", "table1_by_seed", "table3_by_seed", "figure5_by_seed")
 LINES = {"fgsm": "--", "pgd": "-"}
 
 
 def draw_all(results, images):
     """Draw the figures whose tables exist in one folder into another folder."""
-    import matplotlib.pyplot as plt
-
     for name, draw in DRAWN.items():
         table = results / f"{name}.csv"
         if table.exists():
-            figure = draw(pd.read_csv(table))
-            figure.savefig(images / f"{name}.png", dpi=90)
-            plt.close(figure)
+            save(draw(pd.read_csv(table)), images / f"{name}.png")
+    files = [results / f"{name}.csv" for name in SUMMARY]
+    if all(file.exists() for file in files):
+        tables = {file.stem: pd.read_csv(file) for file in files}
+        by_seed = {name: usual(table) for name, table in tables.items() if "step" in table}
+        save(page_summary.draw({**tables, **by_seed}), images / "summary.png")
+
+
+def usual(table):
+    """Return the outcomes for the default search step and number of rounds."""
+    return table[(table["step"] == STEP_SIZE) & (table["rounds"] == N_ROUNDS)]
+
+
+def save(figure, file):
+    """Write a figure to a file and forget it."""
+    import matplotlib.pyplot as plt
+
+    figure.savefig(file, dpi=120)
+    plt.close(figure)
 
 
 def panels(names, n_columns, height):

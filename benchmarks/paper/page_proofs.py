@@ -3,7 +3,7 @@
 import pandas as pd
 from cheapest import N_PROVEN
 from experiment import over_seeds
-from page_tables import directive, listed, number, spread
+from page_tables import folded, listed, number, spread
 
 N_SEEDS = 5
 # Validity that counts as low.
@@ -19,6 +19,35 @@ def summary(values, digits=2):
     return spread(over_seeds(values), digits)
 
 
+def by_model(outcomes, columns, models, digits):
+    """Return a table of means over seeds for each quantity, and one of the numbers of seeds.
+
+    Parameters
+    ----------
+    outcomes : DataFrame
+        Outcomes by data set, model and seed.
+    columns : dict
+        Columns of `outcomes` by the title of their table.
+    models : iterable of str
+        Models in the order of the columns; those without outcomes are left out.
+    digits : int
+        Number of digits.
+    """
+    groups = outcomes.groupby(["data", "model"], sort=False)
+    columns_of_table = [model for model in models if (outcomes["model"] == model).any()]
+
+    def table(cells):
+        # Unstacking sorts the names of data sets and models.
+        pivoted = cells.unstack().reindex(outcomes["data"].unique(), columns=columns_of_table)
+        return pivoted.fillna("–").rename_axis(columns=None).reset_index()
+
+    tables = {
+        title: table(groups[column].apply(summary, digits=digits))
+        for title, column in columns.items()
+    }
+    return folded({**tables, "Number of seeds": table(groups.size().astype(str))})
+
+
 def validity(cheapest, table_3):
     """Return the shares of rows that each search reaches and that can be reached.
 
@@ -30,26 +59,17 @@ def validity(cheapest, table_3):
     published = table_3.rename(columns={"validity": "ECCCo validity"})
     known = cheapest.merge(published[["data", "seed", "model", "ECCCo validity"]])
     columns = {
-        "valid: ECCCo": "ECCCo validity",
-        "valid: nearest, at 0.5": "decision validity",
-        "reached: ECCCo": "ECCCo",
-        "reached: nearest": "nearest",
-        "exists": "exists",
-        "impossible": "impossible",
-        "open": "open",
-        "optimum proven": "optimal",
-        "cost, ECCCo / nearest": "ECCCo / nearest",
+        "Valid: ECCCo": "ECCCo validity",
+        "Valid: nearest, at 0.5": "decision validity",
+        "Reached: ECCCo": "ECCCo",
+        "Reached: nearest": "nearest",
+        "Exists": "exists",
+        "Impossible": "impossible",
+        "Open": "open",
+        "Optimum proven": "optimal",
+        "Cost, ECCCo / nearest": "ECCCo / nearest",
     }
-    lines = [
-        {
-            "data": data,
-            "model": model,
-            "seeds": len(runs),
-            **{title: summary(runs[column]) for title, column in columns.items()},
-        }
-        for (data, model), runs in known.groupby(["data", "model"], sort=False)
-    ]
-    return directive(pd.DataFrame(lines))
+    return by_model(known, columns, ("BL", "CT", "BL protected", "CT protected", *TRAINED[1:]), 2)
 
 
 def reached_by_nearest(cheapest, table_3):
@@ -95,21 +115,16 @@ def plausibility(cheapest, figure_6, baselines):
     """Return the table of reductions by each search."""
     known = reductions(cheapest, figure_6, baselines)
     columns = {
-        "IP: ECCCo": "IP reduction by ECCCo",
-        "IP: nearest": "IP reduction",
-        "IP: nearest, at 0.5": "decision IP reduction",
-        "IP*: ECCCo": "IP* 5.0 reduction by ECCCo",
-        "IP*: nearest": "IP* 5.0 reduction",
-        "5 nearest rows: nearest, at 0.5": "decision IP5 reduction",
+        "Reduction of IP, %: ECCCo": "IP reduction by ECCCo",
+        "Reduction of IP, %: nearest": "IP reduction",
+        "Reduction of IP, %: nearest, at 0.5": "decision IP reduction",
+        "Reduction of IP*, %: ECCCo": "IP* 5.0 reduction by ECCCo",
+        "Reduction of IP*, %: nearest": "IP* 5.0 reduction",
+        "Reduction of the distance to the 5 nearest rows, %: nearest, at 0.5": (
+            "decision IP5 reduction"
+        ),
     }
-    place = {model: position for position, model in enumerate(TRAINED)}
-    known = known.sort_values("model", key=lambda models: models.map(place), kind="stable")
-    lines = []
-    for data in dict.fromkeys(cheapest["data"]):
-        for model, runs in known[known["data"] == data].groupby("model", sort=False):
-            cells = {title: summary(runs[name], 1) for title, name in columns.items()}
-            lines.append({"data": data, "model": model, "seeds": len(runs), **cells})
-    return directive(pd.DataFrame(lines))
+    return by_model(known, columns, TRAINED, 1)
 
 
 def kept_gains(cheapest, figure_6, baselines):
@@ -180,17 +195,13 @@ def recourse(table):
         "cheapest changes": 1,
         "ECCCo / nearest": 2,
     }
-    means = table.pivot(index=["model", "group"], columns="quantity", values="mean")
-    groups = table[["model", "group"]].drop_duplicates().itertuples(index=False, name=None)
-    lines = [
-        {
-            "model": model,
-            "group": group,
-            **{title: number(means.loc[(model, group), title], n) for title, n in titles.items()},
-        }
-        for model, group in groups
-    ]
-    return directive(pd.DataFrame(lines))
+    tables = {}
+    for model, answers in table.groupby("model", sort=False):
+        means = answers.pivot(index="group", columns="quantity", values="mean")
+        means = means.loc[answers["group"].unique()]
+        cells = {title: [number(v, n) for v in means[title]] for title, n in titles.items()}
+        tables[model] = pd.DataFrame({"group": means.index, **cells})
+    return folded(tables)
 
 
 def has_recourse(table):

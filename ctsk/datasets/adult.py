@@ -124,6 +124,11 @@ def fetch_adult(
         If a parameter is invalid, or the content of the file or of the download is not exactly
         the expected one.
 
+    See Also
+    --------
+    fetch_german_credit : Applications for credit.
+    make_loan : Synthetic applications for loans.
+
     Notes
     -----
     `education` is ordered by `education_num`, which holds the same information: a

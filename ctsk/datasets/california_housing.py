@@ -96,6 +96,10 @@ def fetch_california_housing(
         If a parameter is invalid, or the content of the file or of the download is not exactly
         the expected one.
 
+    See Also
+    --------
+    sklearn.datasets.fetch_california_housing : The original regression problem.
+
     Notes
     -----
     The columns are those of :func:`sklearn.datasets.fetch_california_housing`, with names in

@@ -102,6 +102,10 @@ def fetch_compas(
         If a parameter is invalid, or the content of the file or of the download is not exactly
         the expected one.
 
+    See Also
+    --------
+    fetch_adult : Another data set on which groups are compared.
+
     Notes
     -----
     The data are not downloaded, because OpenML offers a cleaned version with other rows. They

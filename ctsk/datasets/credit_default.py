@@ -88,6 +88,11 @@ def fetch_credit_default(
         If a parameter is invalid, or the content of the file or of the download is not exactly
         the expected one.
 
+    See Also
+    --------
+    fetch_gmsc : Another data set on default.
+    fetch_heloc : Applications for lines of credit.
+
     Notes
     -----
     `sex`, `education` and `marriage` hold words instead of UCI's numbers. `education` is

@@ -287,6 +287,11 @@ def fetch_german_credit(
         If a parameter is invalid, or the content of the file or of the download is not exactly
         the expected one.
 
+    See Also
+    --------
+    fetch_heloc : Applications for lines of credit.
+    make_loan : Synthetic applications for loans.
+
     Notes
     -----
     Categories are UCI's codes, and `labels` holds what they mean. UCI's own table is wrong for many

@@ -98,6 +98,11 @@ def fetch_gmsc(
         If a parameter is invalid, or the content of the file or of the download is not exactly
         the expected one.
 
+    See Also
+    --------
+    fetch_credit_default : Another data set on default.
+    fetch_heloc : Applications for lines of credit.
+
     Notes
     -----
     The data are not downloaded, because Kaggle requires users to accept its rules. They are

@@ -198,6 +198,11 @@ def fetch_heloc(
         If a parameter is invalid, or the content of the file or of the download is not exactly
         the expected one.
 
+    See Also
+    --------
+    fetch_german_credit : Applications for credit with categories.
+    fetch_gmsc : Another data set on default.
+
     Notes
     -----
     The data are not downloaded, because FICO requires users to accept its terms. They are

@@ -114,6 +114,10 @@ def fetch_mnist(
         If a parameter is invalid, or the content of the file or of the download is not exactly
         the expected one.
 
+    See Also
+    --------
+    sklearn.datasets.load_digits : Smaller images of digits, which ship with scikit-learn.
+
     Examples
     --------
     >>> from ctsk.datasets import fetch_mnist

@@ -19,7 +19,9 @@ _LOAN_STDS = np.array([5.0, 7.0])
 
 @validate_params(_DRAWN, prefer_skip_nested_validation=True)
 def make_moons_like(n_samples=4500, *, random_state=None):
-    """Draw two interleaving half circles, the paper's data set "Moons".
+    """Draw two interleaving half circles.
+
+    This is the data set "Moons" of [1]_.
 
     Parameters
     ----------
@@ -44,6 +46,11 @@ def make_moons_like(n_samples=4500, *, random_state=None):
     --------
     sklearn.datasets.make_moons : The function called, with ``noise=0.1``.
 
+    References
+    ----------
+    .. [1] Altmeyer, Buszydlik, van Deursen and Liem, "Counterfactual training:
+       teaching models plausible and actionable explanations", 2025.
+
     Examples
     --------
     >>> from ctsk.datasets import make_moons_like
@@ -56,7 +63,9 @@ def make_moons_like(n_samples=4500, *, random_state=None):
 
 @validate_params(_DRAWN, prefer_skip_nested_validation=True)
 def make_circles_like(n_samples=4500, *, random_state=None):
-    """Draw a circle (class 0) around a blob (class 1), the paper's data set "Circles".
+    """Draw a circle (class 0) around a blob (class 1).
+
+    This is the data set "Circles" of [1]_.
 
     Parameters
     ----------
@@ -81,6 +90,11 @@ def make_circles_like(n_samples=4500, *, random_state=None):
     --------
     sklearn.datasets.make_circles : The function called, with ``noise=0.15, factor=0.01``.
 
+    References
+    ----------
+    .. [1] Altmeyer, Buszydlik, van Deursen and Liem, "Counterfactual training:
+       teaching models plausible and actionable explanations", 2025.
+
     Examples
     --------
     >>> from ctsk.datasets import make_circles_like
@@ -93,7 +107,9 @@ def make_circles_like(n_samples=4500, *, random_state=None):
 
 @validate_params(_DRAWN, prefer_skip_nested_validation=True)
 def make_linearly_separable(n_samples=4500, *, random_state=None):
-    """Draw two narrow Gaussian blobs, the paper's data set "linearly separable".
+    """Draw two narrow Gaussian blobs, which are linearly separable.
+
+    This is the data set "linearly separable" of [1]_.
 
     Parameters
     ----------
@@ -124,6 +140,11 @@ def make_linearly_separable(n_samples=4500, *, random_state=None):
     The centers are drawn uniformly from the box from -10 to 10. Few seeds place them so close
     to each other that the classes cannot be separated.
 
+    References
+    ----------
+    .. [1] Altmeyer, Buszydlik, van Deursen and Liem, "Counterfactual training:
+       teaching models plausible and actionable explanations", 2025.
+
     Examples
     --------
     >>> from ctsk.datasets import make_linearly_separable
@@ -136,7 +157,9 @@ def make_linearly_separable(n_samples=4500, *, random_state=None):
 
 @validate_params(_DRAWN, prefer_skip_nested_validation=True)
 def make_overlapping(n_samples=4500, *, random_state=None):
-    """Draw two wide Gaussian blobs, the paper's data set "overlapping".
+    """Draw two wide Gaussian blobs, which overlap.
+
+    This is the data set "overlapping" of [1]_.
 
     Parameters
     ----------
@@ -167,6 +190,11 @@ def make_overlapping(n_samples=4500, *, random_state=None):
     The centers are drawn uniformly from the box from -10 to 10. How much the blobs overlap
     depends on the seed; if the centers are far apart, the blobs do not overlap.
 
+    References
+    ----------
+    .. [1] Altmeyer, Buszydlik, van Deursen and Liem, "Counterfactual training:
+       teaching models plausible and actionable explanations", 2025.
+
     Examples
     --------
     >>> from ctsk.datasets import make_overlapping
@@ -179,7 +207,9 @@ def make_overlapping(n_samples=4500, *, random_state=None):
 
 @validate_params({**_DRAWN, "as_frame": ["boolean"]}, prefer_skip_nested_validation=True)
 def make_loan(n_samples=1000, *, random_state=None, as_frame=True):
-    r"""Draw approved and rejected loan applications with debt and age, as in the paper's Figure 1.
+    r"""Draw approved and rejected loan applications with debt and age.
+
+    This is the data set of Figure 1 of [1]_.
 
     Parameters
     ----------
@@ -202,6 +232,11 @@ def make_loan(n_samples=1000, *, random_state=None, as_frame=True):
     ValueError
         If a parameter is invalid.
 
+    See Also
+    --------
+    make_linearly_separable : Two numeric features without a meaning.
+    fetch_german_credit : Real applications for credit.
+
     Notes
     -----
     In the rejected class, the debt is distributed as :math:`N(30, 5^2)` and the age as
@@ -214,6 +249,11 @@ def make_loan(n_samples=1000, *, random_state=None, as_frame=True):
         -\frac{12}{5^2} (\mathit{debt} - 24) + \frac{12}{7^2} (\mathit{age} - 44) > 0,
 
     which is right in 93 of 100 cases. Values are neither rounded nor clipped.
+
+    References
+    ----------
+    .. [1] Altmeyer, Buszydlik, van Deursen and Liem, "Counterfactual training:
+       teaching models plausible and actionable explanations", 2025.
 
     Examples
     --------

@@ -27,6 +27,34 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
     ----------
     default_T : int
         Number of steps in ``explain`` unless `T` is passed; an attribute of the class.
+
+    See Also
+    --------
+    GradientGenerator : Base class of searches by gradient descent.
+    ctsk.generators.check_generator : Tests a subclass.
+
+    Examples
+    --------
+    A search that jumps to the observed row with the largest probability of the target:
+
+    >>> import torch
+    >>> from sklearn.datasets import load_iris
+    >>> from ctsk import BaseGenerator, CounterfactualTrainedClassifier
+    >>> from ctsk.generators import SearchResult
+    >>> class MostProbable(BaseGenerator):
+    ...     def learn(self, reference):
+    ...         self.rows_ = reference.rows
+    ...         return self
+    ...
+    ...     def search(self, model, factuals, targets, box, *, tau, T, **settings):
+    ...         best = model(self.rows_).softmax(dim=1).argmax(dim=0)[targets]
+    ...         found = torch.clamp(self.rows_[best], box.lower, box.upper)
+    ...         proba = model(found).softmax(dim=1).gather(1, targets[:, None])[:, 0]
+    ...         return SearchResult.of_jumps(factuals, found, proba >= tau, T=T)
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = CounterfactualTrainedClassifier(max_epochs=30, random_state=0).fit(X, y)
+    >>> clf.explain(X[:3], target=1, generator=MostProbable(), X_reference=X).valid
+    array([ True,  True,  True])
     """
 
     # Parameters without an entry are not checked.

@@ -28,11 +28,11 @@ _TOLERANCE = 1e-4
 
 
 def check_generator(generator):
-    """Check that a generator fulfills the contract of :class:`BaseGenerator`.
+    """Check that a generator fulfills the contract of :class:`~ctsk.BaseGenerator`.
 
     Use it in the tests of a subclass. It searches for counterfactuals of a small model under
     random bounds, with numbers and categories, and verifies the results. The hooks of a
-    :class:`GradientGenerator` are verified, too.
+    :class:`~ctsk.GradientGenerator` are verified, too.
 
     Parameters
     ----------
@@ -45,6 +45,11 @@ def check_generator(generator):
     ValueError, RuntimeError
         By scikit-learn, if a parameter is out of range, or if `__init__` does more than
         store its parameters.
+
+    See Also
+    --------
+    ctsk.BaseGenerator : Describes the contract.
+    ctsk.GradientGenerator : Describes the hooks of a search by gradient descent.
 
     Examples
     --------

@@ -30,6 +30,11 @@ class ECCCoGenerator(GradientGenerator):
         training, or stays constant, as in the paper on ECCCo. Use a roughly 50 times
         smaller `lambda_energy` with "constant".
 
+    See Also
+    --------
+    NearestGenerator : Searches for the cheapest counterfactual.
+    GenericGenerator : The same search without the energy.
+
     Notes
     -----
     The search descends

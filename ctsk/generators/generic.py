@@ -43,6 +43,11 @@ class GenericGenerator(GradientGenerator):
     centroids_ : Tensor of shape (n_classes, n_columns)
         Mean training row of each class; set by `learn`.
 
+    See Also
+    --------
+    ECCCoGenerator : Penalizes the energy, too.
+    NearestGenerator : Searches for the cheapest counterfactual.
+
     Notes
     -----
     The search descends

@@ -36,6 +36,12 @@ class GradientGenerator(BaseGenerator):
 
     :func:`~ctsk.generators.check_generator` tests a subclass against this contract.
 
+    See Also
+    --------
+    BaseGenerator : Base class of searches of any kind.
+    ctsk.generators.Step : The input of `penalty`.
+    ctsk.generators.check_generator : Tests a subclass.
+
     Notes
     -----
     Each row descends
@@ -60,6 +66,21 @@ class GradientGenerator(BaseGenerator):
     back: such a feature does not drive the code, but a clamped feature may still move back
     into the box. Therefore the constraints hold in a latent search as well, and the code
     follows the features that are free to move.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from ctsk import CounterfactualTrainedClassifier, GradientGenerator
+    >>> class Squared(GradientGenerator):
+    ...     def __init__(self, step_size=0.25):
+    ...         self.step_size = step_size
+    ...
+    ...     def penalty(self, step):
+    ...         return 0.01 * (step.rows - step.factuals).square().sum(dim=1)
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = CounterfactualTrainedClassifier(max_epochs=30, random_state=0).fit(X, y)
+    >>> clf.explain(X[:3], target=1, generator=Squared()).valid
+    array([ True,  True,  True])
     """
 
     _parameter_constraints: ClassVar[dict] = {

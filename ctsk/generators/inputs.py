@@ -21,6 +21,30 @@ class Reference:
         The one-hot columns of each categorical feature.
     random : torch.Generator
         The only permitted source of random numbers; a CPU generator.
+
+    See Also
+    --------
+    Step : The input of a penalty.
+    ctsk.BaseGenerator : Its method `learn` takes a reference.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ctsk import GradientGenerator
+    >>> class Central(GradientGenerator):
+    ...     def __init__(self, step_size=0.25):
+    ...         self.step_size = step_size
+    ...
+    ...     def learn(self, reference):
+    ...         classes = range(reference.n_classes)
+    ...         means = [reference.rows[reference.labels == k].mean(dim=0) for k in classes]
+    ...         self.centers_ = torch.stack(means)
+    ...         return self
+    ...
+    ...     def penalty(self, step):
+    ...         return 0.1 * (step.rows - self.centers_[step.targets]).abs().sum(dim=1)
+    >>> Central().learns
+    True
     """
 
     rows: torch.Tensor
@@ -50,6 +74,34 @@ class Step:
         Number of the step, starting at 1.
     T : int
         Maximum number of steps.
+
+    See Also
+    --------
+    Reference : Observed rows to learn from.
+    ctsk.GradientGenerator : Its method `penalty` takes a step.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ctsk import GradientGenerator
+    >>> from ctsk.generators import Step
+    >>> class Cheap(GradientGenerator):
+    ...     def __init__(self, step_size=0.25):
+    ...         self.step_size = step_size
+    ...
+    ...     def penalty(self, step):
+    ...         return 0.5 * ((step.rows - step.factuals).abs() * step.costs).sum(dim=1)
+    >>> step = Step(
+    ...     rows=torch.tensor([[1.0, 0.0]]),
+    ...     factuals=torch.zeros(1, 2),
+    ...     targets=torch.tensor([1]),
+    ...     energies=torch.zeros(1),
+    ...     costs=torch.tensor([3.0, 1.0]),
+    ...     t=1,
+    ...     T=30,
+    ... )
+    >>> Cheap().penalty(step)
+    tensor([1.5000])
     """
 
     rows: torch.Tensor

@@ -155,6 +155,23 @@ class SearchResult:
     unfinished : Batch or None, default=None
         The rows that are not mature, after their last step, with relaxed categories; None
         if the search does not descend a gradient.
+
+    See Also
+    --------
+    ctsk.BaseGenerator : Its method `search` returns a result.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ctsk.generators import SearchResult
+    >>> factuals = torch.zeros(2, 3)
+    >>> result = SearchResult(
+    ...     counterfactuals=factuals + 1,
+    ...     mature=torch.tensor([True, False]),
+    ...     n_iter=torch.tensor([1, 5]),
+    ... )
+    >>> result.mature
+    tensor([ True, False])
     """
 
     counterfactuals: torch.Tensor

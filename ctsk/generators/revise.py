@@ -76,6 +76,11 @@ class REVISEGenerator(GradientGenerator):
     PoorReconstructionWarning
         By `learn`, if `reconstruction_error_` is above 0.5.
 
+    See Also
+    --------
+    GenericGenerator : The same search among the rows themselves.
+    ECCCoGenerator : Favors plausible counterfactuals without an autoencoder.
+
     Notes
     -----
     REVISE [1]_ descends

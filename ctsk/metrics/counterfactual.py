@@ -32,6 +32,12 @@ def validity(explanation):
     TypeError
         If `explanation` is not an Explanation.
 
+    See Also
+    --------
+    cost : Distance of counterfactuals to their factuals.
+    transfer_validity : Validity under another model.
+    make_counterfactual_scorer : Makes a scorer of a metric.
+
     Notes
     -----
     :math:`\frac{1}{n} \sum_i 1[\hat y(x'_i) = y^+_i]`.
@@ -77,6 +83,12 @@ def cost(explanation, *, norm="l1"):
     ValueError
         If a parameter is invalid.
 
+    See Also
+    --------
+    redundancy : Share of unchanged features.
+    recourse_summary : Costs by group.
+    validity : Share of valid counterfactuals.
+
     Notes
     -----
     Let :math:`\delta_d = |x'_d - x_d|` in module units for a numeric feature (with
@@ -121,11 +133,26 @@ def redundancy(explanation):
     TypeError
         If `explanation` is not an Explanation.
 
+    See Also
+    --------
+    cost : Distances of counterfactuals to their factuals.
+
     Notes
     -----
     :math:`\frac{1}{D} \sum_d 1[\delta_d = 0]` with the :math:`\delta_d` of `cost`,
     so that ``cost(explanation, norm="n_changed")`` is :math:`D` times one minus this share. No
     tolerance is needed, because explanations return unchanged values bit for bit.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from ctsk import CounterfactualTrainedClassifier
+    >>> from ctsk.metrics import redundancy
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = CounterfactualTrainedClassifier(max_epochs=30, random_state=0).fit(X, y)
+    >>> explanation = clf.explain(X[:3], mutability={0: "none", 2: "none"})
+    >>> bool(redundancy(explanation).min() >= 0.5)
+    True
     """
     return (~_is_changed(_moves_of(explanation))).mean(axis=1)
 
@@ -156,6 +183,10 @@ def diversity(explanation, *, norm="l1"):
     ValueError
         If a parameter is invalid, or the explanation has only one alternative for
         each row.
+
+    See Also
+    --------
+    cost : Distances of counterfactuals to their factuals.
 
     Notes
     -----

@@ -51,10 +51,25 @@ def energy_gap(estimator, explanation, X, y):
         If X and y differ in length, y holds an unknown label, or the explanation
         is in other units than those of `estimator`.
 
+    See Also
+    --------
+    unfaithfulness : Compares counterfactuals with rows that the model generates.
+    implausibility : Compares them with observed rows.
+
     Notes
     -----
     :math:`E(x', y^+) - \frac{1}{|X^+|} \sum_{x \in X^+} E(x, y^+)` with
     :math:`E(x, k) = -M(x)_k`, in float64.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from ctsk import CounterfactualTrainedClassifier
+    >>> from ctsk.metrics import energy_gap
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = CounterfactualTrainedClassifier(max_epochs=30, random_state=0).fit(X, y)
+    >>> energy_gap(clf, clf.explain(X[:3]), X, y).shape
+    (3,)
     """
     check_classifier(estimator)
     counterfactuals = read_counterfactuals(estimator, explanation)
@@ -121,6 +136,11 @@ def unfaithfulness(
         If a parameter is invalid, or the explanation is in other units than those
         of `estimator`.
 
+    See Also
+    --------
+    energy_gap : Energy relative to observed rows.
+    implausibility : Compares counterfactuals with observed rows.
+
     Notes
     -----
     Samples follow :math:`x_{t+1} = x_t - \frac{\epsilon}{2} \nabla E(x_t, y^+)
@@ -138,6 +158,16 @@ def unfaithfulness(
     .. [1] Altmeyer, Farmanbar, van Deursen and Liem, "Faithful model
        explanations through energy-constrained conformal counterfactuals",
        AAAI 2024.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from ctsk import CounterfactualTrainedClassifier
+    >>> from ctsk.metrics import unfaithfulness
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = CounterfactualTrainedClassifier(max_epochs=30, random_state=0).fit(X, y)
+    >>> unfaithfulness(clf, clf.explain(X[:3]), n_samples=20, n_steps=50).shape
+    (3,)
     """
     check_classifier(estimator)
     read_counterfactuals(estimator, explanation)

@@ -57,6 +57,11 @@ def make_multimetric_scorer(scoring, *, error_score=np.nan):
     TypeError
         If an entry of `scoring` is neither a name nor a callable.
 
+    See Also
+    --------
+    make_counterfactual_scorer : Makes one scorer of a metric.
+    ctsk.model_selection.BestWithinTolerance : Chooses a candidate by two scores.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris

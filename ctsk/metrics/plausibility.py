@@ -243,6 +243,10 @@ def maximum_mean_discrepancy(
     UndefinedMetricWarning
         If `X` has fewer than two rows. The result is NaN.
 
+    See Also
+    --------
+    implausibility : Distance of each counterfactual to observed rows.
+
     Notes
     -----
     The unbiased estimate of [1]_ with

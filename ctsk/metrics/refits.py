@@ -52,6 +52,11 @@ def stability(estimator, explanation, X, y, *, n_refits=10, random_state=0):
         If a parameter is invalid, X and y differ in length, or X has other columns
         than the explained rows.
 
+    See Also
+    --------
+    transfer_validity : Validity under another model.
+    validity : Validity under the model itself.
+
     Notes
     -----
     :math:`\frac{1}{B} \sum_b 1[\hat y_b(x') = y^+]`, where :math:`\hat y_b` is fitted

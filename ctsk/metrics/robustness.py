@@ -76,7 +76,7 @@ def robust_accuracy(
         numeric features.
     domain : "auto", dict, sequence or None, default=None
         Bounds of the attacked values in X's units, as in
-        :class:`CounterfactualTrainedClassifier`. None leaves all features unbounded.
+        :class:`~ctsk.CounterfactualTrainedClassifier`. None leaves all features unbounded.
     random_state : int, RandomState or None, default=0
         Seed of the starts and of the noise.
 
@@ -92,6 +92,10 @@ def robust_accuracy(
     ValueError
         If X does not have the fitted columns, y contains an unknown label, or a
         parameter is invalid.
+
+    See Also
+    --------
+    robust_accuracy_scorer : The same metric for ``scoring=``.
 
     Notes
     -----

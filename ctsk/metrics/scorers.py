@@ -61,9 +61,9 @@ def make_counterfactual_scorer(
     random_state : int, default=0
         Seed of the subsample of `max_samples` rows.
     **explain_params : dict
-        Parameters of :meth:`CounterfactualTrainedClassifier.explain`. The defaults
+        Parameters of :meth:`~ctsk.CounterfactualTrainedClassifier.explain`. The defaults
         are ``generator=ECCCoGenerator(lambda_cost=0, max_step=None)``, ``tau=0.95`` and
-        ``T=50``, as in the paper.
+        ``T=50``, as in [1]_.
         With another `generator`, such as ``"nearest"``, `T` defaults to that
         generator's own number of steps. The settings are the same for every model: the
         generator, `tau` and `T` of the scored estimator are never used, so that
@@ -74,7 +74,7 @@ def make_counterfactual_scorer(
     scorer : callable
         Function of ``(estimator, X, y)`` that returns a float, for the ``scoring``
         parameter of any tool of scikit-learn. The estimator is a fitted
-        :class:`CounterfactualTrainedClassifier` or a pipeline that ends in one. The
+        :class:`~ctsk.CounterfactualTrainedClassifier` or a pipeline that ends in one. The
         score is NaN if no counterfactual is valid, unless `metric` handles this
         case itself. Sample weights are not supported and raise a TypeError.
 
@@ -91,12 +91,17 @@ def make_counterfactual_scorer(
 
     Notes
     -----
-    The default search is the one by which the paper measures plausibility. How many
+    The default search is the one by which [1]_ measures plausibility. How many
     counterfactuals it finds, and at what cost, depends on the model: a mean over the valid
     ones favors a model for which few are found. The search ``"nearest"`` finds nearly all
     that exist, for every model. It is the better choice for metrics of what people have to
     change, such as :func:`cost`, and useless for :func:`validity`, which is then near 1 for
     every model.
+
+    References
+    ----------
+    .. [1] Altmeyer, Buszydlik, van Deursen and Liem, "Counterfactual training:
+       teaching models plausible and actionable explanations", 2025.
 
     Examples
     --------
@@ -348,6 +353,11 @@ def robust_accuracy_scorer(estimator, X, y, sample_weight=None, **params):
     ------
     TypeError
         If `estimator` is another model or `sample_weight` is not None.
+
+    See Also
+    --------
+    robust_accuracy : The metric itself.
+    make_multimetric_scorer : Combines several scores.
 
     Examples
     --------

@@ -68,6 +68,10 @@ def integrated_gradients(
     ValueError
         If X or a parameter is invalid.
 
+    See Also
+    --------
+    feature_sensitivity : Summarizes the attributions of each feature.
+
     Notes
     -----
     :math:`\mathrm{IG}_d(x) = (x_d - b_d) \int_0^1 \partial_d M_y(b + \alpha (x - b))
@@ -165,6 +169,10 @@ def feature_sensitivity(estimator, X, target=None, *, scale="share", n_rounds=10
     ValueError
         If X or a parameter is invalid.
 
+    See Also
+    --------
+    integrated_gradients : The attributions of each row.
+
     Notes
     -----
     Let :math:`g` be the mean, over rows and rounds, of the integrated gradients from
@@ -177,6 +185,17 @@ def feature_sensitivity(estimator, X, target=None, *, scale="share", n_rounds=10
     ----------
     .. [1] Altmeyer, Buszydlik, van Deursen and Liem, "Counterfactual training:
        teaching models plausible and actionable explanations", 2025.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from ctsk import CounterfactualTrainedClassifier
+    >>> from ctsk.metrics import feature_sensitivity
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = CounterfactualTrainedClassifier(max_epochs=30, random_state=0).fit(X, y)
+    >>> shares = feature_sensitivity(clf, X)
+    >>> float(shares.sum().round(6))
+    1.0
     """
     seeds = make_rng(random_state).integers(2**31, size=n_rounds)
     means = [

@@ -35,6 +35,11 @@ class BestWithinTolerance:
     TypeError
         If the type of a parameter is wrong.
 
+    See Also
+    --------
+    pareto_front : All candidates that no other one dominates.
+    ctsk.plotting.ParetoFrontDisplay : Plots the trade-off.
+
     Notes
     -----
     Candidates with a NaN in any split of either score are ignored; a score of
@@ -142,6 +147,26 @@ def pareto_front(search, scores):
         If the search lacks one of the scores, or `scores` is empty.
     TypeError
         If `scores` is a single name.
+
+    See Also
+    --------
+    BestWithinTolerance : Chooses one candidate under the trade-off.
+    ctsk.plotting.ParetoFrontDisplay : Plots the front.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from ctsk.model_selection import pareto_front
+    >>> search = GridSearchCV(
+    ...     DecisionTreeClassifier(random_state=0),
+    ...     {"max_depth": [1, 2, 5]},
+    ...     scoring=["accuracy", "neg_log_loss"],
+    ...     refit="accuracy",
+    ... ).fit(*load_iris(return_X_y=True))
+    >>> pareto_front(search, ["accuracy", "neg_log_loss"]).columns.tolist()
+    ['max_depth', 'accuracy', 'neg_log_loss']
     """
     import pandas as pd
 

@@ -1,5 +1,7 @@
 """The results page compares searches on the same seeds, and reports what is proven."""
 
+import re
+
 import page_proofs
 import pandas as pd
 import pytest
@@ -29,6 +31,15 @@ def outcomes(reduction, **columns):
     return pd.DataFrame(lines)
 
 
+def folded_tables(text):
+    """Return the header and rows of each table by its title."""
+    titles = re.findall(r"<summary>(.*)</summary>", text)
+    tables = [
+        re.findall(r'^   (?::header: )?(".*")$', part, re.M) for part in text.split("<summary>")
+    ]
+    return dict(zip(titles, tables[1:], strict=True))
+
+
 @pytest.fixture
 def by_eccco():
     """Outcomes by seed of Figure 6 and of the baselines; a third seed has no proof."""
@@ -50,8 +61,10 @@ def test_reductions_by_both_searches_are_of_the_same_seeds(by_eccco):
     # Half of the distance, and one and a half times the distance, of BL.
     assert known["decision IP reduction"].tolist() == [50.0, 50.0]
     assert known["decision IP5 reduction"].tolist() == [-50.0, -50.0]
-    table = page_proofs.plausibility(outcomes(4.0), *by_eccco)
-    assert '"moons", "CT", "2", "20.0", "4.0", "50.0", "20.0", "-1.0", "-50.0"' in table
+    tables = folded_tables(page_proofs.plausibility(outcomes(4.0), *by_eccco))
+    rows = ["20.0", "4.0", "50.0", "20.0", "-1.0", "-50.0", "2"]
+    assert list(tables.values()) == [['"data", "CT"', f'"moons", "{row}"'] for row in rows]
+    assert list(tables)[-1] == "Number of seeds"
 
 
 def test_gains_that_the_nearest_search_does_not_see_are_named(by_eccco):
@@ -84,7 +97,40 @@ def test_validity_has_an_interval_for_five_seeds_only():
     many = many.drop_duplicates("seed")
     table_3 = many[["data", "seed", "model", "validity"]]
     assert "[" not in page_proofs.validity(many[many["seed"] < 4], table_3)
-    assert '"moons", "CT", "5", "1.00 [1.00, 1.00]"' in page_proofs.validity(many, table_3)
+    tables = folded_tables(page_proofs.validity(many, table_3))
+    assert tables["Valid: ECCCo"] == ['"data", "CT"', '"moons", "1.00 [1.00, 1.00]"']
+    assert tables["Number of seeds"] == ['"data", "CT"', '"moons", "5"']
+
+
+def test_models_are_columns_in_the_order_of_the_protocol():
+    known = pd.concat([outcomes(4.0), outcomes(4.0).assign(data="Adult")])
+    known = known[(known["data"] == "moons") | (known["model"] == "BL")]
+    table_3 = known[["data", "seed", "model", "validity"]]
+    tables = folded_tables(page_proofs.validity(known.iloc[::-1], table_3))
+    assert tables["Exists"] == [
+        '"data", "BL", "CT"',
+        '"Adult", "0.50", "–"',
+        '"moons", "0.50", "0.50"',
+    ]
+
+
+def test_recourse_has_a_table_for_each_model_with_groups_as_rows():
+    titles = [
+        *("ECCCo finds none", "nearest finds none", "rows proven", "exists", "impossible", "open"),
+        *("optimal", "nearest cost", "cheapest cost", "cheapest changes", "ECCCo / nearest"),
+    ]
+    lines = [
+        {"model": model, "group": group, "quantity": title, "mean": mean}
+        for model, mean in (("BL", 0.25), ("CT", 0.5))
+        for group in ("Male", "Female")
+        for title in titles
+    ]
+    tables = folded_tables(page_proofs.recourse(pd.DataFrame(lines)))
+    assert list(tables) == ["BL", "CT"]
+    head, men, women = tables["CT"]
+    assert head.startswith('"group", "ECCCo finds none", "nearest finds none", "rows proven"')
+    assert men.startswith('"Male", "0.50", "0.50", "0", "0.50"')
+    assert women.startswith('"Female"')
 
 
 def test_models_with_low_validity_are_counted_by_eccco_and_named_by_nearest():
