@@ -28,6 +28,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
@@ -44,7 +45,8 @@ html_sidebars = dict.fromkeys(
     ("index", "install", "results", "coming_from", "glossary", "contributing", "changes"), []
 )
 html_static_path = ["_static"]
-html_css_files = ["custom.css"]
+# landing.css holds the cards of the landing page.
+html_css_files = ["custom.css", "landing.css"]
 
 # Docstrings name the types in words; annotations would repeat them as links to private classes.
 autodoc_typehints = "none"
@@ -115,10 +117,5 @@ sphinx_gallery_conf = {
 }
 
 # The pictures of the guide are drawn by the scripts in doc/pictures.
-extensions.append("matplotlib.sphinxext.plot_directive")
 plot_formats = [("png", 150)]
 plot_html_show_formats = plot_html_show_source_link = False
-
-# landing.css holds the cards of the landing page.
-html_static_path = ["_static"]
-html_css_files = ["custom.css", "landing.css"]
