@@ -10,8 +10,9 @@ from ctsk._columns.user_entries import feature_position
 
 # Maximum number of categories whose names are legible along an axis.
 _MOST_CATEGORIES = 30
-# The golden ratio: its multiples, modulo 1, fill an interval evenly for any number of them.
-_GOLDEN = (np.sqrt(5) - 1) / 2
+# Powers of the inverse of the plastic ratio, the root of x**3 = x + 1. Their multiples, modulo 1,
+# fill a square evenly for any number of points.
+_RATIOS = (0.7548776662466927, 0.5698402909980532)
 # Points of one category are spread over this part of its place on the axis.
 _BAND = 0.6
 
@@ -100,8 +101,7 @@ class FeaturePair:
         """Return offsets that keep rows of the same category apart; shape (n_rows, 2)."""
         steps = np.arange(1, n_rows + 1)
         offsets = np.zeros((n_rows, 2))
-        # Two powers of the ratio, so that the offsets along both axes are not the same.
-        for axis, ratio in enumerate((_GOLDEN, _GOLDEN**2 / 2)):
+        for axis, ratio in enumerate(_RATIOS):
             if self.categories[axis] is not None:
                 offsets[:, axis] = _BAND * ((steps * ratio) % 1 - 0.5)
         return offsets

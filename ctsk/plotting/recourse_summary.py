@@ -213,4 +213,5 @@ class RecourseSummaryDisplay:
         ax.set(xlabel="share of people", xlim=(0, 1), xticks=[0, 0.5, 1])
         ax.xaxis.set_major_formatter(PercentFormatter(1))
         if ax.get_legend() is None:
-            add_legend_above(ax, entry_width=0.62, handlelength=1)
+            # Two columns, because long names of groups make the panel narrower.
+            add_legend_above(ax, entry_width=0.9, handlelength=1)

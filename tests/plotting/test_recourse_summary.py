@@ -94,6 +94,11 @@ def test_narrow_intervals_beside_their_median_are_plotted(refused):
     assert_array_equal(display.ax_[0].collections[0].get_segments()[0][:, 0], [1.1, 1.2])
 
 
+def test_long_names_of_groups_are_not_cut(refused, assert_inside):
+    groups = np.where(np.arange(40) % 2, "people without any owner", "people with an owner")
+    assert_inside(RecourseSummaryDisplay.from_explanation(refused, groups).figure_)
+
+
 def test_other_groups_and_a_fourth_summary_are_errors(refused):
     display = RecourseSummaryDisplay.from_explanation(refused, "owner")
     with pytest.raises(ValueError, match="ax shows other groups than this summary"):
