@@ -3,6 +3,8 @@
 import doctest
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+
 
 def run(page):
     """Run the snippets of a page.
@@ -22,4 +24,6 @@ def run(page):
     for example in doctest.DocTestParser().get_examples(text):
         if doctest.SKIP not in example.options:
             exec(example.source, names)
+    # Sphinx shows all figures that are open: those of the snippets are not the picture.
+    plt.close("all")
     return names
