@@ -85,7 +85,6 @@ numpydoc_xref_aliases = {
 
 # A reference that leads nowhere is a warning, and warnings are errors.
 nitpicky = True
-nitpick_ignore = []
 
 # Inventories of other projects are stored, so that the documentation is built offline; see
 # "Link to other projects" in contributing.rst.
