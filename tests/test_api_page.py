@@ -34,6 +34,11 @@ def test_the_api_page_lists_every_name_of_a_facade(facade):
     assert expected - ENTRIES == set()
 
 
+@pytest.mark.parametrize("facade", [name for name in FACADES if name != "exceptions"])
+def test_tab_completion_of_a_facade_shows_public_names_only(facade):
+    assert dir(getattr(ctsk, facade)) == sorted(getattr(ctsk, facade).__all__)
+
+
 def test_the_api_page_lists_every_name_of_the_package():
     assert set(ctsk.__all__) - set(FACADES) - ENTRIES == set()
 

@@ -100,3 +100,8 @@ __all__ = [
     "make_moons_like",
     "make_overlapping",
 ]
+
+
+def __dir__():
+    """List the public names, for tab completion: the modules that hold them are not public."""
+    return __all__

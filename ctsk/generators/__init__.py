@@ -22,3 +22,8 @@ __all__ = [
     "Step",
     "check_generator",
 ]
+
+
+def __dir__():
+    """List the public names, for tab completion: the modules that hold them are not public."""
+    return __all__

@@ -47,3 +47,8 @@ __all__ = [
     "validity",
     "validity_scorer",
 ]
+
+
+def __dir__():
+    """List the public names, for tab completion: the modules that hold them are not public."""
+    return __all__

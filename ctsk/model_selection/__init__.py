@@ -3,3 +3,8 @@
 from ctsk.model_selection.trade_off import BestWithinTolerance, pareto_front
 
 __all__ = ["BestWithinTolerance", "pareto_front"]
+
+
+def __dir__():
+    """List the public names, for tab completion: the modules that hold them are not public."""
+    return __all__

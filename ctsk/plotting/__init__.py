@@ -17,3 +17,8 @@ __all__ = [
     "RobustnessDisplay",
     "TrainingHistoryDisplay",
 ]
+
+
+def __dir__():
+    """List the public names, for tab completion: the modules that hold them are not public."""
+    return __all__
