@@ -18,7 +18,9 @@ Settings:
 
 Columns: number of rows that are proven ``optimal`` or ``impossible``, or are ``open`` after ten
 seconds; the share that is proven ``within 5 s``; and the median, the 99 % quantile and the maximum
-of the seconds per row. ``s if none`` is the median over the rows that are impossible.
+of the seconds per row. ``s if none`` is the median over the rows that are impossible. Seconds are
+those of the processor: on an idle machine, they are those of the clock, and other jobs do not
+change them much. The solver can only be limited by the clock, and is given three times as long.
 """
 
 import argparse
@@ -120,14 +122,16 @@ def timed(clf, X, target, settings):
         for row in range(len(X)):
             known = None if found.reason[row] is not None else (costs[row], n_changes[row])
             problem = problem_of(row)
-            start = time.perf_counter()
-            optimum = cheapest(problem, known=known, time_limit=TIME_LIMIT)
-            seconds = time.perf_counter() - start
+            start = time.process_time()
+            optimum = cheapest(problem, known=known, time_limit=3 * TIME_LIMIT)
+            seconds = time.process_time() - start
             best = np.inf if known is None else known[0]
             if optimum.rows:
                 best = problem.cost(optimum.rows[0])
             is_optimal = best <= optimum.lower_bound * (1 + GAP) * (1 + 1e-9)
             word = "impossible" if optimum.is_impossible else "optimal" if is_optimal else "open"
+            if seconds > TIME_LIMIT:
+                word = "open"
             records.append({"proof": word, "seconds": seconds})
     return pd.DataFrame(records)
 
