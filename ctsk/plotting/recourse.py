@@ -60,7 +60,7 @@ class RecourseDisplay:
     >>> from ctsk import CounterfactualTrainedClassifier
     >>> from ctsk.plotting import RecourseDisplay
     >>> X, y = load_iris(return_X_y=True, as_frame=True)
-    >>> clf = CounterfactualTrainedClassifier(max_epochs=10, random_state=0).fit(X, y)
+    >>> clf = CounterfactualTrainedClassifier(max_epochs=10, lr=0.01, random_state=0).fit(X, y)
     >>> explanation = clf.explain(X.head(3), target=1, n_alternatives=2)
     >>> display = RecourseDisplay.from_explanation(explanation, row=2)
     >>> display.figure_
