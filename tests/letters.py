@@ -22,8 +22,8 @@ DECISION = re.compile(
     rf'(?: Its probability of "(?P<target>[^"]*)" is (?P<target_chance>{PERCENT})\.)?'
 )
 COUNT = re.compile(
-    r'(?P<count>\d+) options for the result "(?P<target>[^"]*)" were found\. One of them is enough, '
-    r"but all changes of an option are needed together\."
+    r'(?P<count>\d+) options for the result "(?P<target>[^"]*)" were found\. One of them is '
+    r"enough, but all changes of an option are needed together\."
 )
 OPTION = re.compile(
     rf'(?:Option (?P<number>\d+): the|The) result would be "(?P<target>[^"]*)", with a probability '
@@ -86,7 +86,12 @@ class Reader:
     """
 
     def __init__(self, explanation, labels, units, special):
-        self.explanation, self.labels, self.units, self.special = explanation, labels, units, special
+        self.explanation, self.labels, self.units, self.special = (
+            explanation,
+            labels,
+            units,
+            special,
+        )
         self.factual, self.counterfactual = explanation.factual, explanation.counterfactual
         is_missing = self.factual.isna() & self.counterfactual.isna()
         self.moved = ((self.factual != self.counterfactual) & ~is_missing).to_numpy()

@@ -231,7 +231,7 @@ class Explanation:
         >>> from sklearn.datasets import load_iris
         >>> from ctsk import CounterfactualTrainedClassifier
         >>> X, y = load_iris(return_X_y=True, as_frame=True)
-        >>> clf = CounterfactualTrainedClassifier(max_epochs=10, random_state=0).fit(X, y)
+        >>> clf = CounterfactualTrainedClassifier(max_epochs=10, lr=0.01, random_state=0).fit(X, y)
         >>> changes = clf.explain(X.head(3), target=1).changes()
         >>> list(changes.columns)
         ['row', 'feature', 'from', 'to', 'share']
@@ -309,7 +309,7 @@ class Explanation:
         >>> from sklearn.datasets import load_iris
         >>> from ctsk import CounterfactualTrainedClassifier
         >>> X, y = load_iris(return_X_y=True, as_frame=True)
-        >>> clf = CounterfactualTrainedClassifier(max_epochs=10, random_state=0).fit(X, y)
+        >>> clf = CounterfactualTrainedClassifier(max_epochs=10, lr=0.01, random_state=0).fit(X, y)
         >>> explanation = clf.explain(X.head(3), target=1)
         >>> print(explanation.to_text(0, labels={("target", 0): "setosa"}))
         An automated model assessed your data. Its result is "setosa", ...

@@ -1,5 +1,6 @@
 """Picture of what one person would have to change."""
 
+import functools
 import itertools
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from ctsk._explaining.recourse import describe, wording_of
 _LEAST_CARD_WIDTH = 185.0
 _MARGIN, _GAP, _BAR_HEIGHT = 9.0, 14.0, 3.5
 _LINE_HEIGHT = 1.35
-# Text that is drawn may be wider than its outlines, by which it is measured.
+# Text that is drawn may be wider than the sum of its letters, because these fill whole pixels.
 _SAFETY = 1.04
 _MOST_LINES = 4
 # Numbers of changes of an option, and of other features, that are tried until they fit.
@@ -60,7 +61,7 @@ class RecourseDisplay:
     >>> from ctsk import CounterfactualTrainedClassifier
     >>> from ctsk.plotting import RecourseDisplay
     >>> X, y = load_iris(return_X_y=True, as_frame=True)
-    >>> clf = CounterfactualTrainedClassifier(max_epochs=10, random_state=0).fit(X, y)
+    >>> clf = CounterfactualTrainedClassifier(max_epochs=10, lr=0.01, random_state=0).fit(X, y)
     >>> explanation = clf.explain(X.head(3), target=1, n_alternatives=2)
     >>> display = RecourseDisplay.from_explanation(explanation, row=2)
     >>> display.figure_
@@ -295,6 +296,19 @@ def _names(names, most, plural, singular):
     return ("; " if any("," in name for name in names) else ", ").join(names)
 
 
+@functools.lru_cache(maxsize=4_096)
+def _advance(path, letter):
+    """Return the width of a letter of a font, relative to the font size."""
+    from matplotlib.font_manager import get_font
+
+    font, size = get_font(path), 100
+    # A letter that the font lacks comes from another one, in which it may be as wide as high.
+    if not font.get_char_index(ord(letter)):
+        return 1.0
+    font.set_size(size, 72)
+    return font.load_char(ord(letter)).linearHoriAdvance / 65_536 / size
+
+
 @dataclass
 class _Page:
     """Texts, bars and rules at their places, in points from the upper left corner.
@@ -318,15 +332,11 @@ class _Page:
 
     def width_of(self, text, style):
         """Return the width of text in points, whatever the backend."""
-        from matplotlib.font_manager import FontProperties
-        from matplotlib.textpath import text_to_path
+        from matplotlib.font_manager import FontProperties, findfont
 
         font = {key: value for key, value in _STYLES[style].items() if key != "color"}
-        font["size"] *= self.scale
-        width, _, _ = text_to_path.get_text_width_height_descent(
-            text, FontProperties(**font), ismath=False
-        )
-        return width * _SAFETY
+        size, path = font["size"] * self.scale, findfont(FontProperties(**font))
+        return size * _SAFETY * sum(_advance(path, letter) for letter in text)
 
     def add_text(self, text, x, y, width, style):
         """Add text in as many lines as it needs, at most four; return the y below."""

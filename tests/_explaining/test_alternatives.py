@@ -154,7 +154,7 @@ def test_the_index_of_a_frame_distinguishes_alternatives(alternatives, loans):
     assert len(frame.loc[X.index[3]]) == 4
     assert list(frame.columns.levels[0]) == ["factual", "counterfactual"]
     changes = alternatives.changes()
-    assert list(changes.columns) == ["row", "alternative", "feature", "from", "to"]
+    assert list(changes.columns) == ["row", "alternative", "feature", "from", "to", "share"]
     line = changes.iloc[-1]
     moved = alternatives.counterfactual.loc[(line["row"], line["alternative"]), line["feature"]]
     assert moved == line["to"]

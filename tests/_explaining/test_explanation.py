@@ -362,7 +362,7 @@ def test_explaining_twice_gives_the_same_bits(fitted, diabetes):
 
 def test_changes_lists_what_moved_row_by_row(explanation):
     changes = explanation.changes()
-    assert list(changes.columns) == ["row", "feature", "from", "to"]
+    assert list(changes.columns) == ["row", "feature", "from", "to", "share"]
     moved = explanation.factual.to_numpy() != explanation.counterfactual.to_numpy()
     assert len(changes) == moved.sum()
     for line in changes.sample(20, random_state=0).to_dict("records"):
@@ -374,6 +374,94 @@ def test_changes_lists_what_moved_row_by_row(explanation):
         for row, any_moved in zip(explanation.factual.index, moved.any(axis=1), strict=True)
         if any_moved
     ]
+
+
+def test_changes_are_sorted_by_their_share_of_the_cost(explanation):
+    changes = explanation.changes()
+    order = {name: position for position, name in enumerate(explanation.factual)}
+    for row, lines in changes.groupby("row", sort=False):
+        position = explanation.factual.index.get_loc(row)
+        cost = explanation.feature_cost[position] / explanation.cost[position]
+        features = [order[name] for name in lines["feature"]]
+        np.testing.assert_allclose(lines["share"], cost[features])
+        assert features == sorted(features, key=lambda f: (-cost[f], f))
+        assert lines["share"].sum() == pytest.approx(1)
+
+
+def test_changes_of_equal_share_are_in_the_order_of_the_columns(fitted_loans, loans):
+    words = {"*": "none", "grade": "both", "job": "both", "owner": "both"}
+    changes = fitted_loans.explain(loans[0], mutability=words, feature_costs={"*": 2}).changes()
+    order = loans[0].columns.get_indexer(changes["feature"])
+    assert changes["row"].duplicated().any()
+    assert (np.diff(order)[changes["row"].duplicated()[1:]] > 0).all()
+
+
+def test_changes_of_a_row_that_costs_nothing_have_no_share(fitted, diabetes):
+    changes = fitted.explain(diabetes[0].head(20), feature_costs={"*": 0}, T=20).changes()
+    assert len(changes)
+    assert (changes["share"] == 0).all()
+
+
+@pytest.mark.parametrize("generator", ["nearest", "eccco"])
+def test_costs_of_features_add_up_to_the_cost_of_the_row(fitted_loans, loans, generator):
+    X, _ = loans
+    costs = {"income": 0.01, "children": 2.0, "grade": 3.0, "job": 5.0, "owner": 7.0}
+    explanation = fitted_loans.explain(X, feature_costs=costs, T=20, generator=generator)
+    found = explanation.counterfactual
+    np.testing.assert_allclose(explanation.feature_cost.sum(axis=1), explanation.cost)
+    for position, name in enumerate(X):
+        if name in ("income", "children"):
+            expected = costs[name] * (found[name] - X[name]).abs()
+        else:
+            is_same = (found[name] == X[name]) | (found[name].isna() & X[name].isna())
+            expected = costs[name] * ~is_same
+        np.testing.assert_allclose(explanation.feature_cost[:, position], expected, atol=1e-12)
+
+
+def test_features_that_could_not_change_are_immutable(fitted_loans, loans):
+    X = loans[0].head(5).copy()
+    X["children"] = [2, 3, 2, 0, 1]
+    X["owner"] = [True, False, True, True, False]
+    rows = [{}, {"income": "none"}, None, {"grade": "none"}, {}]
+    explanation = fitted_loans.explain(
+        X, "granted", mutability=rows, domain={"children": (1.5, 2.5)}, T=2, n_alternatives=2
+    )
+    immutable = pd.DataFrame(explanation.immutable[::2], X.index, X.columns)
+    # 2 is the only whole number of the domain, into which all others can move.
+    assert immutable["children"].tolist() == [True, False, True, False, False]
+    assert immutable["income"].tolist() == [False, True, False, False, False]
+    assert immutable["grade"].tolist() == [False, False, False, True, False]
+    assert not immutable[["job", "owner"]].any(axis=None)
+    assert_array_equal(explanation.immutable[1::2], explanation.immutable[::2])
+    rising = fitted_loans.explain(X, "granted", mutability={"owner": "increase"}, T=2)
+    assert rising.immutable[:, 4].tolist() == X["owner"].tolist()
+    own = fitted_loans.explain(X, "granted", domain={"job": X["job"].dropna().unique()[:1]}, T=2)
+    assert own.immutable[:, 3].tolist() == (X["job"] == X["job"].dropna().unique()[0]).tolist()
+
+
+def test_fitted_constraints_make_features_immutable(fitted, diabetes):
+    explanation = fitted.explain(diabetes[0].head(3), T=2)
+    assert explanation.immutable[:, :2].all()
+    assert not explanation.immutable[:, 2:].any()
+    assert not fitted.explain(diabetes[0].head(3), mutability={"age": "both"}, T=2).immutable[0, 0]
+
+
+def test_no_feature_that_changed_is_immutable(fitted_loans, loans):
+    X, _ = loans
+    limits = {"children": "decrease", "grade": "increase", "owner": "increase"}
+    explanation = fitted_loans.explain(X, mutability=limits, domain={"income": (2_000, 2_500)})
+    moved = explanation.factual_rows.values != explanation.counterfactual_rows.values
+    moved &= ~np.isnan(explanation.factual_rows.values)
+    assert not (moved & explanation.immutable).any()
+    assert explanation.immutable.any()
+
+
+def test_probabilities_of_factuals_are_those_of_the_model(fitted_loans, loans):
+    X = loans[0].head(6)
+    explanation = fitted_loans.explain(X, n_alternatives=2, T=2)
+    assert_array_equal(explanation.factual_proba[::2], fitted_loans.predict_proba(X))
+    assert explanation.classes == ("granted", "refused")
+    assert explanation.tau == fitted_loans.tau
 
 
 def test_to_frame_puts_factual_and_counterfactual_side_by_side(explanation):
@@ -398,6 +486,39 @@ def test_representations_say_how_many_are_valid_at_what_cost_and_steps(explanati
             assert said in text
     assert len(repr(explanation).splitlines()) <= 7
     assert len(explanation) == 40
+
+
+def test_html_shows_the_changes_of_the_first_rows(explanation):
+    text = explanation._repr_html_()
+    line = explanation.changes().iloc[0]
+    assert f">{line['feature']}<" in text
+    assert f">{line['share']:.0%}<" in text
+    assert "35 more rows" in text
+    assert text.count("<table>") == text.count("</table>") == 2
+
+
+def test_html_of_rows_without_changes_and_of_arrays(fitted_iris, iris):
+    explanation = fitted_iris.explain(iris[0][[0, 60]], 0)
+    text = explanation._repr_html_()
+    assert "no change" in text
+    assert ">x2<" in text
+    stuck = fitted_iris.explain(iris[0][[60]], 0, mutability=["none"] * 4)
+    assert "not valid" in stuck._repr_html_()
+    assert "Changes" not in explanation[:0]._repr_html_()
+
+
+def test_html_is_escaped_and_bounded():
+    rng = np.random.default_rng(0)
+    names = [f"<b>{i}</b>{'x' * 1_000}" for i in range(60)]
+    X = pd.DataFrame(rng.normal(size=(200, 60)), columns=names)
+    y = np.where(X.sum(axis=1) > 0, "<i>yes", "no")
+    clf = CounterfactualTrainedClassifier(
+        lambda_div=0, lambda_adv=0, lambda_reg=0, max_epochs=5, random_state=0
+    ).fit(X, y)
+    text = clf.explain(X, generator="eccco", T=10)._repr_html_()
+    assert "<b>" not in text
+    assert "&lt;b&gt;" in text
+    assert len(text) < 20_000
 
 
 def test_representation_tells_rows_that_were_predicted_as_their_target_before(fitted, diabetes):

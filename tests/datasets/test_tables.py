@@ -186,3 +186,34 @@ def test_continuous_target_is_split_at_the_median_of_all_rows(loaded, as_frame):
     complete = loaded(text, "height", as_frame=as_frame, drop_missing=True)
     assert list(complete.target) == [0, 1, 0, 1]
     assert list(complete.height) == values[3:]
+
+
+def test_words_of_a_table_are_labels_and_units(tmp_path):
+    text, features = TEXT, dict(FEATURES)
+    features["income"] = Feature(label="monthly income", unit="DM", words={1000: "a thousand"})
+    features["color"] = Feature(categories=..., words={"red": "red as a rose"})
+    features["months"] = Feature(special_values=(-8, -7), unit="months")
+    digest = hashlib.sha256(text).hexdigest()
+    table = Table(
+        csv_file("toy", digest, lambda _: text, ""), features,
+        target_names=["refused", "granted"], favorable=1, descr="",
+        codes={-7: "condition not met", -8: "not usable"},
+    )  # fmt: skip
+    data = fetch(table, keep_codes=True, download_if_missing=True, data_home=tmp_path)
+    assert data.labels == {
+        ("target", 0): "refused",
+        ("target", 1): "granted",
+        "income": "monthly income",
+        ("income", 1000): "a thousand",
+        ("color", "red"): "red as a rose",
+        ("months", -8): "not usable",
+        ("months", -7): "condition not met",
+    }
+    assert data.units == {"income": "DM", "months": "months"}
+    assert ("months", -8) not in fetch(table, data_home=tmp_path).labels
+    arrays = fetch(table, keep_codes=True, as_frame=False, data_home=tmp_path)
+    assert arrays.labels[(4, 1.0)] == "red as a rose"
+    assert arrays.labels[1] == "monthly income"
+    assert arrays.labels[(5, -8)] == "not usable"
+    assert arrays.labels["target", 1] == "granted"
+    assert arrays.units == {1: "DM", 5: "months"}
