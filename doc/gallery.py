@@ -11,8 +11,10 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 # Order of the examples in the gallery. Other examples follow, sorted by name.
 ORDER = (
     "plot_quickstart",
+    "plot_comparison",
     "plot_recourse_csv",
     "plot_audit",
+    "plot_nearest",
     "plot_digits",
     "plot_fine_tuning",
     "plot_tuning",
@@ -27,7 +29,13 @@ ORDER = (
 # Functions of ctsk.datasets that fetch what an example needs. An example that is not listed needs
 # nothing that scikit-learn or ctsk does not contain.
 DATA = {
+    "plot_audit": ("fetch_adult",),
+    "plot_optuna": ("fetch_gmsc",),
+    "plot_pipeline": ("fetch_adult",),
+    "plot_quickstart": ("fetch_german_credit",),
     "plot_recourse": ("fetch_adult",),
+    "plot_recourse_csv": ("fetch_heloc",),
+    "plot_robustness": ("fetch_california_housing",),
 }
 
 

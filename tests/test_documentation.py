@@ -51,7 +51,7 @@ def test_the_gallery_knows_which_data_an_example_needs(file):
     needed = set(re.findall(r"\bfetch_\w+", text)) & set(vars(gallery.datasets))
     # An example that catches the error shows something else where its data are missing.
     if "except OSError" not in text:
-        assert set(gallery.DATA.get(file.stem, ())) == needed
+        assert needed <= set(gallery.DATA.get(file.stem, ()))
 
 
 def test_examples_run_if_their_data_are_available(monkeypatch, tmp_path):
