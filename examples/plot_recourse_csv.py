@@ -1,0 +1,137 @@
+"""
+Recourse with constraints, from a CSV file
+==========================================
+
+A bank has a table of past applicants in a CSV file. What should a rejected applicant change, if some
+things cannot change, others only slowly, and some numbers of the table are no amounts at all? This
+example goes from the file to a letter.
+"""
+
+# %%
+# The file
+# --------
+# The data are applicants for home equity lines of credit (HELOC) of FICO's Explainable Machine
+# Learning Challenge. They are written to a file here, as a bank would have them.
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.model_selection import train_test_split
+
+from ctsk import CounterfactualTrainedClassifier
+from ctsk.datasets import fetch_heloc
+
+heloc = fetch_heloc(keep_codes=True)
+folder = tempfile.TemporaryDirectory()
+path = Path(folder.name) / "applicants.csv"
+heloc.frame.assign(target=heloc.target.map({0: "rejected", 1: "granted"})).to_csv(path, index=False)
+
+applicants = pd.read_csv(path)
+folder.cleanup()
+decision = applicants.pop("target")
+print(applicants.iloc[:5, 8:13].to_string())
+CODES = [-9, -8, -7]
+has_code = applicants.select_dtypes("number").isin(CODES).sum()
+print("\ncodes among the amounts:", has_code[has_code > 0].to_string(), sep="\n")
+
+# %%
+# What has to be declared
+# -----------------------
+# Words, whole numbers and percentages are recognized. What the file does not tell has to be
+# declared, by column name. The negative numbers are codes, such as -7 for applicants to whom an
+# event has never happened. The risk estimate of a bureau and the past cannot change, and the ages
+# of accounts can only increase. A month of waiting costs as much as three percentage points of the
+# burden do.
+codes = {name: sorted(set(CODES) & set(applicants[name])) for name in has_code[has_code > 0].index}
+FIXED = [
+    "external_risk_estimate",
+    "num_trades_60_ever_2_derog_pub_rec",
+    "num_trades_90_ever_2_derog_pub_rec",
+    "max_delq_2_public_rec_last_12m",
+    "max_delq_ever",
+]
+GROWING = [
+    name for name in applicants if name.startswith(("m_since", "average_m", "num_total", "num_satis"))
+] + ["percent_trades_never_delq"]
+clf = CounterfactualTrainedClassifier(
+    special_values=codes,
+    mutability={**dict.fromkeys(FIXED, "none"), **dict.fromkeys(GROWING, "increase")},
+    domain={"net_fraction_revolving_burden": (0, 100)},
+    max_epochs=30,
+    random_state=0,
+)
+X_train, X_test, y_train, y_test = train_test_split(
+    applicants, decision, train_size=3000, stratify=decision, random_state=0
+)
+clf.fit(X_train, y_train)
+print(f"accuracy: {clf.score(X_test, y_test):.3f}")
+
+# %%
+# Explanations
+# ------------
+# The summary counts the applicants for whom a counterfactual was found. For the others, ``reason``
+# states what stands in the way.
+rejected = X_test[clf.predict(X_test) == "rejected"].head(200)
+explanation = clf.explain(rejected, target="granted", tau=0.5, sparse=True)
+print(explanation)
+
+# %%
+# If an applicant may only lower the burden of revolving credit, most applicants have no
+# counterfactual.
+narrow = clf.explain(
+    rejected,
+    target="granted",
+    tau=0.5,
+    mutability={"*": "none", "net_fraction_revolving_burden": "decrease"},
+)
+print(narrow, "\n")
+for reason in narrow.reason[~narrow.valid][:3]:
+    print(reason)
+
+# %%
+# One letter
+# ----------
+# The letter names features as applicants know them.
+LABELS = {
+    "net_fraction_revolving_burden": "balance of your credit cards, relative to their limits",
+    "net_fraction_install_burden": "balance of your loans, relative to their original amounts",
+    "num_inq_last_6m": "number of credit inquiries in the last six months",
+    "average_m_in_file": "average age of your accounts",
+    "num_satisfactory_trades": "number of accounts in good standing",
+    "m_since_most_recent_inq_excl_7days": "time since the most recent credit inquiry",
+    "percent_trades_with_balance": "share of accounts with a balance",
+}
+UNITS = {
+    "net_fraction_revolving_burden": "%",
+    "net_fraction_install_burden": "%",
+    "average_m_in_file": "months",
+    "m_since_most_recent_inq_excl_7days": "months",
+}
+position = int(np.flatnonzero(explanation.valid)[0])
+print(explanation.to_text(position, labels=LABELS, units=UNITS))
+
+# %%
+# Why the codes have to be declared
+# ---------------------------------
+# For comparison, the same classifier is trained without a declaration of the codes, and takes them
+# for amounts below zero. Each point is an applicant. Open circles did not change.
+undeclared = clone(clf).set_params(special_values=None).fit(X_train, y_train)
+taken = undeclared.explain(rejected, target="granted", tau=0.5, sparse=True)
+fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, sharey=True, layout="constrained")
+FEATURE = "m_since_most_recent_inq_excl_7days"
+for ax, title, result in (
+    (axes[0], "codes taken for amounts", taken),
+    (axes[1], "codes declared", explanation),
+):
+    before, after = (rows[FEATURE][result.valid] for rows in (result.factual, result.counterfactual))
+    changed = before != after
+    ax.axhspan(-12, -0.5, color="tab:red", alpha=0.12, lw=0)
+    ax.scatter(before[~changed], after[~changed], s=18, facecolors="none", edgecolors="0.5")
+    ax.scatter(before[changed], after[changed], s=18, color="tab:blue")
+    wrong = int((changed & (after < 0)).sum())
+    ax.set(title=f"{title}:\n{wrong} applicants moved below zero", xlabel=f"{FEATURE}, before")
+axes[0].set_ylabel("after")
+plt.show()
