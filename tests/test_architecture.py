@@ -10,6 +10,9 @@ LAYERS = [
     "exceptions", "_torch", "_columns", "generators", "_training", "_explaining", "_classifier",
     "_explain", "_sufficient_changes", "metrics", "model_selection", "plotting",
 ]  # fmt: skip
+# A method that plots may name the display that it leads to, within its body: displays import
+# explanations when ctsk is imported, and explanations displays only when one is plotted.
+PLOTS = {("_explaining/explanation.py", "ctsk.plotting.RecourseDisplay")}
 SKORCH = {"_training/net.py", "_explaining/foreign_models.py"}
 
 
@@ -22,6 +25,8 @@ def imported(path):
 
 
 def may_import(path, name):
+    if (str(path), name) in PLOTS:
+        return True
     room, (library, *parts) = path.parts[0].removesuffix(".py"), name.split(".")
     if library == "sklearn" and any(part.startswith("_") for part in parts):
         return room == "datasets" or str(path) == "_columns/validation.py"

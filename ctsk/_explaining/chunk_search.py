@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 
+from ctsk._columns.rounding import grid_of
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import differ
 from ctsk._explaining.failure_reasons import TOO_NEAR, reasons, too_many_changes
@@ -182,6 +183,23 @@ class ChunkSearch:
         is_short = (again.reason != None) & (again.reason != TOO_NEAR)  # noqa: E711
         again.reason[is_short] = too_many_changes(at_most)
         return found.updated(has_more, again)
+
+    def movable(self):
+        """Return which features can change in each row; bool ndarray (n_rows, n_features)."""
+        box = self.box
+        low, high = (box.lower, box.upper) if box.low is None else (box.low, box.high)
+        is_free = box.lower < box.upper
+        for column, feature in enumerate(self.encoder.numeric.tolist()):
+            grid = grid_of(self.rows.dtypes[feature], self.encoder.grids.get(feature))
+            if grid is None:
+                continue
+            # Bounds that differ may hold no other number of the grid than the row's own. A gap or
+            # a special value is left through its one-hot columns, which are judged by themselves.
+            first, last = grid.ceil(low[:, column]), grid.floor(high[:, column])
+            is_own = (first == last) & (first == self.columns[:, column])
+            is_free[:, column] &= (first <= last) & ~is_own
+        columns = self.encoder.feature_columns
+        return np.stack([is_free[:, part].any(axis=1) for part in columns], axis=1)
 
     def box_of(self, idx, held):
         """Return the bounds of some rows in X's units; a held feature is a point."""

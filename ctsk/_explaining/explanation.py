@@ -1,7 +1,5 @@
 """The result of explain: counterfactuals, and how the model judges them."""
 
-import html
-from collections import Counter
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
@@ -11,6 +9,9 @@ from ctsk._columns.containers import is_frame
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import differ
+from ctsk._explaining.letter import write_letter
+from ctsk._explaining.recourse import shares_of, wording_of
+from ctsk._explaining.summary import summary_html, summary_lines
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,8 +65,24 @@ class Explanation:
     alternative : int ndarray of shape (n_rows,)
         Number of each row among the counterfactuals of its factual, counted from 0 in the
         order of their costs.
+    factual_proba : ndarray of shape (n_rows, n_classes)
+        Class probabilities of `factual`.
+    immutable : bool ndarray of shape (n_rows, n_features)
+        Whether a feature could not change in this request: its mutability is "none", or its
+        domain leaves no other value than the factual's own.
+    feature_cost : ndarray of shape (n_rows, n_features)
+        What the change of each feature costs; the sum over the features is `cost`. A change
+        between the one-hot columns of a group costs one half in each of both columns.
+    classes : tuple
+        The class labels, in the order of the columns of `proba`.
+    tau : float
+        The probability of the target that was required.
     n_alternatives : int, default=1
         Number of counterfactuals that were requested for each factual.
+    max_changes : int or None, default=None
+        The maximum number of changed features of the request.
+    sparse : bool, default=False
+        Whether the request counted changed features before the cost.
     path : ndarray of shape (n_rows, T + 1, n_features) or None, default=None
         The states of the search in X's units, from the factual to the counterfactual: those
         of each step of a gradient descent, or the cheapest valid state after each round of
@@ -101,7 +118,14 @@ class Explanation:
     encoder: Encoder
     row: np.ndarray
     alternative: np.ndarray
+    factual_proba: np.ndarray
+    immutable: np.ndarray
+    feature_cost: np.ndarray
+    classes: tuple
+    tau: float
     n_alternatives: int = 1
+    max_changes: int | None = None
+    sparse: bool = False
     path: np.ndarray | None = field(default=None)
     proof: np.ndarray | None = None
     lower_bound: np.ndarray | None = None
@@ -191,18 +215,39 @@ class Explanation:
 
         Returns
         -------
-        changes : DataFrame of shape (n_changes, 4)
+        changes : DataFrame of shape (n_changes, 5)
             One line per changed value, row by row, with ``row`` (the label in X's index),
-            ``alternative`` if several were requested, ``feature``, ``from`` and ``to``.
+            ``alternative`` if several were requested, ``feature``, ``from``, ``to`` and
+            ``share``, the share of the row's cost that the change makes up. Within a row, the
+            largest share comes first. All shares of a row that costs nothing are 0.
+
+        See Also
+        --------
+        to_text : The changes of one factual as a letter.
+        plot : The changes of one factual as a picture.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from ctsk import CounterfactualTrainedClassifier
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> clf = CounterfactualTrainedClassifier(max_epochs=10, random_state=0).fit(X, y)
+        >>> changes = clf.explain(X.head(3), target=1).changes()
+        >>> list(changes.columns)
+        ['row', 'feature', 'from', 'to', 'share']
         """
         import pandas as pd
 
         frames = self._frames()
         factual, counterfactual = frames["factual"], frames["counterfactual"]
         # Values are compared as numbers, because cells of the containers may be missing or may
-        # differ in dtype only. `nonzero` goes row by row.
+        # differ in dtype only.
         moved = differ(self.factual_rows.values, self.counterfactual_rows.values)
         rows, columns = np.nonzero(moved)
+        shares = shares_of(self, slice(None))[rows, columns]
+        # The last key of `lexsort` counts first: by rows, then by shares, then by columns.
+        order = np.lexsort((columns, -shares, rows))
+        rows, columns, shares = rows[order], columns[order], shares[order]
         # The level that was added to the index for alternatives becomes a column of its own.
         index = factual.index
         labels = {"row": index[rows]}
@@ -214,8 +259,99 @@ class Explanation:
                 "feature": factual.columns[columns],
                 "from": factual.to_numpy()[rows, columns],
                 "to": counterfactual.to_numpy()[rows, columns],
+                "share": shares,
             }
         )
+
+    def to_text(self, row=0, *, labels=None, units=None, sufficient=None):
+        """Write a letter in plain language to the person behind one factual.
+
+        The letter states what the model has decided, which changes would lead to the target,
+        what is proven, and which features were not considered. Every number in it is taken from
+        the row: values are printed exactly, and differences add up in decimals. Probabilities
+        are rounded down.
+
+        Parameters
+        ----------
+        row : int, default=0
+            Position of the factual among the factuals of this explanation, which is no label of
+            X's index. The alternatives of a factual are part of one letter.
+        labels : dict or None, default=None
+            Readable words. A key is the name of a feature; a pair of feature and value; or a
+            pair of "target" and a class. Data sets of :mod:`ctsk.datasets` have such a dict.
+        units : dict or None, default=None
+            Units of numbers by feature, such as ``{"amount": "DM"}``.
+        sufficient : DataFrame or None, default=None
+            The result of :func:`sufficient_changes` for the same rows and settings. The letter
+            then tells which single changes suffice, and which are proven not to.
+
+        Returns
+        -------
+        text : str
+
+        Raises
+        ------
+        IndexError
+            If there is no factual at this position.
+        TypeError
+            If `row` is no integer.
+        ValueError
+            If `labels` or `units` name a feature, a value or a class that does not exist, or if
+            `sufficient` does not belong to the row.
+
+        See Also
+        --------
+        plot : The same as a picture.
+        changes : The changes of all rows as a DataFrame.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from ctsk import CounterfactualTrainedClassifier
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> clf = CounterfactualTrainedClassifier(max_epochs=10, random_state=0).fit(X, y)
+        >>> explanation = clf.explain(X.head(3), target=1)
+        >>> print(explanation.to_text(0, labels={("target", 0): "setosa"}))
+        An automated model assessed your data. Its result is "setosa", ...
+        """
+        wording = wording_of(self, labels, units, quotes='"')
+        return write_letter(self, row, wording, sufficient)
+
+    def plot(self, row=0, *, labels=None, units=None, ax=None):
+        """Plot what would have to change for one factual.
+
+        Parameters
+        ----------
+        row, labels, units
+            As in :meth:`to_text`.
+        ax : matplotlib Axes, default=None
+            Axes to plot on. If None, a new figure is created.
+
+        Returns
+        -------
+        display : ctsk.plotting.RecourseDisplay
+
+        Raises
+        ------
+        IndexError, TypeError, ValueError
+            As in :meth:`to_text`.
+
+        See Also
+        --------
+        to_text : The same as a letter.
+        """
+        # Displays are made of explanations, so that they can be imported only when one is plotted.
+        from ctsk.plotting import RecourseDisplay
+
+        return RecourseDisplay.from_explanation(self, row, labels=labels, units=units, ax=ax)
+
+    @cached_property
+    def _rows_by_factual(self):
+        """The positions of the rows of each factual, without repetitions; a list of lists."""
+        groups = {}
+        for position, key in enumerate(zip(self.row.tolist(), self.alternative, strict=True)):
+            groups.setdefault(key[0], {}).setdefault(key[1], position)
+        return [list(group.values()) for group in groups.values()]
 
     def _frames(self):
         """Return factuals and counterfactuals as DataFrames."""
@@ -232,49 +368,10 @@ class Explanation:
             index = pd.MultiIndex.from_arrays(levels, names=["row", "alternative"])
         return {key: pd.DataFrame(X, index, self.encoder.names) for key, X in frames.items()}
 
-    def _summary(self):
-        """Return the lines of the representations, as a dict of captions and texts."""
-        lines = {"rows": f"{len(self)}"}
-        if self.n_alternatives > 1:
-            n_factuals = len(np.unique(self.row))
-            lines["rows"] += f", alternatives of {n_factuals} factual{'s' * (n_factuals != 1)}"
-        # Means and medians of no rows would be NaN, with warnings.
-        if not len(self):
-            return lines
-        lines["valid"] = f"{self.valid.sum()} ({self.valid.mean():.0%})"
-        lines["mature"] = f"{self.mature.sum()} ({self.mature.mean():.0%})"
-        if self.already.any():
-            share = f"{self.already.sum()} ({self.already.mean():.0%})"
-            lines["predicted as target before"] = share
-        if self.valid.any():
-            lines["median cost of the valid"] = f"{np.median(self.cost[self.valid]):.3g}"
-            lines["median steps of the valid"] = f"{np.median(self.n_iter[self.valid]):g}"
-        if self.proof is not None:
-            counts = Counter(self.proof).most_common()
-            lines["proof"] = ", ".join(f"{n} {word}" for word, n in counts)
-        if not self.valid.all():
-            lines["not valid"] = _counts(self.reason[~self.valid])
-        # A valid row has a reason if it is not mature or too near to an earlier alternative.
-        short = [reason for reason in self.reason[self.valid] if reason is not None]
-        if short:
-            lines["valid, but"] = _counts(short)
-        return lines
-
     def __repr__(self):
         """Return a summary of validity, cost and number of steps in a few lines."""
-        lines = [f"  {caption}: {value}" for caption, value in self._summary().items()]
+        lines = [f"  {caption}: {value}" for caption, value in summary_lines(self).items()]
         return "\n".join(["Explanation", *lines])
 
     def _repr_html_(self):
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(caption)}</th>"
-            f"<td>{html.escape(value)}</td></tr>"
-            for caption, value in self._summary().items()
-        )
-        return f"<table><caption>Explanation</caption>{cells}</table>"
-
-
-def _counts(reasons):
-    """Return how often each kind of reason occurs, the most frequent first."""
-    kinds = Counter(reason.kind.value for reason in reasons)
-    return ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
+        return summary_html(self)

@@ -100,6 +100,8 @@ class Request:
         The factuals.
     targets, factual_predictions : ndarray of shape (n_rows,)
         The classes to reach and the predicted classes, as positions in ``model.classes``.
+    factual_proba : ndarray of shape (n_rows, n_classes)
+        Class probabilities of the factuals.
     constraints : Constraints
         Constraints in the user's units, common to all rows or one set per row.
     feature_costs : ndarray of shape (n_features,)
@@ -128,6 +130,7 @@ class Request:
     rows: Rows
     targets: np.ndarray
     factual_predictions: np.ndarray
+    factual_proba: np.ndarray
     constraints: Any
     feature_costs: np.ndarray
     generator: BaseGenerator
@@ -144,14 +147,26 @@ class Request:
 
     def costs(self, values, factual_values):
         """Return the l1 distances between counterfactuals and factuals, weighted by the costs."""
-        encoder = self.model.encoder
-        costs = encoder.encode_costs(self.feature_costs)
-        # A generator of chunks: one-hot columns may be many times as wide as the values.
-        moves = (
-            encoder.encode_values(values[chunk]) - encoder.encode_values(factual_values[chunk])
-            for chunk in gen_batches(len(values), CHUNK)
-        )
+        costs = self.model.encoder.encode_costs(self.feature_costs)
+        moves = self._moves(values, factual_values)
         return np.concatenate([np.abs(move) @ costs for move in moves])
+
+    def costs_by_feature(self, values, factual_values):
+        """Return what the change of each feature costs; the sums over features are the costs."""
+        encoder = self.model.encoder
+        costs, parts = encoder.encode_costs(self.feature_costs), []
+        for move in self._moves(values, factual_values):
+            by_column = np.abs(move) * costs
+            of_features = [by_column[:, part].sum(axis=1) for part in encoder.feature_columns]
+            parts.append(np.stack(of_features, axis=1))
+        return np.concatenate(parts)
+
+    def _moves(self, values, factual_values):
+        """Yield the differences of module rows, for a bounded number of rows at once."""
+        # A generator of chunks: one-hot columns may be many times as wide as the values.
+        encode = self.model.encoder.encode_values
+        for chunk in gen_batches(len(values), CHUNK):
+            yield encode(values[chunk]) - encode(factual_values[chunk])
 
 
 def make_request(model, X, target, settings):
@@ -194,6 +209,7 @@ def make_request(model, X, target, settings):
         rows=rows,
         targets=check_target(target, model.classes, scores),
         factual_predictions=scores.argmax(axis=1),
+        factual_proba=scores,
         constraints=constraints,
         feature_costs=feature_costs,
         generator=generator,

@@ -34,10 +34,11 @@ def search(request):
     # The search needs gradients, but no digits beyond float32; the judge has float64.
     searcher = inference_copy(model.module, torch.float32)
     with one_thread_if_small(searcher, min(n_rows, CHUNK)):
-        parts = [
-            _found(ChunkSearch(request, searcher, rows), rows.start, prover)
-            for rows in gen_batches(n_rows, CHUNK)
-        ]
+        parts, movable = [], []
+        for rows in gen_batches(n_rows, CHUNK):
+            chunk = ChunkSearch(request, searcher, rows)
+            movable.append(chunk.movable())
+            parts.append(_found(chunk, rows.start, prover))
     found = _interleaved(parts)
     # From here on, each alternative is a row of its own.
     idx = np.repeat(np.arange(n_rows), n_alternatives)
@@ -66,7 +67,14 @@ def search(request):
         encoder=model.encoder,
         row=idx,
         alternative=np.tile(np.arange(n_alternatives), n_rows),
+        factual_proba=request.factual_proba[idx],
+        immutable=~np.concatenate(movable)[idx],
+        feature_cost=request.costs_by_feature(found.values, factuals.values),
+        classes=tuple(model.classes.tolist()),
+        tau=request.tau,
         n_alternatives=n_alternatives,
+        max_changes=request.max_changes,
+        sparse=request.sparse,
         path=_path_in_x_units(found.path, factuals) if request.return_path else None,
         **proof,
     )

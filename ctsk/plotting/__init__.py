@@ -3,11 +3,7 @@
 from ctsk.plotting.counterfactual import CounterfactualDisplay
 from ctsk.plotting.image_counterfactual import ImageCounterfactualDisplay
 from ctsk.plotting.pareto import ParetoFrontDisplay
-from ctsk.plotting.recourse_summary import RecourseSummaryDisplay
-from ctsk.plotting.robustness import RobustnessDisplay
-from ctsk.plotting.training_history import TrainingHistoryDisplay
 
-__all__ = [
     "CounterfactualDisplay",
     "ImageCounterfactualDisplay",
     "ParetoFrontDisplay",
@@ -15,3 +11,9 @@ __all__ = [
     "RobustnessDisplay",
     "TrainingHistoryDisplay",
 ]
+__all__ = [
+__all__ = ["ParetoFrontDisplay", "RecourseDisplay"]
+from ctsk.plotting.recourse import RecourseDisplay
+from ctsk.plotting.recourse_summary import RecourseSummaryDisplay
+from ctsk.plotting.robustness import RobustnessDisplay
+from ctsk.plotting.training_history import TrainingHistoryDisplay

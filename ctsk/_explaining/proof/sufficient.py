@@ -95,11 +95,8 @@ def _of_chunk(chunk, layers, max_size):
 
 def _movable_units(chunk):
     """Return, for each row, the units of features of which any may change."""
-    box, encoder = chunk.box, chunk.encoder
-    is_free = box.lower < box.upper
-    of_feature = np.stack([is_free[:, part].any(axis=1) for part in encoder.feature_columns], 1)
     units = chunk.rows.schema.units
-    return [np.unique(units[features]).tolist() for features in of_feature]
+    return [np.unique(units[is_movable]).tolist() for is_movable in chunk.movable()]
 
 
 def _asked(chunk, layers, rows_of):

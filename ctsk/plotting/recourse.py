@@ -1,0 +1,355 @@
+"""Picture of what one person would have to change."""
+
+import itertools
+from dataclasses import dataclass
+
+from ctsk._explaining.recourse import describe, wording_of
+
+# Lengths are in points. An option is narrower than this only if the whole picture is.
+_LEAST_CARD_WIDTH = 185.0
+_MARGIN, _GAP, _BAR_HEIGHT = 9.0, 14.0, 3.5
+_LINE_HEIGHT = 1.35
+# Text that is drawn may be wider than its outlines, by which it is measured.
+_SAFETY = 1.04
+_MOST_LINES = 4
+# Numbers of changes of an option, and of other features, that are tried until they fit.
+_NUMBERS_SHOWN = ((8, 10), (5, 6), (3, 3), (1, 1))
+_FONT_SCALES = (1.0, 0.9, 0.8, 0.7)
+# Blue and vermilion can be told apart by color-blind people; words and triangles say the same.
+_STYLES = {
+    "title": {"size": 11, "weight": "bold"},
+    "name": {"size": 9.5, "weight": "bold"},
+    "plain": {"size": 9.5},
+    "muted": {"size": 8.5, "color": "0.4"},
+    "immutable": {"size": 8.5, "color": "0.55", "style": "italic"},
+    "rise": {"size": 9, "color": "#0072B2"},
+    "fall": {"size": 9, "color": "#B34700"},
+}
+
+
+class RecourseDisplay:
+    """Picture of what one person would have to change.
+
+    Alternatives are side by side where the figure is wide enough, and one below the other
+    otherwise. The features that stay as they are follow, and, in gray italics, those that
+    cannot change. Use :meth:`from_explanation` or :meth:`ctsk.Explanation.plot` to create a
+    display.
+
+    Parameters
+    ----------
+    recourse : Recourse
+        The classes, the options and the other features, in words.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes of the picture.
+    figure_ : matplotlib Figure
+        Figure that contains the axes.
+
+    See Also
+    --------
+    ctsk.Explanation.to_text : The same as a letter.
+    ctsk.Explanation.changes : The changes of all rows as a DataFrame.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> from sklearn.datasets import load_iris
+    >>> from ctsk import CounterfactualTrainedClassifier
+    >>> from ctsk.plotting import RecourseDisplay
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> clf = CounterfactualTrainedClassifier(max_epochs=10, random_state=0).fit(X, y)
+    >>> explanation = clf.explain(X.head(3), target=1, n_alternatives=2)
+    >>> display = RecourseDisplay.from_explanation(explanation, row=2)
+    >>> display.figure_
+    <Figure size ...>
+    """
+
+    def __init__(self, *, recourse):
+        self.recourse = recourse
+
+    @classmethod
+    def from_explanation(cls, explanation, row=0, *, labels=None, units=None, ax=None):
+        """Plot what would have to change for one factual of an explanation.
+
+        Parameters
+        ----------
+        explanation : Explanation
+            Result of ``explain``.
+        row : int, default=0
+            Position of the factual among the factuals of the explanation, with all of its
+            alternatives.
+        labels : dict or None, default=None
+            Readable words for features, values and classes; see
+            :meth:`ctsk.Explanation.to_text`.
+        units : dict or None, default=None
+            Units of numbers by feature.
+        ax : matplotlib Axes, default=None
+            Axes to plot on, in which font and number of features are reduced until all fits.
+            If None, a new figure of the default width is created, as high as it must be.
+
+        Returns
+        -------
+        display : RecourseDisplay
+
+        Raises
+        ------
+        IndexError
+            If there is no factual at this position.
+        TypeError
+            If `row` is no integer.
+        ValueError
+            If `labels` or `units` name a feature, a value or a class that does not exist.
+        """
+        recourse = describe(explanation, row, wording_of(explanation, labels, units))
+        return cls(recourse=recourse).plot(ax=ax)
+
+    def plot(self, *, ax=None):
+        """Plot the changes.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to plot on. If None, a new figure is created.
+
+        Returns
+        -------
+        display : RecourseDisplay
+            The display itself.
+        """
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            figure = plt.figure()
+            ax = figure.add_axes((0, 0, 1, 1))
+            width, _ = _size(ax)
+            page = _page(self.recourse, width, 1.0, *_NUMBERS_SHOWN[0])
+            figure.set_figheight(page.height / 72)
+            height = page.height
+        else:
+            width, height = _size(ax)
+            page = _fitting(self.recourse, width, height)
+        ax.set(xlim=(0, width), ylim=(height, 0))
+        ax.axis("off")
+        page.draw(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _size(ax):
+    """Return width and height of axes in points."""
+    box = ax.get_window_extent()
+    # `ax.figure` may be a part of the figure, which has the resolution of the whole.
+    dpi = ax.figure.dpi
+    return box.width * 72 / dpi, box.height * 72 / dpi
+
+
+def _fitting(recourse, width, height):
+    """Return the largest page that fits into a height."""
+    for scale, numbers in itertools.product(_FONT_SCALES, _NUMBERS_SHOWN):
+        page = _page(recourse, width, scale, *numbers)
+        if page.height <= height:
+            return page
+    # The smaller the font, the more fits into a line, so that this ends.
+    while page.height > height and scale > 0.05:
+        scale *= 0.9
+        page = _page(recourse, width, scale, *_NUMBERS_SHOWN[-1])
+    return page
+
+
+def _page(recourse, width, scale, n_changes, n_names):
+    """Return the page of a recourse, in a width and with a scale of fonts."""
+    page = _Page(scale)
+    inner = width - 2 * _MARGIN
+    y = _add_heading(page, recourse, inner)
+    n_columns = int((inner + _GAP) // (_LEAST_CARD_WIDTH * scale + _GAP))
+    n_columns = max(1, min(n_columns, len(recourse.options)))
+    card_width = (inner - (n_columns - 1) * _GAP) / n_columns
+    for start in range(0, len(recourse.options), n_columns):
+        # Options of one row of cards begin at the same height.
+        bottoms = []
+        for column, option in enumerate(recourse.options[start : start + n_columns]):
+            x = _MARGIN + column * (card_width + _GAP)
+            title = f"Option {start + column + 1}" if len(recourse.options) > 1 else "Changes"
+            bottoms.append(_add_option(page, recourse, option, title, x, y, card_width, n_changes))
+        y = max(bottoms) + _GAP * scale
+    page.height = _add_others(page, recourse, y, inner, n_names) + _MARGIN
+    return page
+
+
+def _add_heading(page, recourse, width):
+    """Add what is predicted and what is to be reached; return the y below."""
+    now = f"Now: {recourse.prediction} (probability {recourse.prediction_probability})"
+    y = page.add_text(now, _MARGIN, _MARGIN, width, "title")
+    if recourse.is_reached:
+        return page.add_text("Nothing has to change.", _MARGIN, y, width, "title")
+    if recourse.options:
+        goal = f"With the changes: {recourse.target}"
+        if len(recourse.options) > 1:
+            goal = f"With the changes of one option: {recourse.target}"
+    else:
+        goal = (
+            f"No permitted changes lead to {recourse.target} with a probability of at least "
+            f"{recourse.required} ({_NOT_FOUND[recourse.proof]})."
+        )
+    return page.add_text(goal, _MARGIN, y, width, "title") + _GAP * page.scale / 2
+
+
+_NOT_FOUND = {None: "none was found", "impossible": "proven", "open": "none was found"}
+
+
+def _add_option(page, recourse, option, title, x, y, width, n_changes):
+    """Add the changes of one option; return the y below."""
+    y = page.add_text(title, x, y, width, "title")
+    chance = f"probability of {recourse.target}: {option.probability}"
+    if not option.is_mature:
+        chance += f", less than the required {recourse.required}"
+    y = page.add_text(chance, x, y, width, "muted")
+    for change in option.changes[:n_changes]:
+        y = _add_change(page, change, x, y + 5 * page.scale, width)
+    n_left = len(option.changes) - n_changes
+    if n_left > 0:
+        text = f"and {n_left} smaller change{'s' * (n_left != 1)}"
+        y = page.add_text(text, x, y + 5 * page.scale, width, "name")
+    return y
+
+
+def _add_change(page, change, x, y, width):
+    """Add the change of one feature; return the y below."""
+    page.add_rule(x, y, width)
+    y = page.add_text(change.name, x, y + 3 * page.scale, width, "name")
+    both = f"{change.before} → {change.after}"
+    if page.width_of(both, "plain") <= width:
+        y = page.add_text(both, x, y, width, "plain")
+    else:
+        y = page.add_text(f"from {change.before}", x, y, width, "plain")
+        y = page.add_text(f"→ to {change.after}", x, y, width, "plain")
+    if change.difference:
+        triangle, style = ("▲", "rise") if change.direction > 0 else ("▼", "fall")
+        y = page.add_text(f"{triangle} {change.difference}", x, y, width, style)
+    return page.add_bar(change.share, x, y, width)
+
+
+def _add_others(page, recourse, y, width, n_names):
+    """Add the features that no option changes; return the y below."""
+    if any(option.changes for option in recourse.options):
+        legend = "Bars: share of each change in the total cost of its option."
+        y = page.add_text(legend, _MARGIN, y, width, "muted") + 3 * page.scale
+    if recourse.unchanged and not recourse.is_reached:
+        names = _names(recourse.unchanged, n_names, "stay the same", "stays the same")
+        y = page.add_text(f"May stay as they are: {names}", _MARGIN, y, width, "muted")
+        y += 3 * page.scale
+    if recourse.immutable and not recourse.is_reached:
+        names = _names(recourse.immutable, n_names, "cannot change", "cannot change")
+        y = page.add_text(f"Cannot change: {names}", _MARGIN, y, width, "immutable")
+    return y
+
+
+def _names(names, most, plural, singular):
+    """Return a bounded number of names in a row."""
+    n_left = len(names) - most
+    if n_left <= 0:
+        return ", ".join(names)
+    end = f"1 other {singular}" if n_left == 1 else f"{n_left} others {plural}"
+    return f"{', '.join(names[:most])}, and {end}"
+
+
+@dataclass
+class _Page:
+    """Texts, bars and rules at their places, in points from the upper left corner.
+
+    Parameters
+    ----------
+    scale : float
+        Factor of all font sizes.
+
+    Attributes
+    ----------
+    height : float
+        Height of the page, which is known when all is added.
+    """
+
+    scale: float
+
+    def __post_init__(self):
+        """Start an empty page."""
+        self.texts, self.bars, self.rules, self.height = [], [], [], 0.0
+
+    def width_of(self, text, style):
+        """Return the width of text in points, whatever the backend."""
+        from matplotlib.font_manager import FontProperties
+        from matplotlib.textpath import text_to_path
+
+        font = {key: value for key, value in _STYLES[style].items() if key != "color"}
+        font["size"] *= self.scale
+        width, _, _ = text_to_path.get_text_width_height_descent(
+            text, FontProperties(**font), ismath=False
+        )
+        return width * _SAFETY
+
+    def add_text(self, text, x, y, width, style):
+        """Add text in as many lines as it needs, at most four; return the y below."""
+        lines = self._wrapped(text, width, style)
+        if len(lines) > _MOST_LINES:
+            last = self._cut(f"{lines[_MOST_LINES - 1]} ", width, style)
+            lines = [*lines[: _MOST_LINES - 1], last]
+        step = _STYLES[style]["size"] * self.scale * _LINE_HEIGHT
+        for number, line in enumerate(lines):
+            self.texts.append((x, y + number * step, line, style))
+        return y + len(lines) * step
+
+    def add_bar(self, share, x, y, width):
+        """Add a bar whose length is a share, and the share as text; return the y below."""
+        label = f"{share:.0%}"
+        length = width - self.width_of("100% ", "muted")
+        height = _STYLES["muted"]["size"] * self.scale * _LINE_HEIGHT
+        self.bars.append((x, y + height / 2, length, share))
+        self.texts.append((x + length + self.width_of(" ", "muted"), y, label, "muted"))
+        return y + height
+
+    def add_rule(self, x, y, width):
+        """Add a thin line."""
+        self.rules.append((x, y, width))
+
+    def _cut(self, text, width, style):
+        """Return text that ends in an ellipsis and is no wider than a width."""
+        while text and self.width_of(f"{text}…", style) > width:
+            text = text[:-1]
+        return f"{text}…"
+
+    def _wrapped(self, text, width, style):
+        """Return text in lines that are no wider than a width; long words are broken."""
+        lines = [""]
+        for word in text.split():
+            trial = f"{lines[-1]} {word}".strip()
+            if self.width_of(trial, style) <= width:
+                lines[-1] = trial
+                continue
+            if lines[-1]:
+                lines.append("")
+            for letter in word:
+                if lines[-1] and self.width_of(lines[-1] + letter, style) > width:
+                    # More lines than are shown need not be measured.
+                    if len(lines) > _MOST_LINES:
+                        return lines
+                    lines.append("")
+                lines[-1] += letter
+        return lines
+
+    def draw(self, ax):
+        """Draw everything on axes whose data coordinates are points."""
+        from matplotlib.patches import Rectangle
+
+        for x, y, text, style in self.texts:
+            font = {**_STYLES[style], "size": _STYLES[style]["size"] * self.scale}
+            # A dollar sign in a name starts no formula.
+            ax.text(x, y, text, va="top", parse_math=False, **font)
+        height = _BAR_HEIGHT * self.scale
+        for x, y, length, share in self.bars:
+            for part, color in ((1.0, "0.85"), (share, "0.35")):
+                bar = Rectangle((x, y - height / 2), part * length, height, color=color, lw=0)
+                ax.add_patch(bar)
+        for x, y, width in self.rules:
+            ax.plot([x, x + width], [y, y], color="0.8", lw=0.6)
