@@ -1,0 +1,109 @@
+"""
+Plausible digits
+================
+
+What turns a 4 into a 9: a stroke, or noise that only the model sees? For images, the cheapest
+counterfactual is an adversarial example. This example compares searches and models by the images
+that they find.
+"""
+
+# %%
+# Two models of handwritten digits
+# --------------------------------
+# The images are those of MNIST, of 28 x 28 pixels between -1 and 1, or, if they cannot be had, the
+# 8 x 8 ones of scikit-learn. Pixels are not standardized, because a pixel that is white in nearly
+# all images would get a huge scale.
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from ctsk import CounterfactualTrainedClassifier
+from ctsk.datasets import fetch_mnist
+from ctsk.metrics import implausibility
+from ctsk.plotting import ImageCounterfactualDisplay
+
+try:
+    images, digits = fetch_mnist(return_X_y=True, download_if_missing=False)
+except OSError:
+    images, digits = load_digits(return_X_y=True)
+    images = images / 8 - 1
+side = int(images.shape[1] ** 0.5)
+X_train, X_test, y_train, y_test = train_test_split(
+    images, digits, train_size=1500, test_size=200, stratify=digits, random_state=0
+)
+settings = {
+    "standardize": False,
+    "domain": {"*": (-1, 1)},
+    "resolution": None,
+    "n_counterfactuals": 200,
+    "lr": 0.002,
+    "max_epochs": 25,
+    "random_state": 0,
+}
+models = {
+    "conventional": CounterfactualTrainedClassifier(
+        lambda_div=0, lambda_adv=0, lambda_reg=0, **settings
+    ),
+    "counterfactual": CounterfactualTrainedClassifier(lambda_reg=0.01, **settings),
+}
+for name, clf in models.items():
+    clf.fit(X_train, y_train)
+    print(f"accuracy after {name} training: {clf.score(X_test, y_test):.3f}")
+
+# %%
+# Three searches
+# --------------
+# The target of each test image is the next digit. *Nearest*, the default, searches for the cheapest
+# image that the model predicts as the target. *ECCCo* prefers images that the model considers
+# typical of the target. *REVISE* searches in the latent space of an autoencoder of the training
+# images. Implausibility is the mean l1 distance of the valid counterfactuals to the training images
+# of their target.
+target = (y_test + 1) % 10
+explanations, scores = {}, {}
+for name, clf in models.items():
+    for generator in ("nearest", "eccco", "revise"):
+        explanation = clf.explain(X_test, target, generator=generator, X_reference=X_train)
+        distances = [
+            implausibility(
+                explanation.counterfactual[explanation.valid & (target == digit)],
+                X_train[y_train == digit],
+            )
+            for digit in range(10)
+        ]
+        explanations[name, generator] = explanation
+        scores[name, generator] = {
+            "valid": explanation.valid.mean(),
+            "cost": np.median(explanation.cost[explanation.valid]),
+            "implausibility": np.concatenate(distances).mean(),
+        }
+print(pd.DataFrame(scores).T.round(2).to_string())
+
+# %%
+# The images
+# ----------
+# The columns are the first test images of the digits 0 to 4, which were not selected otherwise.
+first = [int(np.flatnonzero(y_test == digit)[0]) for digit in range(5)]
+fig, axes = plt.subplots(7, 5, figsize=(6, 8.4), layout="constrained")
+lines = {"image": explanations["conventional", "nearest"].factual}
+for (name, generator), explanation in explanations.items():
+    lines[f"{generator},\n{name}"] = explanation.counterfactual
+for line, (name, rows) in zip(axes, lines.items(), strict=True):
+    line[0].set_ylabel(name, rotation=0, ha="right", va="center")
+    for ax, idx in zip(line, first, strict=True):
+        ax.imshow(rows[idx].reshape(side, side), cmap="gray_r", vmin=-1, vmax=1)
+        ax.set(xticks=[], yticks=[])
+for ax, idx in zip(axes[0], first, strict=True):
+    ax.set_title(f"{y_test[idx]} to {target[idx]}")
+
+# %%
+# What changed in two of them
+# ---------------------------
+# The display shows an image, its counterfactual, and their difference.
+for name in models:
+    display = ImageCounterfactualDisplay.from_explanation(
+        explanations[name, "eccco"], rows=first[:2]
+    )
+    display.figure_.suptitle(f"{name} training, ECCCo")
+plt.show()
