@@ -81,11 +81,10 @@ def _lines_of_row(explanation, position):
     if not changed:
         return [lead + _cell("no change", width=4)]
     largest = dict(list(changed.items())[:_MOST_CHANGES])
-    lines = [
-        lead
-        + "".join(map(_cell, (change.name, change.before, change.after, f"{change.share:.0%}")))
-        for change in changes_of_row(explanation, position, largest, wording_of(explanation))
-    ]
+    lines = []
+    for change in changes_of_row(explanation, position, largest, wording_of(explanation)):
+        cells = (change.name, change.before, change.after, f"{change.share:.0%}")
+        lines.append(lead + "".join(map(_cell, cells)))
     n_left = len(changed) - len(lines)
     if n_left:
         lines.append(lead + _cell(f"{n_left} more change{'s' * (n_left != 1)}", width=4))

@@ -57,6 +57,9 @@ special_values : dict of lists of int
     such codes are not listed. It can be passed to the parameter of
     :class:`~ctsk.CounterfactualTrainedClassifier` with the same name. A domain that is a pair of
     bounds refers to amounts only.
+labels, units : dict
+    Readable names of features, of values and of the classes, and units of numbers, for
+    :meth:`ctsk.Explanation.to_text` and :meth:`ctsk.Explanation.plot`.
 DESCR : str
     Source, license and peculiarities of the data.
 categories : dict

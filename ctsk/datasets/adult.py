@@ -12,7 +12,7 @@ information. capital_gain is capped at 99,999 and age at 90.
 """
 
 from ctsk.datasets.convert import from_openml
-from ctsk.datasets.tables import Feature, Table, check_options, csv_file, fetch
+from ctsk.datasets.tables import Feature, Table, check_options, csv_file, fetch, with_words
 
 # Rows of adult.data; the other 16,281 of OpenML's table are adult.test.
 _N_ROWS = 32_561
@@ -56,6 +56,20 @@ _FEATURES = {
     "hours_per_week": Feature(domain=(1, 99)),
     "native_country": _FIXED,
 }
+_WORDS = {
+    "age": ("age", "years"),
+    "workclass": ("class of worker", ""),
+    "fnlwgt": ("weight in the census sample", ""),
+    "education": ("education", ""),
+    "education_num": ("level of education", ""),
+    "marital_status": ("marital status", ""),
+    "occupation": ("occupation", ""),
+    "relationship": ("relationship", ""),
+    "capital_gain": ("capital gain", "dollars"),
+    "capital_loss": ("capital loss", "dollars"),
+    "hours_per_week": ("work per week", "hours"),
+    "native_country": ("native country", ""),
+}
 
 
 def _convert(frame):
@@ -71,7 +85,7 @@ ADULT = Table(
         from_openml(1590, _FEATURES, _convert),
         "The original is adult.data of data set 2 of the UCI Machine Learning Repository.",
     ),
-    _FEATURES,
+    with_words(_FEATURES, _WORDS),
     target_names=["<=50K", ">50K"],
     favorable=1,
     descr=__doc__,

@@ -22,7 +22,7 @@ label.
 """
 
 from ctsk.datasets.convert import from_original
-from ctsk.datasets.tables import Feature, Table, check_options, csv_file, fetch
+from ctsk.datasets.tables import Feature, Table, check_options, csv_file, fetch, with_words
 
 # Reasons why a number is missing. Each feature lists the codes that occur in its column as its
 # special values. The codes are negative, whereas all amounts are at least 0.
@@ -92,6 +92,35 @@ _FEATURES = {
     "num_bank_2_natl_trades_w_high_utilization": _COUNT_OF_USABLE,
     "percent_trades_w_balance": Feature(domain=(0, 100), special_values=(-8,)),
 }
+# Names after FICO's data dictionary, and units.
+_WORDS = {
+    "external_risk_estimate": ("external risk estimate", ""),
+    "m_since_oldest_trade_open": ("time since the oldest account was opened", "months"),
+    "m_since_most_recent_trade_open": ("time since the newest account was opened", "months"),
+    "average_m_in_file": ("average age of the accounts", "months"),
+    "num_satisfactory_trades": ("satisfactory accounts", ""),
+    "num_trades_60_ever_2_derog_pub_rec": ("accounts ever 60 days late, or worse", ""),
+    "num_trades_90_ever_2_derog_pub_rec": ("accounts ever 90 days late, or worse", ""),
+    "percent_trades_never_delq": ("accounts never late", "percent"),
+    "m_since_most_recent_delq": ("time since the last late payment", "months"),
+    "max_delq_2_public_rec_last_12m": ("worst late payment in 12 months", ""),
+    "max_delq_ever": ("worst late payment ever", ""),
+    "num_total_trades": ("accounts in all", ""),
+    "num_trades_open_in_last_12m": ("accounts opened in 12 months", ""),
+    "percent_install_trades": ("installment accounts", "percent"),
+    "m_since_most_recent_inq_excl_7days": (
+        "time since the last inquiry before 7 days ago",
+        "months",
+    ),
+    "num_inq_last_6m": ("inquiries in 6 months", ""),
+    "num_inq_last_6m_excl_7days": ("inquiries in 6 months before the last 7 days", ""),
+    "net_fraction_revolving_burden": ("revolving balance relative to the limit", "percent"),
+    "net_fraction_install_burden": ("installment balance relative to the loan", "percent"),
+    "num_revolving_trades_w_balance": ("revolving accounts with a balance", ""),
+    "num_install_trades_w_balance": ("installment accounts with a balance", ""),
+    "num_bank_2_natl_trades_w_high_utilization": ("bank accounts near their limit", ""),
+    "percent_trades_w_balance": ("accounts with a balance", "percent"),
+}
 
 
 def _convert(raw):
@@ -111,7 +140,7 @@ HELOC = Table(
         "Get heloc_dataset_v1.csv from FICO's community (Explainable Machine Learning Challenge) "
         "and put it into that folder, where it will be converted.",
     ),
-    _FEATURES,
+    with_words(_FEATURES, _WORDS),
     target_names=["Bad", "Good"],
     favorable=1,
     descr=__doc__,

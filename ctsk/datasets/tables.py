@@ -3,7 +3,7 @@
 import io
 import os
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import EllipsisType
 
 import numpy as np
@@ -47,6 +47,12 @@ class Feature:
         Whether the order of the categories is meaningful.
     special_values : tuple of int, default=()
         Codes among the numbers of the file that are not amounts, in ascending order.
+    label : str, default=""
+        Readable name.
+    unit : str, default=""
+        Unit of the numbers.
+    words : dict, default={}
+        Readable names of categories or numbers.
     """
 
     mutability: str = "both"
@@ -54,6 +60,9 @@ class Feature:
     categories: tuple | dict | EllipsisType | None = None
     ordered: bool = False
     special_values: tuple = ()
+    label: str = ""
+    unit: str = ""
+    words: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,14 @@ class Table:
     descr: str
     codes: dict = field(default_factory=dict)
     continuous_target: str | None = None
+
+
+def with_words(features, words):
+    """Return features with readable names and units, given as pairs by name."""
+    named = dict(features)
+    for name, (label, unit) in words.items():
+        named[name] = replace(features[name], label=label, unit=unit)
+    return named
 
 
 def csv_file(name, sha256, obtain, origin):
@@ -228,8 +245,22 @@ def _bunch(table, X, y, keep_codes):
         mutability={n: f.mutability for n, f in features.items() if f.mutability != "both"},
         domain={n: copy(f.domain) for n, f in features.items() if f.domain is not None},
         special_values=special_values,
+        labels=_labels(table, keep_codes),
+        units={n: f.unit for n, f in features.items() if f.unit},
         DESCR=table.descr,
     )
+
+
+def _labels(table, keep_codes):
+    """Return the readable names of features, of their values and of the classes."""
+    labels = {("target", label): name for label, name in enumerate(table.target_names)}
+    for name, feature in table.features.items():
+        if feature.label:
+            labels[name] = feature.label
+        if keep_codes:
+            labels.update({(name, code): table.codes[code] for code in feature.special_values})
+        labels.update({(name, value): words for value, words in feature.words.items()})
+    return labels
 
 
 def _with_arrays(data):
@@ -258,6 +289,15 @@ def _with_arrays(data):
             values = [float(categories[name].index(label)) for label in values]
         domain[index[name]] = values
 
+    # A category is a position, also in the keys of its words.
+    labels = {}
+    for key, words in data.labels.items():
+        if isinstance(key, tuple) and key[0] in categories:
+            key = (index[key[0]], float(categories[key[0]].index(key[1])))
+        elif isinstance(key, tuple):
+            key = (index.get(key[0], key[0]), key[1])
+        labels[index.get(key, key)] = words
+
     data.update(
         data=np.column_stack(columns),
         target=data.target.to_numpy(),
@@ -267,5 +307,7 @@ def _with_arrays(data):
         mutability=mutability,
         domain=domain,
         special_values={index[name]: codes for name, codes in data.special_values.items()},
+        labels=labels,
+        units={index[name]: unit for name, unit in data.units.items()},
     )
     return data

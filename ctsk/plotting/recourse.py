@@ -22,8 +22,8 @@ _STYLES = {
     "plain": {"size": 9.5},
     "muted": {"size": 8.5, "color": "0.4"},
     "immutable": {"size": 8.5, "color": "0.55", "style": "italic"},
-    "rise": {"size": 9, "color": "#0072B2"},
-    "fall": {"size": 9, "color": "#B34700"},
+    "rise": {"size": 9.5, "color": "#0072B2"},
+    "fall": {"size": 9.5, "color": "#B34700"},
 }
 
 
@@ -164,19 +164,42 @@ def _page(recourse, width, scale, n_changes, n_names):
     page = _Page(scale)
     inner = width - 2 * _MARGIN
     y = _add_heading(page, recourse, inner)
-    n_columns = int((inner + _GAP) // (_LEAST_CARD_WIDTH * scale + _GAP))
-    n_columns = max(1, min(n_columns, len(recourse.options)))
-    card_width = (inner - (n_columns - 1) * _GAP) / n_columns
-    for start in range(0, len(recourse.options), n_columns):
-        # Options of one row of cards begin at the same height.
-        bottoms = []
-        for column, option in enumerate(recourse.options[start : start + n_columns]):
-            x = _MARGIN + column * (card_width + _GAP)
-            title = f"Option {start + column + 1}" if len(recourse.options) > 1 else "Changes"
-            bottoms.append(_add_option(page, recourse, option, title, x, y, card_width, n_changes))
-        y = max(bottoms) + _GAP * scale
+    several = len(recourse.options) > 1
+
+    def add_option(number, x, y, width):
+        title = f"Option {number + 1}" if several else "Changes"
+        return _add_option(page, recourse, recourse.options[number], title, x, y, width, n_changes)
+
+    if recourse.options:
+        y = _in_columns(page, len(recourse.options), add_option, _MARGIN, y, inner) + _GAP * scale
     page.height = _add_others(page, recourse, y, inner, n_names) + _MARGIN
     return page
+
+
+def _in_columns(page, n_items, add, x, y, width):
+    """Add items side by side, as many as there is room for, row by row; return the y below.
+
+    Parameters
+    ----------
+    page : _Page
+    n_items : int
+    add : callable
+        Adds the item of a number at x and y in a width, and returns the y below.
+    x, y, width : float
+    """
+    n_columns = int((width + _GAP) // (_LEAST_CARD_WIDTH * page.scale + _GAP))
+    n_columns = max(1, min(n_columns, n_items))
+    item_width = (width - (n_columns - 1) * _GAP) / n_columns
+    for start in range(0, n_items, n_columns):
+        # Items of one row begin at the same height, below the longest of the row before.
+        y += _GAP * page.scale * (start > 0)
+        numbers = range(start, min(start + n_columns, n_items))
+        bottoms = [
+            add(number, x + (number - start) * (item_width + _GAP), y, item_width)
+            for number in numbers
+        ]
+        y = max(bottoms)
+    return y
 
 
 def _add_heading(page, recourse, width):
@@ -207,8 +230,12 @@ def _add_option(page, recourse, option, title, x, y, width, n_changes):
     if not option.is_mature:
         chance += f", less than the required {recourse.required}"
     y = page.add_text(chance, x, y, width, "muted")
-    for change in option.changes[:n_changes]:
-        y = _add_change(page, change, x, y + 5 * page.scale, width)
+
+    def add_change(number, x, y, width):
+        return _add_change(page, option.changes[number], x, y, width)
+
+    y += 5 * page.scale
+    y = _in_columns(page, min(n_changes, len(option.changes)), add_change, x, y, width)
     n_left = len(option.changes) - n_changes
     if n_left > 0:
         text = f"and {n_left} smaller change{'s' * (n_left != 1)}"
@@ -221,14 +248,19 @@ def _add_change(page, change, x, y, width):
     page.add_rule(x, y, width)
     y = page.add_text(change.name, x, y + 3 * page.scale, width, "name")
     both = f"{change.before} → {change.after}"
+    triangle, style = ("▲", "rise") if change.direction > 0 else ("▼", "fall")
+    difference = f"{triangle} {change.difference}"
+    indent = page.width_of(f"{both}    ", "plain")
+    top = y
     if page.width_of(both, "plain") <= width:
         y = page.add_text(both, x, y, width, "plain")
     else:
         y = page.add_text(f"from {change.before}", x, y, width, "plain")
         y = page.add_text(f"→ to {change.after}", x, y, width, "plain")
-    if change.difference:
-        triangle, style = ("▲", "rise") if change.direction > 0 else ("▼", "fall")
-        y = page.add_text(f"{triangle} {change.difference}", x, y, width, style)
+    if change.difference and indent + page.width_of(difference, style) <= width:
+        page.add_text(difference, x + indent, top, width - indent, style)
+    elif change.difference:
+        y = page.add_text(difference, x, y, width, style)
     return page.add_bar(change.share, x, y, width)
 
 
@@ -305,7 +337,8 @@ class _Page:
         label = f"{share:.0%}"
         length = width - self.width_of("100% ", "muted")
         height = _STYLES["muted"]["size"] * self.scale * _LINE_HEIGHT
-        self.bars.append((x, y + height / 2, length, share))
+        # The middle of the digits lies above that of the line.
+        self.bars.append((x, y + 0.4 * height, length, share))
         self.texts.append((x + length + self.width_of(" ", "muted"), y, label, "muted"))
         return y + height
 
