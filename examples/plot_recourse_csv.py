@@ -54,7 +54,9 @@ FIXED = [
     "max_delq_ever",
 ]
 GROWING = [
-    name for name in applicants if name.startswith(("m_since", "average_m", "num_total", "num_satis"))
+    name
+    for name in applicants
+    if name.startswith(("m_since", "average_m", "num_total", "num_satis"))
 ] + ["percent_trades_never_delq"]
 clf = CounterfactualTrainedClassifier(
     special_values=codes,
@@ -126,7 +128,9 @@ for ax, title, result in (
     (axes[0], "codes taken for amounts", taken),
     (axes[1], "codes declared", explanation),
 ):
-    before, after = (rows[FEATURE][result.valid] for rows in (result.factual, result.counterfactual))
+    before, after = (
+        rows[FEATURE][result.valid] for rows in (result.factual, result.counterfactual)
+    )
     changed = before != after
     ax.axhspan(-12, -0.5, color="tab:red", alpha=0.12, lw=0)
     ax.scatter(before[~changed], after[~changed], s=18, facecolors="none", edgecolors="0.5")
