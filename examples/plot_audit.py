@@ -44,7 +44,7 @@ models = {
 # %%
 # The report
 # ----------
-# For each model, the audit takes 30 women and 30 men whom it rejects. ``found`` is the share for
+# For each model, the audit takes 20 women and 20 men whom it rejects. ``found`` is the share for
 # whom the row that is returned is accepted with a probability of at least one half, and
 # ``impossible`` is the share for whom no such row exists within the constraints. ``cost`` is the
 # median cost of the cheapest counterfactual, in standard deviations and changes of category, and
@@ -55,7 +55,7 @@ axes = None
 for name, clf in models.items():
     clf.fit(X.iloc[training], y[training])
     rejected = X.iloc[test][clf.predict(X.iloc[test]) != adult.favorable]
-    sample = rejected.groupby("sex", observed=True).head(30)
+    sample = rejected.groupby("sex", observed=True).head(20)
     explanation = clf.explain(sample, adult.favorable, tau=0.5, prove=True)
     print(name, recourse_summary(explanation, groups="sex")[COLUMNS].round(2).to_string(), sep="\n")
     display = RecourseSummaryDisplay.from_explanation(explanation, "sex", name=name, ax=axes)

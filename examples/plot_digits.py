@@ -31,7 +31,7 @@ except OSError:
     images = images / 8 - 1
 side = int(images.shape[1] ** 0.5)
 X_train, X_test, y_train, y_test = train_test_split(
-    images, digits, train_size=1500, test_size=200, stratify=digits, random_state=0
+    images, digits, train_size=1000, test_size=100, stratify=digits, random_state=0
 )
 settings = {
     "standardize": False,
@@ -39,7 +39,7 @@ settings = {
     "resolution": None,
     "n_counterfactuals": 200,
     "lr": 0.002,
-    "max_epochs": 25,
+    "max_epochs": 20,
     "random_state": 0,
 }
 models = {

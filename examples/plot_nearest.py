@@ -49,8 +49,8 @@ plt.show()
 
 # %%
 # The default search stops where the probability is reached, and often changes one feature only,
-# because the cost is the sum of the changes of both. ECCCo follows a gradient, which leads to points
-# that cost more.
+# because the cost is the sum of the changes of both. ECCCo follows a gradient, which leads to
+# points that cost more.
 #
 # Settings of the search
 # ----------------------

@@ -36,8 +36,8 @@ clf = CounterfactualTrainedClassifier(
     domain=gmsc.domain,
     special_values=gmsc.special_values,
     n_counterfactuals=200,
-    max_epochs=20,
-    lr=0.003,
+    max_epochs=15,
+    lr=0.005,
     random_state=0,
 )
 # Scorers of counterfactuals share one search.
@@ -76,7 +76,7 @@ study.enqueue_trial(
     {"lambda_div": 0.5, "lambda_adv": 0.25, "lambda_reg": 0.1, "tau": 0.75, "T": 30,
      "lambda_energy": 5.0}
 )  # fmt: skip
-study.optimize(objective, n_trials=18)
+study.optimize(objective, n_trials=14)
 
 # %%
 # The trials

@@ -72,9 +72,9 @@ plt.show()
 # - Counterfactuals that are found by the search of the training (ECCCo) come closer to real rows on
 #   eight of the data sets. The cheapest counterfactuals, which are the default of ``explain``,
 #   hardly do.
-# - On all five real data sets, the model is more accurate under attack. On three of them, this costs
-#   two to seven percentage points of accuracy without an attack. If robustness is all that matters,
-#   adversarial training is the better choice.
+# - On all five real data sets, the model is more accurate under attack. On three of them, this
+#   costs two to seven percentage points of accuracy without an attack. If robustness is all that
+#   matters, adversarial training is the better choice.
 #
 # The second effect does not depend on a search, and it is visible in small models, too: the same
 # network is trained in both ways on images of digits, and an attacker may change each pixel, which

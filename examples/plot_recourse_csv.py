@@ -2,9 +2,9 @@
 Recourse with constraints, from a CSV file
 ==========================================
 
-A bank has a table of past applicants in a CSV file. What should a rejected applicant change, if some
-things cannot change, others only slowly, and some numbers of the table are no amounts at all? This
-example goes from the file to a letter.
+A bank has a table of past applicants in a CSV file. What should a rejected applicant change, if
+some things cannot change, others only slowly, and some numbers of the table are no amounts at all?
+This example goes from the file to a letter.
 """
 
 # %%
