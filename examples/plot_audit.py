@@ -87,8 +87,9 @@ for reason in narrow.reason[narrow.proof == "impossible"][:2]:
 person = sample.iloc[[int(np.argmin(explanation.cost))]]
 singles = ctsk.sufficient_changes(clf, person, adult.favorable, tau=0.5, max_size=1)
 print(singles[["features", "proof", "cost", "from", "to"]].round(2).to_string(index=False), "\n")
-own = clf.explain(person, adult.favorable, tau=0.5, prove=True)
-print(own.to_text(0, sufficient=singles))
+proven = clf.explain(person, adult.favorable, tau=0.5, prove=True)
+labels = {key: label for key, label in adult.labels.items() if key != "education_num"}
+print(proven.to_text(0, labels=labels, units=adult.units, sufficient=singles))
 
 # %%
 # An audit proves what a model requires of people. Whether they can meet it, and whether their

@@ -11,7 +11,8 @@ Its data come with scikit-learn, so it runs anywhere, in less than a minute.
 # Patients and models
 # -------------------
 # The data are ten measurements of 442 patients. The models predict whether the disease progresses
-# fast. Age and sex cannot change.
+# fast. Age and sex cannot change, and nobody is advised to get a body mass index below 18.5 or a
+# mean blood pressure below 80.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -25,7 +26,11 @@ from ctsk.metrics import nearest_neighbor_distance, robust_accuracy, transfer_va
 
 X, progression = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
 y = (progression > progression.median()).map({True: "fast", False: "slow"})
-settings = {"mutability": {"age": "none", "sex": "none"}, "random_state": 0}
+settings = {
+    "mutability": {"age": "none", "sex": "none"},
+    "domain": {"bmi": (18.5, None), "bp": (80, None)},
+    "random_state": 0,
+}
 models = {
     "conventional": CounterfactualTrainedClassifier(
         lambda_div=0, lambda_adv=0, lambda_reg=0, **settings

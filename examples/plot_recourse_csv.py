@@ -42,9 +42,8 @@ print("\ncodes among the amounts:", has_code[has_code > 0].to_string(), sep="\n"
 # -----------------------
 # Words, whole numbers and percentages are recognized. What the file does not tell has to be
 # declared, by column name. The negative numbers are codes, such as -7 for applicants to whom an
-# event has never happened. The risk estimate of a bureau and the past cannot change, and the ages
-# of accounts can only increase. A month of waiting costs as much as three percentage points of the
-# burden do.
+# event has never happened. The risk estimate of a bureau and the past cannot change, and times,
+# averages of times and counts of accounts can only increase.
 codes = {name: sorted(set(CODES) & set(applicants[name])) for name in has_code[has_code > 0].index}
 FIXED = [
     "external_risk_estimate",
@@ -96,24 +95,12 @@ for reason in narrow.reason[~narrow.valid][:3]:
 # %%
 # One letter
 # ----------
-# The letter names features as applicants know them.
-LABELS = {
-    "net_fraction_revolving_burden": "balance of your credit cards, relative to their limits",
-    "net_fraction_install_burden": "balance of your loans, relative to their original amounts",
-    "num_inq_last_6m": "number of credit inquiries in the last six months",
-    "average_m_in_file": "average age of your accounts",
-    "num_satisfactory_trades": "number of accounts in good standing",
-    "m_since_most_recent_inq_excl_7days": "time since the most recent credit inquiry",
-    "percent_trades_with_balance": "share of accounts with a balance",
-}
-UNITS = {
-    "net_fraction_revolving_burden": "%",
-    "net_fraction_install_burden": "%",
-    "average_m_in_file": "months",
-    "m_since_most_recent_inq_excl_7days": "months",
-}
+# ``labels`` and ``units`` put names and codes into words. Those of the data set are used here; for a
+# table of your own, they are dicts such as ``{"num_inq_last_6m": "inquiries in 6 months"}``.
+classes = {("target", 0), ("target", 1)}
+labels = {name: label for name, label in heloc.labels.items() if name not in classes}
 position = int(np.flatnonzero(explanation.valid)[0])
-print(explanation.to_text(position, labels=LABELS, units=UNITS))
+print(explanation.to_text(position, labels=labels, units=heloc.units))
 
 # %%
 # Why the codes have to be declared
@@ -139,3 +126,7 @@ for ax, title, result in (
     ax.set(title=f"{title}:\n{wrong} applicants moved below zero", xlabel=f"{FEATURE}, before")
 axes[0].set_ylabel("after")
 plt.show()
+
+# %%
+# What to take away: declare codes, what cannot change, and what changes in one direction only, once
+# and by column name. All explanations keep to it, and ``reason`` tells where that leaves no way.
