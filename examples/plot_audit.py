@@ -65,26 +65,26 @@ plt.show()
 # %%
 # None, or none found?
 # --------------------
-# If only the hours of work may change, some people have no counterfactual. Without a proof, their
-# rows only say that none was found. With a proof, ``reason`` states that none exists, and the
-# fewest constraints without which there would be one.
+# If employer, occupation and capital cannot change either, some people have no counterfactual.
+# Without a proof, their rows would only say that none was found. With a proof, ``reason`` states
+# that none exists, and the fewest constraints without which there would be one.
 narrow = clf.explain(
-    sample.head(10),
+    sample,
     adult.favorable,
     tau=0.5,
-    mutability={"*": "none", "hours_per_week": "increase"},
+    mutability=dict.fromkeys(["workclass", "occupation", "capital_gain", "capital_loss"], "none"),
     prove=True,
 )
 print(narrow, "\n")
-for reason in narrow.reason[narrow.proof == "impossible"][:2]:
+for reason in narrow.reason[narrow.proof == "impossible"][:3]:
     print(reason)
 
 # %%
 # What could help this person?
 # ----------------------------
 # ``sufficient_changes`` asks for each single feature whether its change suffices. What cannot help
-# is proven, too. The letter to the person states both.
-person = sample.iloc[[int(np.argmin(explanation.cost))]]
+# is proven, too. The letter states both, to the person whose cost is the median.
+person = sample.iloc[[int(np.argsort(explanation.cost)[len(sample) // 2])]]
 singles = ctsk.sufficient_changes(clf, person, adult.favorable, tau=0.5, max_size=1)
 print(singles[["features", "proof", "cost", "from", "to"]].round(2).to_string(index=False), "\n")
 proven = clf.explain(person, adult.favorable, tau=0.5, prove=True)
@@ -92,5 +92,6 @@ labels = {key: label for key, label in adult.labels.items() if key != "education
 print(proven.to_text(0, labels=labels, units=adult.units, sufficient=singles))
 
 # %%
-# An audit proves what a model requires of people. Whether they can meet it, and whether their
+# What to take away: everybody in this sample has recourse under both models, and it costs the women
+# more than the men, under both models; the intervals tell how much of this could be chance. An audit proves what a model requires of people. Whether they can meet it, and whether their
 # change would cause what the model expects, is for others to judge.

@@ -95,8 +95,8 @@ for reason in narrow.reason[~narrow.valid][:3]:
 # %%
 # One letter
 # ----------
-# ``labels`` and ``units`` put names and codes into words. Those of the data set are used here; for a
-# table of your own, they are dicts such as ``{"num_inq_last_6m": "inquiries in 6 months"}``.
+# ``labels`` and ``units`` put names and codes into words. Those of the data set are used here; for
+# a table of your own, they are dicts such as ``{"num_inq_last_6m": "inquiries in 6 months"}``.
 classes = {("target", 0), ("target", 1)}
 labels = {name: label for name, label in heloc.labels.items() if name not in classes}
 position = int(np.flatnonzero(explanation.valid)[0])
