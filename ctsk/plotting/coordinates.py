@@ -16,7 +16,7 @@ _GOLDEN = (np.sqrt(5) - 1) / 2
 _BAND = 0.6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FeaturePair:
     """Two features as the axes of a plane.
 
@@ -60,6 +60,11 @@ class FeaturePair:
                     "or 'pca'."
                 )
         return cls(schema, np.array(pair))
+
+    @property
+    def are_complete(self):
+        """Whether rows have no other features, so that predictions are a function of these."""
+        return len(self.schema.names) == 2
 
     @property
     def labels(self):
@@ -113,6 +118,7 @@ class PrincipalComponents:
     """
 
     categories = (None, None)
+    are_complete = False
 
     def __init__(self, encoder, encoded):
         # Without variance, there are no components.

@@ -7,12 +7,19 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from ctsk._columns.containers import check_same_columns, is_frame
 from ctsk._columns.rows import Rows
-from ctsk._columns.validation import Interval, check_table, encode_labels, validate_params
+from ctsk._columns.validation import Interval, check_table, validate_params
 from ctsk.plotting.coordinates import FeaturePair, PrincipalComponents
-from ctsk.plotting.style import BLACK, COLORS, GRAY, MARKERS, VERMILLION, axes_or_new, check_rows
-
-# Share of the range of the points by which the surface extends beyond them.
-_MARGIN = 0.05
+from ctsk.plotting.response import check_estimator, grid_of, response_of
+from ctsk.plotting.style import (
+    BLACK,
+    COLORS,
+    GRAY,
+    MARKERS,
+    VERMILLION,
+    add_legend_above,
+    axes_or_new,
+    check_rows,
+)
 
 
 class CounterfactualDisplay:
@@ -125,7 +132,7 @@ class CounterfactualDisplay:
         y=None,
         features=None,
         max_rows=50,
-        grid_resolution=100,
+        grid_resolution=200,
         ax=None,
     ):
         """Plot the counterfactuals of an explanation.
@@ -149,7 +156,7 @@ class CounterfactualDisplay:
             two features of an explanation that has no others.
         max_rows : int, default=50
             Maximum number of arrows. If there are more rows, evenly spaced ones are plotted.
-        grid_resolution : int, default=100
+        grid_resolution : int, default=200
             Number of points of the background along each axis of numbers.
         ax : matplotlib Axes, default=None
             Axes to plot on. If None, a new figure is created.
@@ -176,33 +183,20 @@ class CounterfactualDisplay:
         """
         check_rows(explanation)
         observed, y = _check_observed(explanation, X, y)
-        _check_estimator(estimator, explanation.encoder.names, y)
         axes = _axes(features, explanation, observed)
-
-        factual = axes.coordinates(explanation.factual_rows)
-        counterfactual = axes.coordinates(explanation.counterfactual_rows)
-        idx = np.flatnonzero(~np.isnan(factual + counterfactual).any(axis=1))
-        if not len(idx):
-            raise ValueError(
-                "No row of the explanation has numbers or known categories in both features of "
-                f"{axes.labels}, before and after its changes. Pass other features, or 'pca'."
-            )
-        # Evenly spaced positions, from the first to the last; all, if there are not too many.
-        idx = idx[np.linspace(0, len(idx) - 1, min(max_rows, len(idx))).round().astype(int)]
-        # An arrow keeps its place in the band, so that a category that is kept is no slope.
-        offsets = axes.spread(len(idx))
-        arrows = factual[idx] + offsets, counterfactual[idx] + offsets
-        data = None if observed is None else _spread_points(axes, observed)
+        check_estimator(estimator, axes, y)
+        factual, counterfactual, idx = _arrows(axes, explanation, max_rows)
+        data = None if observed is None else axes.coordinates(observed) + axes.spread(len(observed))
         surface, target, classes = None, None, None if y is None else np.unique(y)
         if estimator is not None:
             classes = np.asarray(estimator.classes_)
-            points = np.concatenate([*arrows, *([] if data is None else [data])])
-            grid = _grid(axes, points, grid_resolution)
-            response, target = _response(estimator, explanation, axes, grid)
+            points = [factual, counterfactual] if data is None else [factual, counterfactual, data]
+            grid = grid_of(axes, np.concatenate(points), grid_resolution)
+            response, target = response_of(estimator, explanation, axes, grid)
             surface = (*grid, response)
         display = cls(
-            factual=arrows[0],
-            counterfactual=arrows[1],
+            factual=factual,
+            counterfactual=counterfactual,
             valid=explanation.valid[idx],
             labels=axes.labels,
             n_rows=len(explanation),
@@ -242,12 +236,7 @@ class CounterfactualDisplay:
         if self.categories[0] is not None:
             # Names side by side would overlap.
             ax.tick_params(axis="x", labelrotation=90)
-        # Above the axes, where the legend hides nothing.
-        legend = ax.legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize="small"
-        )
-        if self.n_rows is not None and self.n_rows > len(self.valid):
-            legend.set_title(f"{len(self.valid)} of {self.n_rows} rows", {"size": "small"})
+        add_legend_above(ax, entry_width=1.2)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -256,21 +245,23 @@ class CounterfactualDisplay:
         from matplotlib.colors import ListedColormap, to_rgb
 
         x, y, response = self.surface
-        if self.target is None:
-            # The colors of the data, mixed with white so that points stand out.
-            colors = [
-                tuple(1 - 0.3 * (1 - part) for part in to_rgb(_class_color(position)))
-                for position in range(len(self.classes))
-            ]
-            ax.pcolormesh(
-                x, y, response, cmap=ListedColormap(colors), vmin=-0.5,
-                vmax=len(colors) - 0.5, shading="nearest", zorder=0,
-            )  # fmt: skip
+        style = {"shading": "nearest", "zorder": 0, "rasterized": True}
+        if self.target is not None:
+            style |= {"cmap": "gray", "vmin": 0, "vmax": 1, "alpha": 0.4}
+            mesh = ax.pcolormesh(x, y, response, **style)
+            ax.figure.colorbar(mesh, ax=ax, label=f"probability of class {self.target}")
             return
-        mesh = ax.pcolormesh(
-            x, y, response, cmap="cividis", vmin=0, vmax=1, alpha=0.5, shading="nearest", zorder=0
-        )
-        ax.figure.colorbar(mesh, ax=ax, label=f"probability of class {self.target}")
+        # The colors of the data, mixed with white so that points stand out.
+        colors = [
+            1 - 0.3 * (1 - np.array(to_rgb(_class_color(position))))
+            for position in range(len(self.classes))
+        ]
+        style |= {"cmap": ListedColormap(colors), "vmin": -0.5, "vmax": len(colors) - 0.5}
+        ax.pcolormesh(x, y, response, **style)
+        if self.data_classes is None:
+            # No points would explain the colors.
+            for color, label in zip(colors, self.classes, strict=True):
+                ax.scatter([], [], color=[color], marker="s", label=f"predicted {label}")
 
     def _plot_data(self, ax):
         """Plot the observed rows, one color and marker per class."""
@@ -286,46 +277,33 @@ class CounterfactualDisplay:
 
     def _plot_arrows(self, ax):
         """Plot the arrows, and a marker at both of their ends."""
+        n_arrows = len(self.valid)
+        is_part = self.n_rows is not None and self.n_rows > n_arrows
+        label = f"factual ({n_arrows} of {self.n_rows})" if is_part else "factual"
         edge = {"edgecolors": BLACK, "linewidths": 0.8, "zorder": 3}
-        ax.scatter(*self.factual.T, s=22, c="white", label="factual", **edge)
-        for is_valid, color, marker, label in (
-            (True, BLACK, "*", "counterfactual"),
-            (False, VERMILLION, "X", "not valid"),
+        ax.scatter(*self.factual.T, s=22, c="white", label=label, **edge)
+        # The counterfactual of a row may differ from it in features that are not axes.
+        moved = (self.factual != self.counterfactual).any(axis=1)
+        for chosen, color, marker, label in (
+            (self.valid & moved, BLACK, "*", "counterfactual"),
+            (self.valid & ~moved, BLACK, "+", "no change on these axes"),
+            (~self.valid, VERMILLION, "X", "not valid"),
         ):
-            chosen = self.valid == is_valid
             if not chosen.any():
                 continue
-            start, end = self.factual[chosen], self.counterfactual[chosen]
+            end = self.counterfactual[chosen]
+            ax.scatter(*end.T, s=36, color=color, marker=marker, label=label, zorder=4)
             # In the coordinates of the axes, so that each arrow ends at its counterfactual.
+            start, end = self.factual[chosen & moved], self.counterfactual[chosen & moved]
             ax.quiver(
                 *start.T, *(end - start).T, angles="xy", scale_units="xy", scale=1, width=0.003,
                 color=color, zorder=2,
             )  # fmt: skip
-            ax.scatter(*end.T, s=40, color=color, marker=marker, label=label, zorder=4)
 
 
 def _class_color(position):
     """Return the color of a class; black is the color of the arrows."""
     return COLORS[position % (len(COLORS) - 1)]
-
-
-def _check_estimator(estimator, names, y):
-    """Raise an error unless the predictions of an estimator can be the background."""
-    if estimator is None:
-        return
-    if not (hasattr(estimator, "predict_proba") and hasattr(estimator, "classes_")):
-        raise TypeError(
-            f"estimator is a {type(estimator).__name__}, which is no fitted classifier that "
-            "predicts probabilities. Leave it out to plot the arrows alone."
-        )
-    if len(names) != 2:
-        raise ValueError(
-            f"estimator cannot be plotted: its predictions depend on {len(names)} features, "
-            "of which only two can be axes. Leave it out."
-        )
-    if y is not None:
-        classes = np.asarray(estimator.classes_)
-        encode_labels(y, classes, "y", "Leave out rows of classes that estimator does not know.")
 
 
 def _check_observed(explanation, X, y):
@@ -362,44 +340,19 @@ def _axes(features, explanation, observed):
     return PrincipalComponents(encoder, np.concatenate(pair))
 
 
-def _spread_points(axes, rows):
-    """Return the coordinates of rows, those of the same category apart."""
-    return axes.coordinates(rows) + axes.spread(len(rows))
-
-
-def _grid(axes, points, resolution):
-    """Return the coordinates of the background along both axes."""
-    grid = []
-    for coordinates, categories in zip(points.T, axes.categories, strict=True):
-        if categories is not None:
-            grid.append(np.arange(len(categories), dtype=np.float64))
-            continue
-        low, high = np.nanmin(coordinates), np.nanmax(coordinates)
-        # A feature with a single value has no range of its own.
-        margin = _MARGIN * (high - low) or 1.0
-        grid.append(np.linspace(low - margin, high + margin, resolution))
-    return grid
-
-
-def _response(estimator, explanation, axes, grid):
-    """Return the predictions of a model on a grid, and the class whose probability they are.
-
-    Without a class that all rows have as their target, they are positions of classes.
-    """
-    values = np.stack(np.meshgrid(*grid), axis=-1).reshape(-1, 2)
-    # The axes may be the two features in reverse order, which is its own inverse.
-    values = values[:, axes.idx]
-    # Copies of a factual with other values, in the container and the dtypes of the factuals.
-    copies = explanation.factual_rows.select(np.zeros(len(values), dtype=int))
-    proba = estimator.predict_proba(copies.with_values(values).container)
-    shape = len(grid[1]), len(grid[0])
-    targets = np.unique(explanation.target)
-    if len(targets) > 1:
-        return proba.argmax(axis=1).reshape(shape), None
-    is_target = np.asarray(estimator.classes_) == targets[0]
-    if not is_target.any():
+def _arrows(axes, explanation, max_rows):
+    """Return both ends of the arrows, and the positions of their rows."""
+    factual = axes.coordinates(explanation.factual_rows)
+    counterfactual = axes.coordinates(explanation.counterfactual_rows)
+    idx = np.flatnonzero(~np.isnan(factual + counterfactual).any(axis=1))
+    if not len(idx):
         raise ValueError(
-            f"estimator does not know the class {targets.tolist()[0]!r}, the target of the "
-            "explanation. Pass the model that was explained, or one of the same classes."
+            "No row of the explanation holds numbers or known categories in both features, "
+            f"{' and '.join(map(repr, axes.labels))}, before and after its changes. Pass other "
+            "features, or 'pca'."
         )
-    return proba[:, is_target.argmax()].reshape(shape), targets[0]
+    # Evenly spaced positions, from the first to the last; all, if there are not too many.
+    idx = idx[np.linspace(0, len(idx) - 1, min(max_rows, len(idx))).round().astype(int)]
+    # Both ends have the same offset, so that a category that is kept is no slope.
+    offsets = axes.spread(len(idx))
+    return factual[idx] + offsets, counterfactual[idx] + offsets, idx

@@ -10,6 +10,7 @@ from ctsk.plotting.style import check_rows, panels
 
 # Rows that are plotted unless `rows` are given.
 _N_ROWS = 4
+_HEADERS = ("factual", "counterfactual", "difference")
 
 
 class ImageCounterfactualDisplay:
@@ -126,7 +127,7 @@ class ImageCounterfactualDisplay:
             If `ax` is an array of another number of axes than there are images.
         """
         n_images = len(self.factuals)
-        axes = panels(ax, n_images, 3, figsize=(6.4, 0.4 + 2.1 * n_images))
+        axes = panels(ax, n_images, 3, height=0.6 + 1.8 * n_images)
         differences = self.counterfactuals - self.factuals
         # A symmetric scale, so that its white center is an unchanged pixel. The minimum keeps the
         # scale valid if nothing has changed.
@@ -136,25 +137,28 @@ class ImageCounterfactualDisplay:
         diverging = {"cmap": "PuOr", "vmin": -limit, "vmax": limit}
         images = zip(self.factuals, self.counterfactuals, differences, strict=True)
         titles = zip(self.factual_titles, self.counterfactual_titles, strict=True)
+        styles = (gray, gray, diverging)
         for line, triple, pair in zip(axes, images, titles, strict=True):
-            styles = (gray, gray, diverging)
             for panel, image, title, style in zip(line, triple, (*pair, ""), styles, strict=True):
                 artist = panel.imshow(image, **style)
                 panel.set_title(title, fontsize="small")
                 panel.set(xticks=[], yticks=[])
-        for panel, header in zip(
-            axes[-1], ("factual", "counterfactual", "difference"), strict=True
-        ):
-            panel.set_xlabel(header)
-        axes[0, 0].figure.colorbar(artist, ax=axes[:, 2].tolist())
-        self.ax_, self.figure_ = axes, axes[0, 0].figure
+        for panel, header in zip(axes[0], _HEADERS, strict=True):
+            panel.set_title(f"{header}\n{panel.get_title()}", fontsize="small")
+        figure = axes[0, 0].figure
+        # The ratio of height to width makes the bar as high as all images together.
+        figure.colorbar(artist, ax=axes.ravel().tolist(), aspect=15 * n_images, label="change")
+        self.ax_, self.figure_ = axes, figure
         return self
 
 
 def _title(prediction, probability, target, valid):
     """Return the title of a counterfactual: its class and the probability of this class."""
     title = f"{prediction} ({probability:.0%})"
-    return title if valid else f"{title}, invalid for {target}"
+    if valid:
+        return title
+    # A copy of an earlier alternative is not valid, although its class is the target.
+    return f"{title}, invalid" if prediction == target else f"{title}, not {target}"
 
 
 def _check_shape(schema, shape):

@@ -1,6 +1,7 @@
 """Plot of the trade-off between two scores of a fitted search."""
 
 from ctsk.model_selection import pareto_front
+from ctsk.plotting.style import BLUE, GRAY, VERMILLION, axes_or_new
 
 
 class ParetoFrontDisplay:
@@ -27,6 +28,26 @@ class ParetoFrontDisplay:
     See Also
     --------
     ctsk.model_selection.BestWithinTolerance : Chooses a candidate under the trade-off.
+    ctsk.model_selection.pareto_front : Returns the candidates on the front.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from ctsk import CounterfactualTrainedClassifier
+    >>> from ctsk.metrics import neg_implausibility_scorer
+    >>> from ctsk.plotting import ParetoFrontDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = GridSearchCV(
+    ...     CounterfactualTrainedClassifier(lr=0.01, max_epochs=20, random_state=0),
+    ...     {"lambda_reg": [0.01, 0.1]},
+    ...     scoring={"accuracy": "accuracy", "neg_implausibility": neg_implausibility_scorer},
+    ...     refit="accuracy",
+    ...     cv=2,
+    ... ).fit(X, y)
+    >>> display = ParetoFrontDisplay.from_search(search)
+    >>> display.ax_.get_ylabel()
+    'neg_implausibility'
     """
 
     def __init__(self, *, scores, front, chosen=None):
@@ -84,21 +105,18 @@ class ParetoFrontDisplay:
         display : ParetoFrontDisplay
             The display itself.
         """
-        import matplotlib.pyplot as plt
-
-        if ax is None:
-            _, ax = plt.subplots()
+        ax = axes_or_new(ax)
         x, y = self.scores.columns
-        ax.scatter(self.scores[x], self.scores[y], color="0.6", label="candidates")
-        ax.plot(self.front[x], self.front[y], "o-", color="C0", label="Pareto front")
+        ax.scatter(self.scores[x], self.scores[y], color=GRAY, label="candidates")
+        ax.plot(self.front[x], self.front[y], "o-", color=BLUE, label="Pareto front")
         if self.chosen is not None:
             chosen = self.scores.iloc[self.chosen]
             # A ring, so that the marker of the front stays visible inside it.
             ax.plot(
-                [chosen[x]], [chosen[y]], "o", color="C1", markersize=14, fillstyle="none",
+                [chosen[x]], [chosen[y]], "o", color=VERMILLION, markersize=14, fillstyle="none",
                 markeredgewidth=2, label="chosen",
             )  # fmt: skip
         ax.set(xlabel=x, ylabel=y)
-        ax.legend()
+        ax.legend(loc="best")
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -3,7 +3,15 @@
 import numpy as np
 
 from ctsk.metrics import recourse_summary
-from ctsk.plotting.style import GRAY, GREEN, VERMILLION, check_rows, line_style, panels
+from ctsk.plotting.style import (
+    GRAY,
+    GREEN,
+    VERMILLION,
+    add_legend_above,
+    check_rows,
+    line_style,
+    panels,
+)
 
 # Distance between the lines of two summaries of the same group; groups are 1 apart.
 _STEP = 0.3
@@ -33,6 +41,8 @@ class RecourseSummaryDisplay:
         See :func:`ctsk.metrics.recourse_summary`.
     name : str or None, default=None
         Name of the model, which is added to the labels of the groups.
+    confidence_level : float, default=0.95
+        Probability mass between the bounds of the intervals.
 
     Attributes
     ----------
@@ -60,12 +70,15 @@ class RecourseSummaryDisplay:
     ['35 or older', 'under 35']
     """
 
-    def __init__(self, *, summary, name=None):
+    def __init__(self, *, summary, name=None, confidence_level=0.95):
         self.summary = summary
         self.name = name
+        self.confidence_level = confidence_level
 
     @classmethod
-    def from_explanation(cls, explanation, groups=None, *, name=None, ax=None, **kwargs):
+    def from_explanation(
+        cls, explanation, groups=None, *, confidence_level=0.95, name=None, ax=None, **kwargs
+    ):
         """Summarize an explanation by group, and plot the summary.
 
         Parameters
@@ -75,6 +88,8 @@ class RecourseSummaryDisplay:
         groups : str or array-like of shape (n_factuals,) or (n_rows,), default=None
             Name of a column, or labels; see :func:`ctsk.metrics.recourse_summary`. None puts
             all rows into one group.
+        confidence_level : float, default=0.95
+            Probability mass between the bounds of the intervals.
         name : str, default=None
             Name of the model, to compare several models on the same axes.
         ax : matplotlib Axes or array-like of two matplotlib Axes, default=None
@@ -97,8 +112,9 @@ class RecourseSummaryDisplay:
             If `explanation` is another object, or labels cannot be sorted.
         """
         check_rows(explanation)
-        summary = recourse_summary(explanation, groups, **kwargs)
-        return cls(summary=summary, name=name).plot(ax=ax)
+        summary = recourse_summary(explanation, groups, confidence_level=confidence_level, **kwargs)
+        display = cls(summary=summary, name=name, confidence_level=confidence_level)
+        return display.plot(ax=ax)
 
     def plot(self, *, ax=None):
         """Plot the summary.
@@ -121,8 +137,7 @@ class RecourseSummaryDisplay:
             three summaries already.
         """
         n_groups = len(self.summary)
-        figsize = (6.4, 1.8 + 0.6 * n_groups)
-        axes = panels(ax, 1, 2, figsize=figsize)[0]
+        axes = panels(ax, 1, 2, height=1.4 + 0.6 * n_groups, wspace=0.1)[0]
         labels = [
             str(group) if self.name is None else f"{group}, {self.name}"
             for group in self.summary.index
@@ -130,7 +145,7 @@ class RecourseSummaryDisplay:
         n_before = self._count_summaries(axes[0])
         positions = np.arange(n_groups) + n_before * _STEP
         self._plot_costs(axes[0], positions, line_style(n_before))
-        self._plot_shares(axes[1], positions, has_legend=n_before == 0)
+        self._plot_shares(axes[1], positions)
         ticks = [*axes[0].get_yticks(), *positions] if n_before else positions
         texts = [label.get_text() for label in axes[0].get_yticklabels()] if n_before else []
         for panel in axes:
@@ -144,7 +159,7 @@ class RecourseSummaryDisplay:
 
     def _count_summaries(self, ax):
         """Return how many summaries the axes show, or raise an error if this one cannot join."""
-        if not ax.containers:
+        if not ax.lines:
             return 0
         n_groups = len(self.summary)
         texts = [label.get_text() for label in ax.get_yticklabels()]
@@ -168,17 +183,22 @@ class RecourseSummaryDisplay:
 
     def _plot_costs(self, ax, positions, style):
         """Plot the median costs and their intervals."""
-        costs = self.summary["cost"].to_numpy()
-        low, high = self.summary["cost_low"].to_numpy(), self.summary["cost_high"].to_numpy()
-        # Lengths to the left and to the right of the median.
-        lengths = [costs - low, high - costs]
+        # A group in which nothing is found has no cost.
+        known = self.summary["cost"].notna().to_numpy()
+        summary, positions = self.summary[known], positions[known]
         style["linestyle"] = "none"
-        ax.errorbar(costs, positions, xerr=lengths, capsize=3, **style)
-        ax.set_xlabel("median cost")
-        # Costs are positive, and their ratio matters as much as their difference.
+        ax.plot(summary["cost"], positions, **style)
+        # Lines rather than error bars, which must contain the median: a percentile interval of
+        # low confidence need not.
+        if known.any():
+            ax.hlines(positions, summary["cost_low"], summary["cost_high"], color=style["color"])
+        ax.set_xlabel(f"median cost\n({self.confidence_level:.0%} interval)")
+        # The axis begins at 0, because the ratio of costs matters as much as their difference. It
+        # is scaled again, because another summary may have fixed its end.
+        ax.autoscale(axis="x")
         ax.set_xlim(left=0)
 
-    def _plot_shares(self, ax, positions, *, has_legend):
+    def _plot_shares(self, ax, positions):
         """Plot the shares of the outcomes as stacked bars."""
         from matplotlib.ticker import PercentFormatter
 
@@ -190,8 +210,7 @@ class RecourseSummaryDisplay:
                 edgecolor="white", linewidth=0, label=outcome,
             )  # fmt: skip
             starts = starts + shares
-        ax.set(xlabel="share of people", xlim=(0, 1))
+        ax.set(xlabel="share of people", xlim=(0, 1), xticks=[0, 0.5, 1])
         ax.xaxis.set_major_formatter(PercentFormatter(1))
-        if has_legend:
-            # Above the bars, which fill the whole width of the axes.
-            ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
+        if ax.get_legend() is None:
+            add_legend_above(ax, entry_width=0.62, handlelength=1)

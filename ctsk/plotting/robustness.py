@@ -1,7 +1,6 @@
 """Plot of the accuracy under attack against the strength of the attack."""
 
 import numpy as np
-from sklearn.utils import column_or_1d
 
 from ctsk.metrics import robust_accuracy
 from ctsk.metrics.inputs import check_classifier
@@ -112,9 +111,11 @@ class RobustnessDisplay:
             If `epsilons` or another parameter is invalid.
         """
         check_classifier(estimator)
-        epsilons = np.unique(column_or_1d(epsilons, dtype=np.float64, input_name="epsilons"))
-        if not len(epsilons):
-            raise ValueError("epsilons is empty; it must hold at least one number.")
+        shape = np.shape(epsilons)
+        if len(shape) != 1 or not shape[0]:
+            raise ValueError(f"epsilons has shape {shape}; it must be a list of numbers.")
+        # Sorted, so that the curve goes from left to right.
+        epsilons = np.unique(np.asarray(epsilons, dtype=np.float64))
         accuracies = [
             robust_accuracy(estimator, X, y, epsilon=epsilon, attack=attack, **kwargs)
             for epsilon in epsilons

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ctsk._explaining.explanation import Explanation
+
 # The palette of Okabe and Ito, whose colors people with any color vision can tell apart.
 BLACK = "#000000"
 BLUE = "#0072B2"
@@ -17,6 +19,9 @@ GRAY = "0.6"
 COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY_BLUE, BLACK)
 MARKERS = ("o", "s", "^", "D", "v")
 LINE_STYLES = ("-", "--", "-.", ":")
+
+# Width of a new figure in inches, in which text is legible at 400 pixels, too.
+WIDTH = 5.6
 
 
 def line_style(position):
@@ -35,10 +40,39 @@ def axes_or_new(ax):
     if ax is not None:
         return ax
     # Legends and color bars beside the axes get room of their own.
-    return plt.subplots(layout="constrained")[1]
+    return plt.subplots(figsize=(WIDTH, 0.75 * WIDTH), layout="constrained")[1]
 
 
-def panels(ax, n_rows, n_columns, *, figsize, **kwargs):
+def add_legend_above(ax, entry_width, **kwargs):
+    """Add a legend above the axes, where it hides nothing.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    entry_width : float
+        Width of an entry in inches, which determines how many fit side by side.
+    **kwargs : dict
+        Other arguments of ``legend``.
+    """
+    width = ax.get_window_extent().width / ax.figure.dpi
+    ax.legend(
+        ncols=max(int(width / entry_width), 1),
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        frameon=False,
+        fontsize="small",
+        # Less space than by default around the entries, so that the legend fits above axes whose
+        # figure has no constrained layout.
+        borderaxespad=0.2,
+        borderpad=0.2,
+        columnspacing=1.2,
+        handletextpad=0.4,
+        labelspacing=0.2,
+        **kwargs,
+    )
+
+
+def panels(ax, n_rows, n_columns, *, height, wspace=None, **kwargs):
     """Return several axes to plot on.
 
     Parameters
@@ -47,8 +81,10 @@ def panels(ax, n_rows, n_columns, *, figsize, **kwargs):
         One axes is divided. None creates a new figure.
     n_rows, n_columns : int
         Number of axes.
-    figsize : tuple of float
-        Width and height of a new figure in inches.
+    height : float
+        Height of a new figure in inches.
+    wspace : float, default=None
+        Space between columns, as a share of their width. If None, as little as fits.
     **kwargs : dict
         Arguments of ``subplots``, unless `ax` is an array.
 
@@ -64,7 +100,8 @@ def panels(ax, n_rows, n_columns, *, figsize, **kwargs):
     import matplotlib.pyplot as plt
 
     if ax is None:
-        figure = plt.figure(figsize=figsize, layout="constrained")
+        figure = plt.figure(figsize=(WIDTH, height), layout="constrained")
+        kwargs["gridspec_kw"] = {"wspace": wspace}
         return figure.subplots(n_rows, n_columns, squeeze=False, **kwargs)
     if isinstance(ax, plt.Axes):
         # The axes of the user only marks the place.
@@ -75,7 +112,10 @@ def panels(ax, n_rows, n_columns, *, figsize, **kwargs):
                 "ax was not created by subplots, so it cannot be divided into "
                 f"{n_rows * n_columns} panels. Pass an array of {n_rows * n_columns} axes."
             )
-        return grid.subgridspec(n_rows, n_columns).subplots(squeeze=False, **kwargs)
+        # Without a layout engine, nothing else keeps legends and titles apart from the panels.
+        hspace = 0.5 if ax.figure.get_layout_engine() is None else None
+        parts = grid.subgridspec(n_rows, n_columns, wspace=wspace, hspace=hspace)
+        return parts.subplots(squeeze=False, **kwargs)
     axes = np.asarray(ax, dtype=object)
     if axes.size != n_rows * n_columns:
         raise ValueError(
@@ -87,8 +127,6 @@ def panels(ax, n_rows, n_columns, *, figsize, **kwargs):
 
 def check_rows(explanation):
     """Raise an error unless `explanation` is an explanation with at least one row."""
-    from ctsk._explaining.explanation import Explanation
-
     if not isinstance(explanation, Explanation):
         raise TypeError(
             f"explanation is a {type(explanation).__name__}; it must be an Explanation, the result "

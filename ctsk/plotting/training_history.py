@@ -3,7 +3,7 @@
 import numpy as np
 
 from ctsk.metrics.inputs import check_classifier
-from ctsk.plotting.style import line_style, panels
+from ctsk.plotting.style import add_legend_above, line_style, panels
 
 # Keys of `history_` by panel, with their names in the legends. The terms are those before
 # weighting.
@@ -143,17 +143,10 @@ class TrainingHistoryDisplay:
         if self.mature_share is not None:
             curves["mature share"] = {"mature share": self.mature_share}
         curves = {ylabel: lines for ylabel, lines in curves.items() if lines}
-        figsize = (6.4, 1.2 + 1.8 * len(curves))
-        axes = panels(ax, len(curves), 1, figsize=figsize, sharex=True)[:, 0]
+        axes = panels(ax, len(curves), 1, height=1.2 + 1.6 * len(curves), sharex=True)[:, 0]
         for panel, (ylabel, lines) in zip(axes, curves.items(), strict=True):
-            for position, (name, values) in enumerate(lines.items()):
-                style = line_style(position)
-                # A marker at each of a hundred epochs would hide the line.
-                every = max(len(self.epochs) // 10, 1)
-                panel.plot(self.epochs, values, label=name, markevery=every, markersize=4, **style)
+            self._plot_lines(panel, lines)
             panel.set_ylabel(ylabel)
-            if len(lines) > 1:
-                panel.legend(loc="best")
         if self.mature_share is not None:
             axes[-1].set_ylim(-0.05, 1.05)
             axes[-1].yaxis.set_major_formatter(PercentFormatter(1))
@@ -161,6 +154,21 @@ class TrainingHistoryDisplay:
         axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         self.ax_, self.figure_ = axes, axes[0].figure
         return self
+
+    def _plot_lines(self, ax, lines):
+        """Plot the lines of one panel, with a legend if there are several."""
+        # A marker at each of a hundred epochs would hide the line.
+        every = max(len(self.epochs) // 10, 1)
+        for position, (name, values) in enumerate(lines.items()):
+            # Each line begins with another epoch, so that the markers of lines that coincide stay
+            # visible.
+            start = position * every // len(lines)
+            ax.plot(
+                self.epochs, values, label=name, markevery=(start, every), markersize=4,
+                **line_style(position),
+            )  # fmt: skip
+        if len(lines) > 1:
+            add_legend_above(ax, entry_width=1.05)
 
 
 def _series(history, keys):

@@ -1,12 +1,10 @@
 from types import SimpleNamespace
 
-import matplotlib
 import numpy as np
+import pandas as pd
 from numpy.testing import assert_array_equal
 
 from ctsk.plotting import ParetoFrontDisplay
-
-matplotlib.use("agg")
 
 
 def test_plot_shows_the_candidates_the_front_and_the_chosen_one():
@@ -25,3 +23,11 @@ def test_plot_shows_the_candidates_the_front_and_the_chosen_one():
     assert len(display.ax_.collections[0].get_offsets()) == 3
     assert display.ax_.get_xlabel() == "accuracy"
     assert ParetoFrontDisplay.from_search(search, ax=display.ax_).figure_ is display.figure_
+
+
+def test_plot_returns_the_display_without_a_ring_if_nothing_is_chosen(assert_inside):
+    scores = pd.DataFrame({"accuracy": [0.9, 0.8], "neg_implausibility": [-5.0, -3.0]})
+    display = ParetoFrontDisplay(scores=scores, front=scores)
+    assert display.plot() is display
+    assert len(display.ax_.lines) == 1
+    assert_inside(display.figure_)
