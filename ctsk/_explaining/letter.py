@@ -1,5 +1,6 @@
 """Letters in plain language, written from templates."""
 
+import functools
 import textwrap
 from dataclasses import dataclass
 
@@ -250,11 +251,15 @@ def _list(lead, sets):
 
 def _names(names):
     """Return a bounded number of names in a row."""
+    # Names may hold commas themselves.
+    separator = "; " if any("," in name for name in names) else ", "
     if len(names) > _MOST_NAMES:
-        return f"{', '.join(names[:_MOST_NAMES])}, and {len(names) - _MOST_NAMES} more"
-    return ", ".join(names)
+        names = [*names[:_MOST_NAMES], f"and {len(names) - _MOST_NAMES} more"]
+    return separator.join(names)
 
 
+# Most paragraphs of letters to many people are equal.
+@functools.lru_cache(maxsize=256)
 def _filled(paragraph):
     """Return a paragraph in lines of bounded length; the lines of a list start with a dash."""
     return "\n".join(

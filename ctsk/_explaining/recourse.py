@@ -150,7 +150,7 @@ def describe(explanation, row, wording):
     factual_proba = explanation.factual_proba[first]
     changed = {position: changed_features(explanation, position) for position in idx}
     shown = [i for i in idx if explanation.valid[i] and changed[i]]
-    is_already = bool(explanation.already[first])
+    is_already = bool(explanation.factual_prediction[first] == explanation.target[first])
     return Recourse(
         prediction=wording.class_name(explanation.factual_prediction[first]),
         target=wording.class_name(explanation.target[first]),

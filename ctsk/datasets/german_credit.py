@@ -291,10 +291,11 @@ def fetch_german_credit(
     -----
     Categories are UCI's codes, and `labels` holds what they mean. UCI's own table is wrong for many
     attributes; the meanings are those that Groemping (2019) has corrected [1]_, except that the
-    codes of `people_liable` and `foreign_worker` are exchanged in UCI's file. `employment_since` and
-    `job` are ordered by their codes. `savings` is not, because "A61" means that savings are unknown
-    or that there are none; `status` is not, because "A11" means that there is no account. `domain`
-    keeps counterfactuals from entering unknown savings and property ("A61", "A121").
+    codes of `people_liable` and `foreign_worker` are exchanged in UCI's file.
+    `employment_since` and `job` are ordered by their codes. `savings` is not, because "A61" means
+    that savings are unknown or that there are none; `status` is not, because "A11" means that there
+    is no account. `domain` keeps counterfactuals from entering unknown savings and property ("A61",
+    "A121").
     `installment_rate`, `residence_since`, `number_credits` and `people_liable` are integers that
     represent ranges; those of `installment_rate` fall as the rate rises. There are no missing
     values.

@@ -109,7 +109,7 @@ _WORDS = {
     "num_trades_open_in_last_12m": ("accounts opened in 12 months", ""),
     "percent_install_trades": ("installment accounts", "percent"),
     "m_since_most_recent_inq_excl_7days": (
-        "time since the last inquiry before 7 days ago",
+        "time since the last inquiry, without 7 days",
         "months",
     ),
     "num_inq_last_6m": ("inquiries in 6 months", ""),

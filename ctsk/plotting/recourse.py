@@ -176,7 +176,7 @@ def _page(recourse, width, scale, n_changes, n_names):
     return page
 
 
-def _in_columns(page, n_items, add, x, y, width):
+def _in_columns(page, n_items, add, x, y, width, gap=_GAP):
     """Add items side by side, as many as there is room for, row by row; return the y below.
 
     Parameters
@@ -186,13 +186,15 @@ def _in_columns(page, n_items, add, x, y, width):
     add : callable
         Adds the item of a number at x and y in a width, and returns the y below.
     x, y, width : float
+    gap : float
+        Space between two rows.
     """
     n_columns = int((width + _GAP) // (_LEAST_CARD_WIDTH * page.scale + _GAP))
     n_columns = max(1, min(n_columns, n_items))
     item_width = (width - (n_columns - 1) * _GAP) / n_columns
     for start in range(0, n_items, n_columns):
         # Items of one row begin at the same height, below the longest of the row before.
-        y += _GAP * page.scale * (start > 0)
+        y += gap * page.scale * (start > 0)
         numbers = range(start, min(start + n_columns, n_items))
         bottoms = [
             add(number, x + (number - start) * (item_width + _GAP), y, item_width)
@@ -208,19 +210,20 @@ def _add_heading(page, recourse, width):
     y = page.add_text(now, _MARGIN, _MARGIN, width, "title")
     if recourse.is_reached:
         return page.add_text("Nothing has to change.", _MARGIN, y, width, "title")
+    return page.add_text(_goal(recourse), _MARGIN, y, width, "title") + _GAP * page.scale / 2
+
+
+def _goal(recourse):
+    """Return the line on what is to be reached."""
     if recourse.options:
-        goal = f"With the changes: {recourse.target}"
-        if len(recourse.options) > 1:
-            goal = f"With the changes of one option: {recourse.target}"
-    else:
-        goal = (
-            f"No permitted changes lead to {recourse.target} with a probability of at least "
-            f"{recourse.required} ({_NOT_FOUND[recourse.proof]})."
-        )
-    return page.add_text(goal, _MARGIN, y, width, "title") + _GAP * page.scale / 2
-
-
-_NOT_FOUND = {None: "none was found", "impossible": "proven", "open": "none was found"}
+        if recourse.is_already:
+            return f"Required probability: {recourse.required}"
+        one = " of one option" if len(recourse.options) > 1 else ""
+        return f"With the changes{one}: {recourse.target}"
+    goal = f"to {recourse.target} with a probability of at least {recourse.required}"
+    if recourse.proof == "impossible":
+        return f"It is proven that no permitted changes lead {goal}."
+    return f"No permitted changes were found that lead {goal}."
 
 
 def _add_option(page, recourse, option, title, x, y, width, n_changes):
@@ -235,7 +238,8 @@ def _add_option(page, recourse, option, title, x, y, width, n_changes):
         return _add_change(page, option.changes[number], x, y, width)
 
     y += 5 * page.scale
-    y = _in_columns(page, min(n_changes, len(option.changes)), add_change, x, y, width)
+    n_shown = min(n_changes, len(option.changes))
+    y = _in_columns(page, n_shown, add_change, x, y, width, gap=5)
     n_left = len(option.changes) - n_changes
     if n_left > 0:
         text = f"and {n_left} smaller change{'s' * (n_left != 1)}"
@@ -270,8 +274,10 @@ def _add_others(page, recourse, y, width, n_names):
         legend = "Bars: share of each change in the total cost of its option."
         y = page.add_text(legend, _MARGIN, y, width, "muted") + 3 * page.scale
     if recourse.unchanged and not recourse.is_reached:
-        names = _names(recourse.unchanged, n_names, "stay the same", "stays the same")
-        y = page.add_text(f"May stay as they are: {names}", _MARGIN, y, width, "muted")
+        verbs = ("stay the same", "stays the same") if recourse.options else ("", "")
+        names = _names(recourse.unchanged, n_names, *verbs)
+        lead = "May stay as they are" if recourse.options else "Could change"
+        y = page.add_text(f"{lead}: {names}", _MARGIN, y, width, "muted")
         y += 3 * page.scale
     if recourse.immutable and not recourse.is_reached:
         names = _names(recourse.immutable, n_names, "cannot change", "cannot change")
@@ -282,10 +288,11 @@ def _add_others(page, recourse, y, width, n_names):
 def _names(names, most, plural, singular):
     """Return a bounded number of names in a row."""
     n_left = len(names) - most
-    if n_left <= 0:
-        return ", ".join(names)
-    end = f"1 other {singular}" if n_left == 1 else f"{n_left} others {plural}"
-    return f"{', '.join(names[:most])}, and {end}"
+    if n_left > 0:
+        end = f"1 other {singular}" if n_left == 1 else f"{n_left} others {plural}"
+        names = [*names[:most], f"and {end}".rstrip()]
+    # Names may hold commas themselves.
+    return ("; " if any("," in name for name in names) else ", ").join(names)
 
 
 @dataclass
