@@ -51,15 +51,14 @@ models = {
 # ``n_changes`` is the mean number of features that it changes. The intervals of the figure are
 # bootstrap intervals of 95 %.
 COLUMNS = ["n_rows", "found", "impossible", "open", "cost", "cost_low", "cost_high", "n_changes"]
-axes = None
+_, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
 for name, clf in models.items():
     clf.fit(X.iloc[training], y[training])
     rejected = X.iloc[test][clf.predict(X.iloc[test]) != adult.favorable]
     sample = rejected.groupby("sex", observed=True).head(20)
     explanation = clf.explain(sample, adult.favorable, tau=0.5, prove=True)
     print(name, recourse_summary(explanation, groups="sex")[COLUMNS].round(2).to_string(), sep="\n")
-    display = RecourseSummaryDisplay.from_explanation(explanation, "sex", name=name, ax=axes)
-    axes = display.ax_
+    RecourseSummaryDisplay.from_explanation(explanation, "sex", name=name, ax=axes)
 plt.show()
 
 # %%
