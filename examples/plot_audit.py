@@ -91,6 +91,7 @@ labels = {key: label for key, label in adult.labels.items() if key != "education
 print(proven.to_text(0, labels=labels, units=adult.units, sufficient=singles))
 
 # %%
-# What to take away: everybody in this sample has recourse under both models, and it costs the women
-# more than the men, under both models; the intervals tell how much of this could be chance. An audit proves what a model requires of people. Whether they can meet it, and whether their
-# change would cause what the model expects, is for others to judge.
+# What to take away: ask for a proof before you report who has no recourse, and read cost and shares
+# by group next to their intervals, which tell how much of a difference could be chance. An audit
+# proves what a model requires of people. Whether they can meet it, and whether their change would
+# cause what the model expects, is for others to judge.

@@ -94,3 +94,7 @@ for name, explanation in explanations.items():
     display = ImageCounterfactualDisplay.from_explanation(explanation, shape=(8, 8), rows=rows)
     display.figure_.suptitle(f"{name} training")
 plt.show()
+
+# %%
+# What to take away: ``module`` brings any architecture. Avoid layers that mix the rows of a batch,
+# such as batch normalization, because training rows and counterfactuals share a batch.

@@ -13,7 +13,6 @@ Its data come with scikit-learn, so it runs anywhere, in less than a minute.
 # The data are ten measurements of 442 patients. The models predict whether the disease progresses
 # fast. Age and sex cannot change, and nobody is advised to get a body mass index below 18.5 or a
 # mean blood pressure below 80.
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.datasets import load_diabetes
@@ -141,7 +140,6 @@ print(explanation.to_text(patient, labels=LABELS, units=UNITS))
 # ---------------------
 display = explanation.plot(patient, labels=LABELS, units=UNITS)
 display.figure_.savefig("comparison_diabetes.png", dpi=110)
-plt.show()
 
 # %%
 # What to take away: compare both models on your data by the measures that matter to you. The

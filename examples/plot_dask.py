@@ -77,3 +77,6 @@ if __name__ == "__main__":
     remote = search.cv_results_["mean_test_neg_implausibility"]
     local = search.fit(X, y).cv_results_["mean_test_neg_implausibility"]
     print("equal scores:", (remote == local).all())
+
+# %%
+# What to take away: start a cluster, enter ``parallel_config``, and give each worker one thread.

@@ -110,3 +110,7 @@ models = {
 }
 scores = {name: scoring(model.fit(X, y), X_test, y_test) for name, model in models.items()}
 print(pd.DataFrame(scores).round(3).to_string())
+
+# %%
+# What to take away: a sampler needs few trials for many parameters, but its choice has to be
+# confirmed on rows that it has not seen.

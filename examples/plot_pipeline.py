@@ -100,3 +100,7 @@ letter = explanation.to_text(
     position, labels=LABELS, units={"capital_gain": "$", "hours_per_week": "hours"}
 )
 print(letter)
+
+# %%
+# What to take away: tune and explain the pipeline as a whole, name constraints as its input does, and
+# pass training rows as ``X_reference``.

@@ -73,3 +73,7 @@ for name, clf in models.items():
         ),
     }
 print(pd.DataFrame(table).round(3).to_string())
+
+# %%
+# What to take away: report accuracy under the attacks that can happen to your data, next to the
+# accuracy without an attack, because the first is often bought with the second.

@@ -99,3 +99,7 @@ models = {
 }
 table = pd.DataFrame({name: scoring(model, X_test, y_test) for name, model in models.items()})
 print(table.round(3).to_string())
+
+# %%
+# What to take away: ask for several scores, look at the front before you choose, and state what you
+# are ready to pay in accuracy by ``tolerance``.
