@@ -2,10 +2,11 @@
 A generator of your own
 =======================
 
-What if no search finds the counterfactuals that you want? Generators that descend a gradient share one search loop with hooks. A new one implements the hooks
-that it needs: the penalty of the search (``penalty``), what it learns from observed rows
-(``learn``), and the space in which it searches (``encode`` and ``decode``). The loop handles
-constraints, categories and batches. Any other generator implements ``search``.
+What if no search finds the counterfactuals that you want? Write one. Generators that descend a
+gradient share one search loop with hooks. A new one implements the hooks that it needs: the penalty
+of the search (``penalty``), what it learns from observed rows (``learn``), and the space in which
+it searches (``encode`` and ``decode``). The loop handles constraints, categories and batches. Any
+other generator implements ``search``.
 """
 
 # %%

@@ -102,5 +102,5 @@ letter = explanation.to_text(
 print(letter)
 
 # %%
-# What to take away: tune and explain the pipeline as a whole, name constraints as its input does, and
-# pass training rows as ``X_reference``.
+# What to take away: tune and explain the pipeline as a whole, name constraints as its input does,
+# and pass training rows as ``X_reference``.
