@@ -12,14 +12,15 @@ it.
 # --------------------------
 # The data are people of a census, for whom the model predicts whether their income is high. Ages
 # and hours are scaled. Capital gains are zero for most people and large for a few, so their
-# logarithm is taken. Categories are coded one-hot; some of them are missing. To show an imputer,
+# logarithm is taken. Categories, some of which are missing, are left to the classifier. (An encoder
+# such as :class:`sklearn.preprocessing.OneHotEncoder` would work as well.) To show an imputer,
 # every tenth number of hours is removed.
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import ctsk
 from ctsk.datasets import fetch_adult
@@ -36,11 +37,21 @@ X_train, X_test, y_train, y_test = train_test_split(
 preprocessing = ColumnTransformer(
     [
         ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), NUMBERS),
-        ("gains", make_pipeline(FunctionTransformer(np.log1p), StandardScaler()), GAINS),
-        ("categories", OneHotEncoder(sparse_output=False, handle_unknown="ignore"), CATEGORIES),
-    ]
+        (
+            "gains",
+            make_pipeline(
+                FunctionTransformer(np.log1p, feature_names_out="one-to-one"), StandardScaler()
+            ),
+            GAINS,
+        ),
+        ("categories", "passthrough", CATEGORIES),
+    ],
+    verbose_feature_names_out=False,
+).set_output(transform="pandas")
+# The constraints of the classifier have the names of the columns that reach it.
+clf = ctsk.CounterfactualTrainedClassifier(
+    mutability={"age": "none", "sex": "none"}, max_epochs=15, lr=0.005, random_state=0
 )
-clf = ctsk.CounterfactualTrainedClassifier(max_epochs=15, lr=0.005, random_state=0)
 pipeline = make_pipeline(preprocessing, clf)
 
 # %%
@@ -55,18 +66,12 @@ print(search.best_params_, f"accuracy: {search.score(X_test, y_test):.3f}")
 # %%
 # Explanations in the units of the data
 # -------------------------------------
-# Constraints have the names and units of the columns that enter the pipeline. ``X_reference`` shows
-# which values these columns hold, such as whole numbers that an imputer has mixed with a mean.
+# The constraints of the training are kept, and expressed in the units of the columns that enter the
+# pipeline. ``X_reference`` shows which values these columns hold, such as whole numbers that an
+# imputer has mixed with a mean.
 rejected = X_test[search.predict(X_test) != adult.favorable].head(60)
 explanation = ctsk.explain(
-    search,
-    rejected,
-    adult.favorable,
-    tau=0.5,
-    sparse=True,
-    mutability={"age": "none", "sex": "none"},
-    domain={"hours_per_week": (None, 60), "capital_gain": (0, 20_000)},
-    X_reference=X_train,
+    search, rejected, adult.favorable, tau=0.5, sparse=True, X_reference=X_train
 )
 print(explanation)
 print(explanation.changes().head(8).round(2).to_string(index=False))
@@ -82,8 +87,8 @@ print("missing hours replaced by an amount:", int((was_gap & ~is_gap)["hours_per
 print("accepted by the pipeline:", (search.predict(after) == explanation.prediction).all())
 
 # %%
-# A missing value can be left for a value from the domain, in words: "state how many hours you
-# work". The opposite is no recommendation, and never occurs.
+# A counterfactual may replace a missing value by a value of the domain, in words: "state how many
+# hours you work". The opposite is no recommendation, and never occurs.
 #
 # One person
 # ----------
