@@ -59,8 +59,8 @@ for name, clf in models.items():
 # The images are the first test image of each of five digits, which were not selected otherwise, and
 # their target is the next digit. *Nearest*, the default, searches for the cheapest image that the
 # model predicts as the target. *ECCCo* prefers images that the model considers typical of the
-# target. *REVISE* searches in the latent space of an autoencoder of the training images, so that its
-# counterfactuals look like digits whatever the model has learned.
+# target. *REVISE* searches in the latent space of an autoencoder of the training images, so that
+# its counterfactuals look like digits whatever the model has learned.
 first = [int(np.flatnonzero(y_test == digit)[0]) for digit in range(5)]
 searches = [
     ("conventional", "nearest"),

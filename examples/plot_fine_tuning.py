@@ -51,6 +51,8 @@ clf = ctsk.CounterfactualTrainedClassifier(
     domain={"*": (-1, 1)},
     resolution=None,
     n_counterfactuals=300,
+    lambda_reg=0.02,
+    lr=0.003,
     random_state=0,
 )
 target = (y_test + 1) % 10

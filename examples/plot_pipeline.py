@@ -34,6 +34,7 @@ X["hours_per_week"] = X["hours_per_week"].mask(has_gap)
 X_train, X_test, y_train, y_test = train_test_split(
     X, adult.target, train_size=2000, test_size=500, stratify=adult.target, random_state=0
 )
+logarithm = FunctionTransformer(np.log1p, feature_names_out="one-to-one")
 preprocessing = ColumnTransformer(
     [
         ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), NUMBERS),
