@@ -86,10 +86,13 @@ for name, clf in models.items():
 print(pd.DataFrame(scores).round(3).to_string())
 
 # %%
+# Both networks are equally accurate. After counterfactual training, the network keeps more of its
+# accuracy under attack, and its counterfactuals lie closer to images of their class.
+#
 # Counterfactuals of both models
 # ------------------------------
-# The rows are the first test image of each of the digits 0 to 4, and the target is the next digit.
-rows = [int(np.flatnonzero(y_test == digit)[0]) for digit in range(5)]
+# The rows are the first test image of each of the digits 0 to 2, and the target is the next digit.
+rows = [int(np.flatnonzero(y_test == digit)[0]) for digit in range(3)]
 for name, explanation in explanations.items():
     display = ImageCounterfactualDisplay.from_explanation(explanation, shape=(8, 8), rows=rows)
     display.figure_.suptitle(f"{name} training")
