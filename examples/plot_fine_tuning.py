@@ -88,8 +88,9 @@ print(pd.DataFrame(scores).T.rename_axis("epochs").round(3).to_string())
 # %%
 # The course of the training
 # --------------------------
-# The history holds the terms of the loss and the share of counterfactuals that are mature. The ridge
-# falls within the first epochs: the energies of a network that was trained conventionally are large.
+# The history holds the terms of the loss and the share of counterfactuals that are mature. The
+# ridge falls within the first epochs: the energies of a network that was trained conventionally are
+# large.
 _ = TrainingHistoryDisplay.from_estimator(clf)
 
 # %%
@@ -109,5 +110,5 @@ after = robust_accuracy(conventional, X_test, y_test, **attack)
 print(f"accuracy under attack: {before:.2f} before, {after:.2f} after 15 more epochs")
 
 # %%
-# What to take away: fine-tune before you retrain, and follow accuracy and explanations from epoch to
-# epoch to decide when to stop.
+# What to take away: fine-tune before you retrain, and follow accuracy and explanations from epoch
+# to epoch to decide when to stop.
