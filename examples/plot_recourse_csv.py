@@ -13,6 +13,7 @@ This example goes from the file to a letter.
 # The data are applicants for home equity lines of credit (HELOC) of FICO's Explainable Machine
 # Learning Challenge. They are written to a file here, as a bank would have them.
 import tempfile
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -42,21 +43,19 @@ print("\ncodes among the amounts:", has_code[has_code > 0].to_string(), sep="\n"
 # -----------------------
 # Words, whole numbers and percentages are recognized. What the file does not tell has to be
 # declared, by column name. The negative numbers are codes, such as -7 for applicants to whom an
-# event has never happened. The risk estimate of a bureau and the past cannot change, and times,
-# averages of times and counts of accounts can only increase.
+# event has never happened. The risk estimate of a bureau and the record of past accounts cannot
+# change, and times can only increase.
 codes = {name: sorted(set(CODES) & set(applicants[name])) for name in has_code[has_code > 0].index}
 FIXED = [
     "external_risk_estimate",
+    "num_satisfactory_trades",
     "num_trades_60_ever_2_derog_pub_rec",
     "num_trades_90_ever_2_derog_pub_rec",
     "max_delq_2_public_rec_last_12m",
     "max_delq_ever",
+    "num_total_trades",
 ]
-GROWING = [
-    name
-    for name in applicants
-    if name.startswith(("m_since", "average_m", "num_total", "num_satis"))
-] + ["percent_trades_never_delq"]
+GROWING = [name for name in applicants if name.startswith(("m_since", "average_m"))]
 clf = CounterfactualTrainedClassifier(
     special_values=codes,
     mutability={**dict.fromkeys(FIXED, "none"), **dict.fromkeys(GROWING, "increase")},
@@ -106,8 +105,12 @@ print(explanation.to_text(position, labels=labels, units=heloc.units))
 # Why the codes have to be declared
 # ---------------------------------
 # For comparison, the same classifier is trained without a declaration of the codes, and takes them
-# for amounts below zero. Each point is an applicant. Open circles did not change.
-undeclared = clone(clf).set_params(special_values=None).fit(X_train, y_train)
+# for amounts below zero. A warning points at some of them. Each point of the figure is an
+# applicant. Open circles did not change.
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    undeclared = clone(clf).set_params(special_values=None).fit(X_train, y_train)
+print(caught[0].message)
 taken = undeclared.explain(rejected, target="granted", tau=0.5, sparse=True)
 fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, sharey=True, layout="constrained")
 FEATURE = "m_since_most_recent_inq_excl_7days"
