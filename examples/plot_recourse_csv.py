@@ -111,22 +111,32 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     undeclared = clone(clf).set_params(special_values=None).fit(X_train, y_train)
 print(caught[0].message)
-taken = undeclared.explain(rejected, target="granted", tau=0.5, sparse=True)
+results = {
+    "codes taken for amounts": undeclared.explain(rejected, target="granted", tau=0.5, sparse=True),
+    "codes declared": explanation,
+}
+
+
+def moved_below_zero(result):
+    """Return the number of values of each feature that changed to a negative number."""
+    after = result.counterfactual.select_dtypes("number")
+    return ((after != result.factual[after.columns]) & (after < 0)).sum()
+
+
+counts = pd.DataFrame({title: moved_below_zero(result) for title, result in results.items()})
+print(counts[counts.any(axis=1)].to_string())
+
+# %%
+# The figure shows the feature that has the most of these changes.
+feature = counts["codes taken for amounts"].idxmax()
 fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, sharey=True, layout="constrained")
-FEATURE = "m_since_most_recent_inq_excl_7days"
-for ax, title, result in (
-    (axes[0], "codes taken for amounts", taken),
-    (axes[1], "codes declared", explanation),
-):
-    before, after = (
-        rows[FEATURE][result.valid] for rows in (result.factual, result.counterfactual)
-    )
+for ax, (title, result) in zip(axes, results.items(), strict=True):
+    before, after = result.factual[feature], result.counterfactual[feature]
     changed = before != after
     ax.axhspan(-12, -0.5, color="tab:red", alpha=0.12, lw=0)
     ax.scatter(before[~changed], after[~changed], s=18, facecolors="none", edgecolors="0.5")
     ax.scatter(before[changed], after[changed], s=18, color="tab:blue")
-    wrong = int((changed & (after < 0)).sum())
-    ax.set(title=f"{title}:\n{wrong} applicants moved below zero", xlabel=f"{FEATURE}, before")
+    ax.set(title=title, xlabel=f"{feature}, before")
 axes[0].set_ylabel("after")
 plt.show()
 
