@@ -64,14 +64,16 @@ plt.show()
 # %%
 # None, or none found?
 # --------------------
-# If employer, occupation and capital cannot change either, some people have no counterfactual.
-# Without a proof, their rows would only say that none was found. With a proof, ``reason`` states
-# that none exists, and the fewest constraints without which there would be one.
+# If nobody can change the employer or the occupation, work more than 45 hours, or gain more than
+# 5,000 dollars, some people have no counterfactual. Without a proof, their rows would only say that
+# none was found. With a proof, ``reason`` states that none exists, and the fewest constraints
+# without which there would be one.
 narrow = clf.explain(
     sample,
     adult.favorable,
     tau=0.5,
-    mutability=dict.fromkeys(["workclass", "occupation", "capital_gain", "capital_loss"], "none"),
+    mutability={"workclass": "none", "occupation": "none", "capital_loss": "none"},
+    domain={"hours_per_week": (0, 45), "capital_gain": (0, 5000)},
     prove=True,
 )
 print(narrow, "\n")
