@@ -33,7 +33,6 @@ DATA = {
     "plot_optuna": ("fetch_gmsc",),
     "plot_pipeline": ("fetch_adult",),
     "plot_quickstart": ("fetch_german_credit",),
-    "plot_recourse": ("fetch_adult",),
     "plot_recourse_csv": ("fetch_heloc",),
     "plot_robustness": ("fetch_california_housing",),
 }
