@@ -31,14 +31,7 @@ def search(request):
     model, n_alternatives, n_rows = request.model, request.n_alternatives, len(request.rows)
     # Whether anything can be proven is known before anything is searched.
     prover = Prover(request) if request.prove else None
-    # The search needs gradients, but no digits beyond float32; the judge has float64.
-    searcher = inference_copy(model.module, torch.float32)
-    with one_thread_if_small(searcher, min(n_rows, CHUNK)):
-        parts, movable = [], []
-        for rows in gen_batches(n_rows, CHUNK):
-            chunk = ChunkSearch(request, searcher, rows)
-            movable.append(chunk.movable())
-            parts.append(_found(chunk, rows.start, prover))
+    parts, movable = _found_in_chunks(request, prover)
     found = _interleaved(parts)
     # From here on, each alternative is a row of its own.
     idx = np.repeat(np.arange(n_rows), n_alternatives)
@@ -68,7 +61,7 @@ def search(request):
         row=idx,
         alternative=np.tile(np.arange(n_alternatives), n_rows),
         factual_proba=request.factual_proba[idx],
-        immutable=~np.concatenate(movable)[idx],
+        immutable=~movable[idx],
         feature_cost=request.costs_by_feature(found.values, factuals.values),
         classes=tuple(model.classes.tolist()),
         tau=request.tau,
@@ -78,6 +71,19 @@ def search(request):
         path=_path_in_x_units(found.path, factuals) if request.return_path else None,
         **proof,
     )
+
+
+def _found_in_chunks(request, prover):
+    """Return the alternatives of each chunk of rows, and which features can change in each row."""
+    # The search needs gradients, but no digits beyond float32; the judge has float64.
+    searcher = inference_copy(request.model.module, torch.float32)
+    n_rows, parts, movable = len(request.rows), [], []
+    with one_thread_if_small(searcher, min(n_rows, CHUNK)):
+        for rows in gen_batches(n_rows, CHUNK):
+            chunk = ChunkSearch(request, searcher, rows)
+            movable.append(chunk.movable())
+            parts.append(_found(chunk, rows.start, prover))
+    return parts, np.concatenate(movable)
 
 
 def _proof(prover, idx, judged, factuals):

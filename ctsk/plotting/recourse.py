@@ -1,31 +1,16 @@
 """Picture of what one person would have to change."""
 
-import functools
 import itertools
-from dataclasses import dataclass
 
 from ctsk._explaining.recourse import describe, wording_of
+from ctsk.plotting.page import Page
 
 # Lengths are in points. An option is narrower than this only if the whole picture is.
 _LEAST_CARD_WIDTH = 185.0
-_MARGIN, _GAP, _BAR_HEIGHT = 9.0, 14.0, 3.5
-_LINE_HEIGHT = 1.35
-# Text that is drawn may be wider than the sum of its letters, because these fill whole pixels.
-_SAFETY = 1.04
-_MOST_LINES = 4
+_MARGIN, _GAP = 9.0, 14.0
 # Numbers of changes of an option, and of other features, that are tried until they fit.
 _NUMBERS_SHOWN = ((8, 10), (5, 6), (3, 3), (1, 1))
 _FONT_SCALES = (1.0, 0.9, 0.8, 0.7)
-# Blue and vermilion can be told apart by color-blind people; words and triangles say the same.
-_STYLES = {
-    "title": {"size": 11, "weight": "bold"},
-    "name": {"size": 9.5, "weight": "bold"},
-    "plain": {"size": 9.5},
-    "muted": {"size": 8.5, "color": "0.4"},
-    "immutable": {"size": 8.5, "color": "0.55", "style": "italic"},
-    "rise": {"size": 9.5, "color": "#0072B2"},
-    "fall": {"size": 9.5, "color": "#B34700"},
-}
 
 
 class RecourseDisplay:
@@ -162,7 +147,7 @@ def _fitting(recourse, width, height):
 
 def _page(recourse, width, scale, n_changes, n_names):
     """Return the page of a recourse, in a width and with a scale of fonts."""
-    page = _Page(scale)
+    page = Page(scale)
     inner = width - 2 * _MARGIN
     y = _add_heading(page, recourse, inner)
     several = len(recourse.options) > 1
@@ -182,7 +167,7 @@ def _in_columns(page, n_items, add, x, y, width, gap=_GAP):
 
     Parameters
     ----------
-    page : _Page
+    page : Page
     n_items : int
     add : callable
         Adds the item of a number at x and y in a width, and returns the y below.
@@ -294,112 +279,3 @@ def _names(names, most, plural, singular):
         names = [*names[:most], f"and {end}".rstrip()]
     # Names may hold commas themselves.
     return ("; " if any("," in name for name in names) else ", ").join(names)
-
-
-@functools.lru_cache(maxsize=4_096)
-def _advance(path, letter):
-    """Return the width of a letter of a font, relative to the font size."""
-    from matplotlib.font_manager import get_font
-
-    font, size = get_font(path), 100
-    # A letter that the font lacks comes from another one, in which it may be as wide as high.
-    if not font.get_char_index(ord(letter)):
-        return 1.0
-    font.set_size(size, 72)
-    return font.load_char(ord(letter)).linearHoriAdvance / 65_536 / size
-
-
-@dataclass
-class _Page:
-    """Texts, bars and rules at their places, in points from the upper left corner.
-
-    Parameters
-    ----------
-    scale : float
-        Factor of all font sizes.
-
-    Attributes
-    ----------
-    height : float
-        Height of the page, which is known when all is added.
-    """
-
-    scale: float
-
-    def __post_init__(self):
-        """Start an empty page."""
-        self.texts, self.bars, self.rules, self.height = [], [], [], 0.0
-
-    def width_of(self, text, style):
-        """Return the width of text in points, whatever the backend."""
-        from matplotlib.font_manager import FontProperties, findfont
-
-        font = {key: value for key, value in _STYLES[style].items() if key != "color"}
-        size, path = font["size"] * self.scale, findfont(FontProperties(**font))
-        return size * _SAFETY * sum(_advance(path, letter) for letter in text)
-
-    def add_text(self, text, x, y, width, style):
-        """Add text in as many lines as it needs, at most four; return the y below."""
-        lines = self._wrapped(text, width, style)
-        if len(lines) > _MOST_LINES:
-            last = self._cut(f"{lines[_MOST_LINES - 1]} ", width, style)
-            lines = [*lines[: _MOST_LINES - 1], last]
-        step = _STYLES[style]["size"] * self.scale * _LINE_HEIGHT
-        for number, line in enumerate(lines):
-            self.texts.append((x, y + number * step, line, style))
-        return y + len(lines) * step
-
-    def add_bar(self, share, x, y, width):
-        """Add a bar whose length is a share, and the share as text; return the y below."""
-        label = f"{share:.0%}"
-        length = width - self.width_of("100% ", "muted")
-        height = _STYLES["muted"]["size"] * self.scale * _LINE_HEIGHT
-        # The middle of the digits lies above that of the line.
-        self.bars.append((x, y + 0.4 * height, length, share))
-        self.texts.append((x + length + self.width_of(" ", "muted"), y, label, "muted"))
-        return y + height
-
-    def add_rule(self, x, y, width):
-        """Add a thin line."""
-        self.rules.append((x, y, width))
-
-    def _cut(self, text, width, style):
-        """Return text that ends in an ellipsis and is no wider than a width."""
-        while text and self.width_of(f"{text}…", style) > width:
-            text = text[:-1]
-        return f"{text}…"
-
-    def _wrapped(self, text, width, style):
-        """Return text in lines that are no wider than a width; long words are broken."""
-        lines = [""]
-        for word in text.split():
-            trial = f"{lines[-1]} {word}".strip()
-            if self.width_of(trial, style) <= width:
-                lines[-1] = trial
-                continue
-            if lines[-1]:
-                lines.append("")
-            for letter in word:
-                if lines[-1] and self.width_of(lines[-1] + letter, style) > width:
-                    # More lines than are shown need not be measured.
-                    if len(lines) > _MOST_LINES:
-                        return lines
-                    lines.append("")
-                lines[-1] += letter
-        return lines
-
-    def draw(self, ax):
-        """Draw everything on axes whose data coordinates are points."""
-        from matplotlib.patches import Rectangle
-
-        for x, y, text, style in self.texts:
-            font = {**_STYLES[style], "size": _STYLES[style]["size"] * self.scale}
-            # A dollar sign in a name starts no formula.
-            ax.text(x, y, text, va="top", parse_math=False, **font)
-        height = _BAR_HEIGHT * self.scale
-        for x, y, length, share in self.bars:
-            for part, color in ((1.0, "0.85"), (share, "0.35")):
-                bar = Rectangle((x, y - height / 2), part * length, height, color=color, lw=0)
-                ax.add_patch(bar)
-        for x, y, width in self.rules:
-            ax.plot([x, x + width], [y, y], color="0.8", lw=0.6)
