@@ -91,7 +91,7 @@ for digit, ax in enumerate(axes[0]):
 # The cheapest counterfactuals hardly look like their target: single pixels, black or white, deceive
 # the model. ECCCo adds and removes strokes. Under conventional training, it also scatters noise
 # over the background; after counterfactual training, there is less of it, and the strokes are
-# clearer. REVISE draws blurred digits for either model, because it does not ask the model what is
+# clearer. REVISE draws blurred digits whatever the model, because it does not ask the model what is
 # typical.
 #
 # What changed
