@@ -10,8 +10,9 @@ a model on credit applicants, explains one decision, and shows what counterfactu
 # A model of credit applicants
 # ----------------------------
 # The data are 1,000 applicants for credit at a German bank (in the 1970s, in German marks). The
-# data set comes with constraints: age and nationality cannot change, for example. Words and numbers
-# need neither encoding nor scaling.
+# data set comes with constraints: age and nationality cannot change, for example. Two more are
+# added, so that nobody is advised to borrow more. Words and numbers need neither encoding nor
+# scaling.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -25,8 +26,12 @@ german = fetch_german_credit()
 X_train, X_test, y_train, y_test = train_test_split(
     german.data, german.target, stratify=german.target, random_state=0
 )
+constraints = {"credit_amount": "decrease", "other_installment_plans": "none"}
 clf = CounterfactualTrainedClassifier(
-    mutability=german.mutability, domain=german.domain, max_epochs=50, random_state=0
+    mutability={**german.mutability, **constraints},
+    domain=german.domain,
+    max_epochs=50,
+    random_state=0,
 ).fit(X_train, y_train)
 print(f"accuracy: {clf.score(X_test, y_test):.2f}")
 

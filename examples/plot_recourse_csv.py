@@ -44,7 +44,8 @@ print("\ncodes among the amounts:", has_code[has_code > 0].to_string(), sep="\n"
 # Words, whole numbers and percentages are recognized. What the file does not tell has to be
 # declared, by column name. The negative numbers are codes, such as -7 for applicants to whom an
 # event has never happened. The risk estimate of a bureau and the record of past accounts cannot
-# change, and times can only increase.
+# change, times can only increase, and nobody is advised to raise balances or to ask for more
+# credit.
 codes = {name: sorted(set(CODES) & set(applicants[name])) for name in has_code[has_code > 0].index}
 FIXED = [
     "external_risk_estimate",
@@ -56,10 +57,14 @@ FIXED = [
     "num_total_trades",
 ]
 GROWING = [name for name in applicants if name.startswith(("m_since", "average_m"))]
+FALLING = [name for name in applicants if name.startswith(("net_fraction", "num_inq", "num_bank"))]
 clf = CounterfactualTrainedClassifier(
     special_values=codes,
-    mutability={**dict.fromkeys(FIXED, "none"), **dict.fromkeys(GROWING, "increase")},
-    domain={"net_fraction_revolving_burden": (0, 100)},
+    mutability={
+        **dict.fromkeys(FIXED, "none"),
+        **dict.fromkeys(GROWING, "increase"),
+        **dict.fromkeys(FALLING, "decrease"),
+    },
     max_epochs=30,
     random_state=0,
 )
