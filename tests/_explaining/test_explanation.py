@@ -4,7 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, PowerTransformer
 
+import ctsk
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator
 
 
@@ -416,6 +420,26 @@ def test_costs_of_features_add_up_to_the_cost_of_the_row(fitted_loans, loans, ge
             is_same = (found[name] == X[name]) | (found[name].isna() & X[name].isna())
             expected = costs[name] * ~is_same
         np.testing.assert_allclose(explanation.feature_cost[:, position], expected, atol=1e-12)
+
+
+def test_costs_of_features_of_a_pipeline_with_curves_are_exact(diabetes):
+    X, y = diabetes
+    curves = make_column_transformer(
+        (FunctionTransformer(np.log), ["bmi"]),
+        (PowerTransformer(), ["s1"]),
+        remainder="passthrough",
+    )
+    clf = CounterfactualTrainedClassifier(max_epochs=20, random_state=0)
+    pipeline = make_pipeline(curves, clf).fit(X, y)
+    explanation = ctsk.explain(pipeline, X.head(20), T=30)
+    np.testing.assert_allclose(explanation.feature_cost.sum(axis=1), explanation.cost)
+    # The cost is the distance in units of the classifier, in which bmi is a logarithm.
+    logs = np.log(explanation.counterfactual["bmi"]) - np.log(explanation.factual["bmi"])
+    of_bmi = explanation.feature_cost[:, X.columns.get_loc("bmi")]
+    np.testing.assert_allclose(of_bmi, np.abs(logs) / np.log(X["bmi"]).std(ddof=0), rtol=0.01)
+    assert of_bmi.any()
+    is_same = explanation.factual_rows.values == explanation.counterfactual_rows.values
+    assert (explanation.feature_cost[is_same] == 0).all()
 
 
 def test_features_that_could_not_change_are_immutable(fitted_loans, loans):
