@@ -66,8 +66,8 @@ plt.show()
 # --------------------
 # If nobody can change the employer or the occupation, work more than 45 hours, or gain more than
 # 5,000 dollars, some people have no counterfactual. Without a proof, their rows would only say that
-# none was found. With a proof, ``reason`` states that none exists, and the fewest constraints
-# without which there would be one.
+# none was found. With a proof, ``reason`` states that none exists, and, if they are found within a
+# second, the fewest constraints without which there would be one.
 narrow = clf.explain(
     sample,
     adult.favorable,

@@ -44,7 +44,9 @@ for line, (name, clf) in zip(axes, models.items(), strict=True):
         CounterfactualDisplay.from_explanation(
             explanation, estimator=clf, X=X_train, y=y_train, ax=ax
         )
-        ax.set_title(f"{name} training, {generator}\nmedian cost {np.median(explanation.cost):.2f}")
+        # The pad leaves room for the legend above the axes.
+        title = f"{name} training, {generator}, median cost {np.median(explanation.cost):.2f}"
+        ax.set_title(title, fontsize=10, pad=30)
 plt.show()
 
 # %%

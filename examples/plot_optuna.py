@@ -36,8 +36,8 @@ clf = CounterfactualTrainedClassifier(
     domain=gmsc.domain,
     special_values=gmsc.special_values,
     n_counterfactuals=200,
-    max_epochs=15,
-    lr=0.005,
+    max_epochs=20,
+    lr=0.003,
     random_state=0,
 )
 # Scorers of counterfactuals share one search.
@@ -76,15 +76,15 @@ study.enqueue_trial(
     {"lambda_div": 0.5, "lambda_adv": 0.25, "lambda_reg": 0.1, "tau": 0.75, "T": 30,
      "lambda_energy": 5.0}
 )  # fmt: skip
-study.optimize(objective, n_trials=14)
+study.optimize(objective, n_trials=12)
 
 # %%
 # The trials
 # ----------
-# The chosen trial is the most plausible one whose accuracy is within one percentage point of the
-# best.
+# The chosen trial is the most plausible one whose accuracy is within four percentage points of the
+# best: on these data, plausibility costs accuracy.
 trials = study.trials_dataframe().rename(columns={"values_0": "accuracy", "values_1": "plausible"})
-accurate = trials[trials["accuracy"] >= trials["accuracy"].max() - 0.01]
+accurate = trials[trials["accuracy"] >= trials["accuracy"].max() - 0.04]
 chosen = study.trials[accurate["plausible"].idxmax()]
 print(f"{len(study.best_trials)} of {len(trials)} trials are on the Pareto front")
 print(pd.Series(chosen.params).round(3).to_string())
