@@ -55,7 +55,7 @@ grid = GridSearchCV(
     clf,
     [
         {name: [value] for name, value in conventional.items()},
-        {"lambda_div": [0.1, 0.5, 2.0], "lambda_reg": [0.01, 0.1, 0.3]},
+        {"lambda_div": [0.1, 0.5], "lambda_adv": [0.25], "lambda_reg": [0.01, 0.1, 0.3]},
     ],
     scoring=scoring,
     refit=BestWithinTolerance(tolerance=0.01),
