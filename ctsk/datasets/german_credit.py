@@ -153,7 +153,9 @@ _FEATURES = {
         words={1: "one", 2: "two or three", 3: "four or five", 4: "six or more"},
     ),
     # The codes order the levels of skill.
+    # Nobody is advised to take up a job of less skill.
     "job": Feature(
+        "increase",
         categories=("A171", "A172", "A173", "A174"),
         ordered=True,
         label="job",
@@ -306,7 +308,7 @@ def fetch_german_credit(
     values.
 
     Age, personal status and sex, number of dependents, nationality, credit history and the
-    purpose of the credit are immutable. `employment_since` and `residence_since` can only
+    purpose of the credit are immutable. `employment_since`, `residence_since` and `job` can only
     increase.
 
     References
