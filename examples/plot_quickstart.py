@@ -36,7 +36,7 @@ print(f"accuracy: {clf.score(X_test, y_test):.2f}")
 # ``explain`` searches for the cheapest change after which the applicant is accepted. It returns
 # rows like those of the data, and the list of the changes. With ``n_alternatives=3``, an applicant
 # can choose. Constraints can be added for a single call, so that nobody is advised to borrow more,
-# or to sell a house.
+# to sell a house, or to take up another job.
 rejected = X_test[clf.predict(X_test) != german.favorable]
 explanation = clf.explain(
     rejected.head(20),
@@ -49,6 +49,7 @@ explanation = clf.explain(
         "other_installment_plans": "none",
         "property": "none",
         "housing": "none",
+        "job": "none",
     },
 )
 print(explanation)
