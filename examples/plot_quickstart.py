@@ -46,6 +46,7 @@ explanation = clf.explain(
     sparse=True,
     mutability={
         "credit_amount": "decrease",
+        "number_credits": "decrease",
         "other_installment_plans": "none",
         "property": "none",
         "housing": "none",
