@@ -307,8 +307,15 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         "standardize": ["boolean"],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions({"constant", "cosine"})],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "callbacks": [list, None],
         "warm_start": ["boolean"],
@@ -344,8 +351,15 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         standardize=True,
         optimizer="adam",
         lr=1e-3,
+        lr_schedule="constant",
+        weight_decay=0.0,
+        label_smoothing=0.0,
+        dropout=0.0,
         batch_size="auto",
         max_epochs=100,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
         class_weight=None,
         callbacks=None,
         warm_start=False,
@@ -376,8 +390,15 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         self.standardize = standardize
         self.optimizer = optimizer
         self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.label_smoothing = label_smoothing
+        self.dropout = dropout
         self.batch_size = batch_size
         self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
         self.callbacks = callbacks
         self.warm_start = warm_start
@@ -489,7 +510,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             # A warm start keeps the classes, because the logits of the net are in their order.
             if fresh:
                 self.classes_ = np.unique(y)
-            return self._train(rows, y, fresh, epochs=self.max_epochs, burn_in=self.burn_in)
+            return self._train(rows, y, fresh)
 
     def partial_fit(self, X, y, classes=None):
         """Train one epoch, without burn-in.
@@ -780,7 +801,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         return rows, y
 
-    def _train(self, rows, y, fresh, *, epochs, burn_in=0.0):
+    def _train(self, rows, y, fresh, *, epochs=None):
         """Train a new net, or continue to train the fitted one."""
         validation.check_two_classes(self.classes_, len(y))
         remedy = "Pass all classes to the first partial_fit, or refit with warm_start=False."
@@ -804,9 +825,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         check_inferred_domains(self.constraints_, encoder)
         self.feature_costs_ = check_costs(self.feature_costs, encoder)
         net = None if fresh else self.net_
-        self.net_, self.explainer_ = train(
-            self, net, rows.values, labels, epochs=epochs, burn_in=burn_in
-        )
+        self.net_, self.explainer_ = train(self, net, rows.values, labels, epochs=epochs)
         return self
 
     @default_torch_modes()

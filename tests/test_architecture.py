@@ -10,7 +10,7 @@ LAYERS = [
     "exceptions", "_torch", "_columns", "generators", "_training", "_explaining", "_classifier",
     "_explain", "_sufficient_changes", "metrics", "model_selection", "plotting",
 ]  # fmt: skip
-SKORCH = {"_training/net.py", "_explaining/foreign_models.py"}
+SKORCH = {"_training/net.py", "_training/callbacks.py", "_explaining/foreign_models.py"}
 
 
 def imported(path):

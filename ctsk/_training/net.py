@@ -1,17 +1,15 @@
 """The skorch net, which searches for counterfactuals once per epoch and learns from them."""
 
 import math
-import sys
-import time
 
 import torch
 from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback
 from skorch.utils import TeeGenerator, to_tensor
 
 from ctsk._torch.utils import evaluating
 from ctsk._training.objective import TERMS
 from ctsk._training.optimizers import check_optimizer
+from ctsk._training.safeguards import Snapshot
 from ctsk._training.sampling import CounterfactualBatch, Minibatches, TrainingRows
 from ctsk.exceptions import NonFiniteLossError
 from ctsk.generators import GradientGenerator
@@ -19,8 +17,6 @@ from ctsk.generators import GradientGenerator
 # Counterfactuals that are this many times as large as the largest training value are blamed
 # on the search; ordinary searches stay within a few times the range of the data.
 _FAR = 1e3
-# Scores that skorch records on held-out rows only.
-_VALIDATION_SCORES = {"valid_loss", "valid_loss_best", "valid_acc", "valid_acc_best"}
 
 
 class CounterfactualNet(NeuralNetClassifier):
@@ -46,6 +42,14 @@ class CounterfactualNet(NeuralNetClassifier):
         Number of factuals drawn per epoch.
     n_conventional_epochs : int
         Number of epochs, counted by the history, that train without counterfactuals.
+    schedule : CosineSchedule or None
+        Learning rate of each epoch; None leaves it as it is.
+    patience : int or None
+        Number of epochs without an improvement on held-out rows, if there are any, after
+        which a fit stops; None never stops.
+    is_held_out : bool ndarray of shape (n_rows,) or None
+        Rows on which the net is only scored, after each epoch; None holds out no row. It is
+        None again after a fit, because a net keeps no training rows.
     random : torch.Generator
         A CPU generator.
     **kwargs : dict
@@ -68,6 +72,9 @@ class CounterfactualNet(NeuralNetClassifier):
         epsilon,
         n_counterfactuals,
         n_conventional_epochs,
+        schedule,
+        patience,
+        is_held_out,
         random,
         **kwargs,
     ):
@@ -81,6 +88,9 @@ class CounterfactualNet(NeuralNetClassifier):
         self.epsilon = epsilon
         self.n_counterfactuals = n_counterfactuals
         self.n_conventional_epochs = n_conventional_epochs
+        self.schedule = schedule
+        self.patience = patience
+        self.is_held_out = is_held_out
         self.random = random
 
     @property
@@ -114,6 +124,13 @@ class CounterfactualNet(NeuralNetClassifier):
         check_optimizer(self.optimizer_)
         return self
 
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Return the rows to train on, and those that are held out or None."""
+        if self.is_held_out is None:
+            return self.get_dataset(X, y), None
+        parts = [~self.is_held_out, self.is_held_out]
+        return tuple(self.get_dataset(X[part], y[part]) for part in parts)
+
     def get_iterator(self, dataset, training=False):
         """Return minibatches as slices of tensors instead of a DataLoader."""
         # All rows move to the device once; `y` is None in predictions.
@@ -122,11 +139,18 @@ class CounterfactualNet(NeuralNetClassifier):
         rows = TrainingRows(X, to_tensor(y, device=self.device), len(self.classes), self.random)
         return Minibatches(rows, self.batch_size, shuffle=training)
 
+    def on_epoch_begin(self, net, **kwargs):
+        """Keep the state of the net, to undo an epoch that is interrupted."""
+        self.epoch_start_ = Snapshot(self)
+        super().on_epoch_begin(net, **kwargs)
+
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Search counterfactuals once, then take one step for each minibatch."""
         if not training:
-            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            self._validate(iterator, prefix, step_fn)
             return
+        if self.schedule is not None:
+            self.schedule.set_lr(self.optimizer_, self.lr, epoch=len(self.history) - 1)
 
         # The search precedes the first update, and its counterfactuals are split evenly over the
         # minibatches. Without a search, no minibatch has tuples.
@@ -192,10 +216,39 @@ class CounterfactualNet(NeuralNetClassifier):
         terms = {name: term.detach() for name, term in terms.items()}
         return {"loss": loss, "y_pred": logits, "terms": terms}
 
+    def validation_step(self, batch, **fit_params):
+        """Compute the cross-entropy of held-out rows, weighted as in training."""
+        X, y = batch
+        with torch.no_grad(), evaluating(self.module_):
+            logits = self.module_(X)
+            return {"loss": self.objective.cross_entropy(logits, y), "y_pred": logits}
+
     def on_train_end(self, net, X=None, y=None, **kwargs):
-        """Leave the module in eval mode."""
+        """Undo an epoch that was interrupted, and leave the module in eval mode."""
         super().on_train_end(net, X=X, y=y, **kwargs)
+        # Callbacks, such as one that restores the best epoch, run later.
+        self.is_interrupted_ = not _is_finished(self.history[-1], self.is_held_out is not None)
+        if self.is_interrupted_:
+            self.epoch_start_.restore()
+        self.epoch_start_ = None
         self._set_training(False)
+
+    def _validate(self, iterator, prefix, step_fn):
+        """Record the loss and the accuracy of held-out rows, if there are any."""
+        results = []
+
+        def recorded_step(batch, **fit_params):
+            step = step_fn(batch, **fit_params)
+            is_correct = step["y_pred"].argmax(dim=1) == batch[1]
+            results.append((step["loss"], is_correct.float().mean(), len(is_correct)))
+            return step
+
+        super().run_single_epoch(iterator, False, prefix, recorded_step)
+        if results:
+            losses, accuracies, n_rows = zip(*results, strict=True)
+            self._record_score(f"{prefix}_acc", _weighted_mean(accuracies, n_rows), sign=-1)
+            # It comes last, because its presence marks a finished epoch.
+            self._record_score(f"{prefix}_loss", _weighted_mean(losses, n_rows))
 
     def _search(self, rows):
         """Return the tuples of an epoch; None in conventional epochs and without targets."""
@@ -295,7 +348,7 @@ class CounterfactualNet(NeuralNetClassifier):
     def _record_means(self, prefix, steps):
         """Record the means of the loss and of its terms over an epoch."""
         losses, terms, n_rows, n_tuples = zip(*steps, strict=True)
-        self.history.record(prefix + "_loss", _weighted_mean(losses, n_rows))
+        self._record_score(prefix + "_loss", _weighted_mean(losses, n_rows))
         for name in TERMS:
             # Each term is a mean over the rows, or over the tuples, of its minibatch.
             weights = n_rows if name == "classification" else n_tuples
@@ -306,75 +359,20 @@ class CounterfactualNet(NeuralNetClassifier):
             mean = _weighted_mean(*zip(*computed, strict=True)) if computed else math.nan
             self.history.record(name, mean)
 
+    def _record_score(self, name, value, sign=1):
+        """Record a score, and whether it is the best one so far, as skorch's callbacks expect."""
+        former = [epoch[name] for epoch in self.history[:-1] if name in epoch]
+        is_best = all(sign * value < sign * other for other in former)
+        self.history.record(f"{name}_best", is_best)
+        self.history.record(name, value)
+
+
+def _is_finished(epoch, has_held_out_rows):
+    """Return whether training, and the validation if there is one, of an epoch has ended."""
+    return ("valid_loss" if has_held_out_rows else "n_skipped") in epoch
+
 
 def _weighted_mean(values, weights):
     values = torch.stack(values)
     weights = values.new_tensor(weights)
     return (values @ weights / weights.sum()).item()
-
-
-def check_callbacks(callbacks):
-    """Check the callbacks of a user.
-
-    Parameters
-    ----------
-    callbacks : list or None
-        As skorch takes them: callbacks, classes of callbacks, or pairs of a name and one of
-        these.
-
-    Raises
-    ------
-    ValueError
-        If an element is not a callback, or monitors a score of held-out rows.
-    """
-    for item in callbacks or []:
-        callback = item[1] if isinstance(item, tuple | list) and len(item) == 2 else item
-        if isinstance(callback, type) and issubclass(callback, Callback):
-            callback = callback()
-        if not isinstance(callback, Callback):
-            raise ValueError(
-                f"callbacks contains {item!r}, which is not a skorch callback. Pass instances of "
-                "subclasses of skorch.callbacks.Callback, or pairs of a name and an instance."
-            )
-        monitor = getattr(callback, "monitor", None)
-        if isinstance(monitor, str) and monitor in _VALIDATION_SCORES:
-            raise ValueError(
-                f"callbacks contains {type(callback).__name__} with monitor={monitor!r}, but no "
-                'rows are held out for validation. Set monitor="train_loss".'
-            )
-
-
-class ProgressLine(Callback):
-    """Show the progress of a fit on one line, which is rewritten in place."""
-
-    _SECONDS_BETWEEN = 0.1
-
-    def on_train_begin(self, net, X=None, y=None, **kwargs):
-        """Start the clock."""
-        self.n_before_ = len(net.history)
-        self.started_ = time.monotonic()
-        self.written_ = -math.inf
-
-    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        """Rewrite the line, at most ten times a second."""
-        now = time.monotonic()
-        n_done = len(net.history) - self.n_before_
-        if now - self.written_ < self._SECONDS_BETWEEN and n_done < net.max_epochs:
-            return
-        self.written_ = now
-        epoch = net.history[-1]
-        seconds_left = (now - self.started_) / n_done * (net.max_epochs - n_done)
-        terms = "  ".join(
-            f"{name} {epoch[name]:.3f}" for name in TERMS if not math.isnan(epoch[name])
-        )
-        share = epoch["mature_share"]
-        mature = "" if math.isnan(share) else f"  mature {share:.0%}"
-        line = f"epoch {n_done}/{net.max_epochs}  {terms}{mature}  {seconds_left:.0f} s left"
-        # Padding overwrites the rest of a longer line before.
-        sys.stdout.write(f"\r{line:<110}")
-        sys.stdout.flush()
-
-    def on_train_end(self, net, X=None, y=None, **kwargs):
-        """End the line."""
-        sys.stdout.write("\n")
-        sys.stdout.flush()

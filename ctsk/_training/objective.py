@@ -31,6 +31,9 @@ class Objective:
         is not computed.
     class_weight : Tensor of shape (n_classes,), default=None
         Weights of the classes in both cross-entropies.
+    label_smoothing : float, default=0.0
+        Share of the probability of a label that is spread over all classes, in the
+        classification term.
 
     Notes
     -----
@@ -57,6 +60,7 @@ class Objective:
     lambda_adv: float
     lambda_reg: float
     class_weight: torch.Tensor | None = None
+    label_smoothing: float = 0.0
 
     @property
     def uses_energies(self):
@@ -93,7 +97,7 @@ class Objective:
         """
         if tuples is None or self.is_conventional:
             logits = module(X)
-            return {"classification": self._cross_entropy(logits, y)}, logits
+            return {"classification": self._classification(logits, y)}, logits
 
         # One pass of all parts is faster than a pass of each. Layers such as BatchNorm then
         # compute their statistics over rows and counterfactuals together.
@@ -105,7 +109,7 @@ class Objective:
         outputs = torch.split(module(torch.cat(parts)), [len(part) for part in parts])
 
         logits = outputs[0]
-        terms = {"classification": self._cross_entropy(logits, y)}
+        terms = {"classification": self._classification(logits, y)}
         # Divergence and ridge share the energies of exemplars and counterfactuals.
         if self.uses_energies:
             energies = [energy(part, tuples.targets) for part in outputs[1:3]]
@@ -115,7 +119,7 @@ class Objective:
                 terms["ridge"] = ridge(*energies)
         # Nascent counterfactuals keep the label of their factual, as adversarial examples do.
         if self.uses_nascent:
-            terms["adversarial"] = self._cross_entropy(outputs[-1], tuples.labels)
+            terms["adversarial"] = self.cross_entropy(outputs[-1], tuples.labels)
         return terms, logits
 
     def total(self, terms):
@@ -132,8 +136,24 @@ class Objective:
                 total = total + weight * terms[name]
         return total
 
-    def _cross_entropy(self, logits, y):
+    def cross_entropy(self, logits, y, label_smoothing=0.0):
+        """Return the mean cross-entropy, with the weights of the classes.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (n_rows, n_classes)
+        y : LongTensor of shape (n_rows,)
+        label_smoothing : float, default=0.0
+
+        Returns
+        -------
+        loss : scalar Tensor
+        """
         if self.class_weight is None:
-            return cross_entropy(logits, y)
+            return cross_entropy(logits, y, label_smoothing=label_smoothing)
+        losses = cross_entropy(logits, y, reduction="none", label_smoothing=label_smoothing)
         # torch's own weighted mean would divide by the sum of the weights of the batch.
-        return (self.class_weight[y] * cross_entropy(logits, y, reduction="none")).mean()
+        return (self.class_weight[y] * losses).mean()
+
+    def _classification(self, logits, y):
+        return self.cross_entropy(logits, y, self.label_smoothing)
