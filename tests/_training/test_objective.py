@@ -116,3 +116,16 @@ def test_term_of_weight_zero_is_not_computed(linear, minibatch, off, left):
     assert set(terms) == left
     for name, value in terms.items():
         assert value.item() == pytest.approx(by_hand(linear, minibatch)[name][0], rel=1e-12)
+
+
+def test_label_smoothing_spreads_a_share_of_each_label_over_all_classes(minibatch):
+    X, y, tuples = tensors(minibatch)
+    linear = torch.nn.Linear(3, 2, dtype=torch.float64)
+    logits = linear(X).detach().numpy()
+    log_proba = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    labels = 0.9 * np.eye(2)[minibatch[1]] + 0.1 / 2
+    terms, _ = Objective(**LAMBDAS, label_smoothing=0.1).terms(linear, X, y, tuples)
+    plain, _ = Objective(**LAMBDAS).terms(linear, X, y, tuples)
+    expected = -(labels * log_proba).sum(axis=1).mean()
+    assert terms["classification"].item() == pytest.approx(expected, rel=1e-12)
+    assert terms["adversarial"] == plain["adversarial"]
