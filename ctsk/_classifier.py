@@ -473,7 +473,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         # skorch opens a record when an epoch begins; that of an interrupted epoch has no loss.
         return sum("train_loss" in epoch for epoch in self.history_)
 
-    def fit(self, X, y):
+    def fit(self, X, y, sample_weight=None):
         """Train the classifier.
 
         Parameters
@@ -482,6 +482,11 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             Numbers and categories, some of which may be missing; see the class.
         y : array-like of shape (n_rows,)
             Class labels of at least two classes.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Nonnegative weights of the rows, of which only the ratios matter. They weight the
+            scales, both cross-entropies, the terms of the counterfactuals of a row, and the draw
+            of exemplars. A row of weight 0 is left out. Other statistics, such as inferred domains
+            and prototypes, count each row once.
 
         Returns
         -------
@@ -506,13 +511,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         """
         fresh = not (self.warm_start and hasattr(self, "net_"))
         with validation.undo_on_failure(self):
-            rows, y = self._read_training_rows(X, y, fresh)
+            rows, y, weights = self._read_training_rows(X, y, sample_weight, fresh)
             # A warm start keeps the classes, because the logits of the net are in their order.
             if fresh:
                 self.classes_ = np.unique(y)
-            return self._train(rows, y, fresh)
+            return self._train(rows, y, weights, fresh)
 
-    def partial_fit(self, X, y, classes=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train one epoch, without burn-in.
 
         The first call fixes the categories, the missing and special values that are states
@@ -526,6 +531,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_rows,)
         classes : array-like of shape (n_classes,), default=None
             All classes that will ever be seen; required in the first call.
+        sample_weight : array-like of shape (n_rows,), default=None
+            As in `fit`; the weights have a mean of 1 in each chunk.
 
         Returns
         -------
@@ -542,7 +549,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         # Every call but the first continues from the net, whatever `warm_start` is.
         fresh = not hasattr(self, "net_")
         with validation.undo_on_failure(self):
-            rows, y = self._read_training_rows(X, y, fresh)
+            rows, y, weights = self._read_training_rows(X, y, sample_weight, fresh)
             if self.class_weight == "balanced":
                 raise ValueError(
                     "class_weight='balanced' is unavailable in partial_fit, which sees only a "
@@ -551,7 +558,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
                 )
             # This sets `classes_`, so it follows the validation of everything else.
             check_partial_fit_first_call(self, classes)
-            return self._train(rows, y, fresh, epochs=1)
+            return self._train(rows, y, weights, fresh, epochs=1)
 
     def predict(self, X):
         """Predict the class of each row.
@@ -792,16 +799,17 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             tau=self.tau,
         )
 
-    def _read_training_rows(self, X, y, fresh):
-        """Validate parameters and training data; return the rows and the labels."""
+    def _read_training_rows(self, X, y, sample_weight, fresh):
+        """Validate parameters and training data; return the rows, the labels and the weights."""
         # As in scikit-learn, parameters are validated before data. Only a fresh fit learns columns.
         self._validate_params()
         schema = None if fresh else self.encoder_.schema
+        X, y, weights = validation.drop_rows_without_weight(X, y, sample_weight)
         rows, y = validation.check_training_rows(self, X, y, schema)
         check_classification_targets(y)
-        return rows, y
+        return rows, y, weights
 
-    def _train(self, rows, y, fresh, *, epochs=None):
+    def _train(self, rows, y, weights, fresh, *, epochs=None):
         """Train a new net, or continue to train the fitted one."""
         validation.check_two_classes(self.classes_, len(y))
         remedy = "Pass all classes to the first partial_fit, or refit with warm_start=False."
@@ -810,7 +818,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         # fit. Constraints and costs may: they are read again in every fit.
         if fresh:
             steps = check_resolution(self.resolution, rows.schema)
-            self.encoder_ = Encoder.fit(rows, standardize=self.standardize, steps=steps)
+            self.encoder_ = Encoder.fit(
+                rows, standardize=self.standardize, steps=steps, weights=weights
+            )
         elif self.handle_unknown != self.encoder_.schema.handle_unknown:
             # A copy, because the encoder must be unchanged if the fit fails.
             self.encoder_ = copy(self.encoder_)
@@ -825,7 +835,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         check_inferred_domains(self.constraints_, encoder)
         self.feature_costs_ = check_costs(self.feature_costs, encoder)
         net = None if fresh else self.net_
-        self.net_, self.explainer_ = train(self, net, rows.values, labels, epochs=epochs)
+        self.net_, self.explainer_ = train(self, net, rows.values, labels, weights, epochs=epochs)
         return self
 
     @default_torch_modes()

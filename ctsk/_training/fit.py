@@ -40,7 +40,7 @@ from ctsk.generators.shortcuts import learn_alike, new_generator
 LEAST_ROWS_TO_STOP = 1000
 
 
-def train(estimator, net, values, labels, *, epochs=None):
+def train(estimator, net, values, labels, weights, *, epochs=None):
     """Train a net with the parameters of an estimator.
 
     Parameters
@@ -53,6 +53,8 @@ def train(estimator, net, values, labels, *, epochs=None):
         See `Schema.read`.
     labels : ndarray of shape (n_rows,)
         As positions in `classes_`.
+    weights : ndarray of shape (n_rows,) or None
+        Positive weights of the rows, with a mean of 1.
     epochs : int or None, default=None
         Number of epochs of a call of `partial_fit`, which has neither a burn-in nor early
         stopping nor a schedule of the learning rate. None trains as the estimator states.
@@ -100,6 +102,9 @@ def train(estimator, net, values, labels, *, epochs=None):
         settings = _settings(estimator, labels, len(labels[trained]), device)
         settings["generator"] = generator
         settings["is_held_out"] = is_held_out
+        settings["sample_weight"] = None
+        if weights is not None:
+            settings["sample_weight"] = torch.as_tensor(weights, dtype=torch.float32, device=device)
         settings |= _course(estimator, n_before, epochs)
         if net is None:
             net = _new_net(estimator, encoded, random, device, settings)
@@ -120,7 +125,7 @@ def train(estimator, net, values, labels, *, epochs=None):
                 _drop_unfinished_epoch(net, n_before)
             # This stacklevel points the warning to the user's call of fit or partial_fit.
             warn_of_training(net, len(net.history) - n_before, stacklevel=5)
-            net.is_held_out = None
+            net.is_held_out = net.sample_weight = None
 
     # Records of single minibatches would dominate the memory of long trainings.
     for epoch in net.history:

@@ -50,6 +50,8 @@ class CounterfactualNet(NeuralNetClassifier):
     is_held_out : bool ndarray of shape (n_rows,) or None
         Rows on which the net is only scored, after each epoch; None holds out no row. It is
         None again after a fit, because a net keeps no training rows.
+    sample_weight : Tensor of shape (n_rows,) or None
+        Weights of the rows of a fit, on the net's device; also None after it.
     random : torch.Generator
         A CPU generator.
     **kwargs : dict
@@ -75,6 +77,7 @@ class CounterfactualNet(NeuralNetClassifier):
         schedule,
         patience,
         is_held_out,
+        sample_weight,
         random,
         **kwargs,
     ):
@@ -91,6 +94,7 @@ class CounterfactualNet(NeuralNetClassifier):
         self.schedule = schedule
         self.patience = patience
         self.is_held_out = is_held_out
+        self.sample_weight = sample_weight
         self.random = random
 
     @property
@@ -136,8 +140,17 @@ class CounterfactualNet(NeuralNetClassifier):
         # All rows move to the device once; `y` is None in predictions.
         X = to_tensor(dataset.X, device=self.device)
         y = X.new_zeros(len(X), dtype=torch.int64) if dataset.y is None else dataset.y
-        rows = TrainingRows(X, to_tensor(y, device=self.device), len(self.classes), self.random)
+        y = to_tensor(y, device=self.device)
+        weights = self._weights(training) if self.sample_weight is not None else None
+        rows = TrainingRows(X, y, len(self.classes), self.random, weights)
         return Minibatches(rows, self.batch_size, shuffle=training)
+
+    def _weights(self, training):
+        """Return the weights of the rows to train on, or of those that are held out."""
+        if self.is_held_out is None:
+            return self.sample_weight
+        is_chosen = torch.as_tensor(self.is_held_out != training, device=self.device)
+        return self.sample_weight[is_chosen]
 
     def on_epoch_begin(self, net, **kwargs):
         """Keep the state of the net, to undo an epoch that is interrupted."""
@@ -161,9 +174,9 @@ class CounterfactualNet(NeuralNetClassifier):
         # The terms of updates stay tensors until the end of the epoch: on a GPU, each value that
         # is read waits for the device.
         steps = []
-        for batch, part in zip(iterator, parts, strict=True):
+        for (batch, weights), part in zip(iterator.weighted(), parts, strict=True):
             self.notify("on_batch_begin", batch=batch, training=True)
-            step = step_fn(batch, tuples=part, **fit_params)
+            step = step_fn(batch, tuples=part, weights=weights, **fit_params)
             self.history.record_batch(prefix + "_loss", step["loss"].item())
             self.history.record_batch(prefix + "_batch_size", len(batch[0]))
             self.notify("on_batch_end", batch=batch, training=True, **step)
@@ -177,11 +190,11 @@ class CounterfactualNet(NeuralNetClassifier):
         self.history.record("n_skipped", n_batches - len(steps))
         self._record_means(prefix, steps)
 
-    def train_step(self, batch, tuples=None, **fit_params):
+    def train_step(self, batch, tuples=None, weights=None, **fit_params):
         """Take one step of the optimizer, unless the loss or its gradient is not finite."""
         # skorch would pass a closure to the optimizer, which could not skip the update.
         self._zero_grad_optimizer()
-        step = self.train_step_single(batch, tuples=tuples, **fit_params)
+        step = self.train_step_single(batch, tuples=tuples, weights=weights, **fit_params)
         self.notify(
             "on_grad_computed",
             # A plain generator would be exhausted by the first callback.
@@ -194,14 +207,14 @@ class CounterfactualNet(NeuralNetClassifier):
             self._step_optimizer(None)
         return step
 
-    def train_step_single(self, batch, tuples=None, **fit_params):
+    def train_step_single(self, batch, tuples=None, weights=None, **fit_params):
         """Compute the objective of one minibatch and its gradient."""
         # Setting the mode visits every layer, so it is set only after something changed it.
         if not self.module_.training:
             self._set_training(True)
         X, y = batch
         try:
-            terms, logits = self.objective.terms(self.module_, X, y, tuples)
+            terms, logits = self.objective.terms(self.module_, X, y, tuples, weights)
         except ValueError as error:
             if len(X) > 1:
                 raise
@@ -216,12 +229,12 @@ class CounterfactualNet(NeuralNetClassifier):
         terms = {name: term.detach() for name, term in terms.items()}
         return {"loss": loss, "y_pred": logits, "terms": terms}
 
-    def validation_step(self, batch, **fit_params):
+    def validation_step(self, batch, weights=None, **fit_params):
         """Compute the cross-entropy of held-out rows, weighted as in training."""
         X, y = batch
         with torch.no_grad(), evaluating(self.module_):
             logits = self.module_(X)
-            return {"loss": self.objective.cross_entropy(logits, y), "y_pred": logits}
+            return {"loss": self.objective.cross_entropy(logits, y, weights), "y_pred": logits}
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
         """Undo an epoch that was interrupted, and leave the module in eval mode."""
@@ -235,20 +248,19 @@ class CounterfactualNet(NeuralNetClassifier):
 
     def _validate(self, iterator, prefix, step_fn):
         """Record the loss and the accuracy of held-out rows, if there are any."""
-        results = []
-
-        def recorded_step(batch, **fit_params):
-            step = step_fn(batch, **fit_params)
-            is_correct = step["y_pred"].argmax(dim=1) == batch[1]
-            results.append((step["loss"], is_correct.float().mean(), len(is_correct)))
-            return step
-
-        super().run_single_epoch(iterator, False, prefix, recorded_step)
-        if results:
-            losses, accuracies, n_rows = zip(*results, strict=True)
-            self._record_score(f"{prefix}_acc", _weighted_mean(accuracies, n_rows), sign=-1)
-            # It comes last, because its presence marks a finished epoch.
-            self._record_score(f"{prefix}_loss", _weighted_mean(losses, n_rows))
+        if iterator is None:
+            return
+        losses, accuracies, n_rows = [], [], []
+        for batch, weights in iterator.weighted():
+            self.notify("on_batch_begin", batch=batch, training=False)
+            step = step_fn(batch, weights=weights)
+            self.notify("on_batch_end", batch=batch, training=False, **step)
+            losses.append(step["loss"])
+            accuracies.append((step["y_pred"].argmax(dim=1) == batch[1]).float().mean())
+            n_rows.append(len(batch[0]))
+        self._record_score(f"{prefix}_acc", _weighted_mean(accuracies, n_rows), sign=-1)
+        # It comes last, because its presence marks a finished epoch.
+        self._record_score(f"{prefix}_loss", _weighted_mean(losses, n_rows))
 
     def _search(self, rows):
         """Return the tuples of an epoch; None in conventional epochs and without targets."""
@@ -258,7 +270,7 @@ class CounterfactualNet(NeuralNetClassifier):
         if not (self.objective.is_conventional or is_conventional_epoch):
             # In eval mode, dropout is off: the search sees the function that predicts.
             with evaluating(self.module_):
-                factuals, labels, targets = self._draw(rows)
+                factuals, labels, targets, weights = self._draw(rows)
                 if len(targets):
                     box = self.constraints.box(factuals)
                     result = self.generator._on_device(factuals.device).search(
@@ -272,7 +284,7 @@ class CounterfactualNet(NeuralNetClassifier):
                         epsilon=self.epsilon if self.objective.uses_nascent else None,
                     )
                     exemplars = rows.draw_exemplars(targets)
-                    tuples = self._pair(exemplars, targets, labels, result, box)
+                    tuples = self._pair(exemplars, targets, labels, weights, result, box)
                     mature_share = result.mature.float().mean().item()
                     mean_n_iter = result.n_iter.float().mean().item()
         self.history.record("mature_share", mature_share)
@@ -280,7 +292,7 @@ class CounterfactualNet(NeuralNetClassifier):
         return tuples
 
     def _draw(self, rows):
-        """Draw factuals, and a target for each; return factuals, their labels, and targets."""
+        """Draw factuals and targets; return factuals, their labels, targets, and weights."""
         idx = rows.draw_factuals(self.n_counterfactuals)
         with torch.no_grad():
             predictions = self.module_(rows.X[idx]).argmax(dim=1)
@@ -288,9 +300,10 @@ class CounterfactualNet(NeuralNetClassifier):
         # of a misclassified row could end at the factual.
         has_target, targets = rows.draw_targets(predictions)
         idx = idx[has_target]
-        return rows.X[idx], rows.y[idx], targets
+        weights = None if rows.weights is None else rows.weights[idx]
+        return rows.X[idx], rows.y[idx], targets, weights
 
-    def _pair(self, exemplars, targets, labels, result, box):
+    def _pair(self, exemplars, targets, labels, weights, result, box):
         """Pair counterfactuals with protected exemplars.
 
         An immature counterfactual is replaced by its exemplar, so its divergence is zero and
@@ -304,6 +317,7 @@ class CounterfactualNet(NeuralNetClassifier):
             counterfactuals=counterfactuals,
             nascent=result.nascent,
             labels=labels,
+            weights=weights,
         )
 
     def _is_finite(self, loss):
