@@ -161,16 +161,40 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Name, or optimizer class that does not require a closure.
     lr : float, default=1e-3
         Learning rate.
+    lr_schedule : {"constant", "cosine"}, default="constant"
+        ``"cosine"`` lowers the learning rate along half a cosine from `lr` to zero after
+        `max_epochs`, in each `fit`.
+    weight_decay : float, default=0.0
+        Decoupled decay of the weights per step, relative to the learning rate, without the
+        biases. It applies to the optimizers that are given by name.
+    label_smoothing : float, default=0.0
+        Share of the probability of each label that is spread over all classes in the
+        classification term. Probabilities near 1 become rare, so that a high `tau` is out of
+        reach.
+    dropout : float, default=0.0
+        Share of the hidden units that are dropped in each step of the training.
     batch_size : "auto" or int, default="auto"
         Number of rows per minibatch. ``"auto"`` is a hundredth of the training rows,
         clipped to the range from 32 to 1,000.
     max_epochs : int, default=100
-        Number of passes over the training rows.
+        Number of passes over the training rows, or their maximum with `early_stopping`.
+    early_stopping : bool or "auto", default=False
+        Whether `fit` holds out rows, stops when their cross-entropy has not improved for
+        `n_iter_no_change` epochs, and keeps the weights of the best epoch. Epochs of the
+        `burn_in` do not count. ``"auto"`` does so if there are at least 1,000 rows. The rows
+        that are held out enter scales, domains and categories, but neither the loss nor the
+        searches nor prototypes. They are a random share of each class.
+    validation_fraction : float, default=0.1
+        Share of the rows to hold out, with `early_stopping`, or if one of the `callbacks`
+        monitors their loss or accuracy.
+    n_iter_no_change : int, default=10
+        Number of epochs without an improvement after which `early_stopping` stops.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in both cross-entropies.
     callbacks : list or None, default=None
-        skorch callbacks, which receive rows in module units. There is no validation set,
-        so EarlyStopping must monitor ``"train_loss"``.
+        skorch callbacks, which receive rows in module units. If one of them monitors
+        ``"valid_loss"``, ``"valid_acc"`` or whether these are the best so far, such as
+        ``Checkpoint()``, rows are held out, also in `partial_fit`.
     warm_start : bool, default=False
         Continue from the previous fit: module, optimizer state, scaling, inferred domain
         and, if its parameters are unchanged, the fitted generator are reused. Changes to
@@ -197,7 +221,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     net_ : CounterfactualNet
         The fitted skorch net; ``net_.module_`` maps module rows to logits.
     history_ : skorch.history.History
-        Records of each epoch: ``train_loss``; the terms ``classification``,
+        Records of each epoch: ``train_loss``; ``valid_loss`` and ``valid_acc``, the
+        cross-entropy and the accuracy of held-out rows, if there are any; whether these
+        are the best so far (``train_loss_best`` and so on); the terms ``classification``,
         ``divergence``, ``adversarial`` and ``ridge`` before weighting (NaN for a term
         that was not computed); ``mature_share`` and ``mean_n_iter`` of the searches (NaN
         without a search); and the number of skipped updates, ``n_skipped``.
@@ -499,9 +525,14 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             (`NonFiniteLossError`). The estimator is then left as it was.
         TypeError
             If X is a DataFrame of a library that is not supported.
+        KeyboardInterrupt
+            If Ctrl-C interrupts the first epoch. The estimator is then left as it was.
 
         Warns
         -----
+        UserWarning
+            If Ctrl-C interrupts a later epoch. The estimator is then fitted as of the last
+            finished epoch.
         ColumnKindWarning
             If numbers look like codes of categories, or columns like dummies.
         UnobservedDomainWarning
