@@ -161,16 +161,40 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Name, or optimizer class that does not require a closure.
     lr : float, default=1e-3
         Learning rate.
+    lr_schedule : {"constant", "cosine"}, default="constant"
+        ``"cosine"`` lowers the learning rate along half a cosine from `lr` to zero after
+        `max_epochs`, in each `fit`.
+    weight_decay : float, default=0.0
+        Decoupled decay of the weights per step, relative to the learning rate, without the
+        biases. It applies to the optimizers that are given by name.
+    label_smoothing : float, default=0.0
+        Share of the probability of each label that is spread over all classes in the
+        classification term. Probabilities near 1 become rare, so that a high `tau` is out of
+        reach.
+    dropout : float, default=0.0
+        Share of the hidden units that are dropped in each step of the training.
     batch_size : "auto" or int, default="auto"
         Number of rows per minibatch. ``"auto"`` is a hundredth of the training rows,
         clipped to the range from 32 to 1,000.
     max_epochs : int, default=100
-        Number of passes over the training rows.
+        Number of passes over the training rows, or their maximum with `early_stopping`.
+    early_stopping : bool or "auto", default=False
+        Whether `fit` holds out rows, stops when their cross-entropy has not improved for
+        `n_iter_no_change` epochs, and keeps the weights of the best epoch. Epochs of the
+        `burn_in` do not count. ``"auto"`` does so if there are at least 1,000 rows. The rows
+        that are held out enter scales, domains and categories, but neither the loss nor the
+        searches nor prototypes. They are a random share of each class.
+    validation_fraction : float, default=0.1
+        Share of the rows to hold out, with `early_stopping`, or if one of the `callbacks`
+        monitors their loss or accuracy.
+    n_iter_no_change : int, default=10
+        Number of epochs without an improvement after which `early_stopping` stops.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in both cross-entropies.
     callbacks : list or None, default=None
-        skorch callbacks, which receive rows in module units. There is no validation set,
-        so EarlyStopping must monitor ``"train_loss"``.
+        skorch callbacks, which receive rows in module units. If one of them monitors
+        ``"valid_loss"``, ``"valid_acc"`` or whether these are the best so far, such as
+        ``Checkpoint()``, rows are held out, also in `partial_fit`.
     warm_start : bool, default=False
         Continue from the previous fit: module, optimizer state, scaling, inferred domain
         and, if its parameters are unchanged, the fitted generator are reused. Changes to
@@ -197,7 +221,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     net_ : CounterfactualNet
         The fitted skorch net; ``net_.module_`` maps module rows to logits.
     history_ : skorch.history.History
-        Records of each epoch: ``train_loss``; the terms ``classification``,
+        Records of each epoch: ``train_loss``; ``valid_loss`` and ``valid_acc``, the
+        cross-entropy and the accuracy of held-out rows, if there are any; whether these
+        are the best so far (``train_loss_best`` and so on); the terms ``classification``,
         ``divergence``, ``adversarial`` and ``ridge`` before weighting (NaN for a term
         that was not computed); ``mature_share`` and ``mean_n_iter`` of the searches (NaN
         without a search); and the number of skipped updates, ``n_skipped``.
@@ -307,8 +333,15 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         "standardize": ["boolean"],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions({"constant", "cosine"})],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "callbacks": [list, None],
         "warm_start": ["boolean"],
@@ -344,8 +377,15 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         standardize=True,
         optimizer="adam",
         lr=1e-3,
+        lr_schedule="constant",
+        weight_decay=0.0,
+        label_smoothing=0.0,
+        dropout=0.0,
         batch_size="auto",
         max_epochs=100,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
         class_weight=None,
         callbacks=None,
         warm_start=False,
@@ -376,8 +416,15 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         self.standardize = standardize
         self.optimizer = optimizer
         self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.label_smoothing = label_smoothing
+        self.dropout = dropout
         self.batch_size = batch_size
         self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
         self.callbacks = callbacks
         self.warm_start = warm_start
@@ -452,7 +499,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         # skorch opens a record when an epoch begins; that of an interrupted epoch has no loss.
         return sum("train_loss" in epoch for epoch in self.history_)
 
-    def fit(self, X, y):
+    def fit(self, X, y, sample_weight=None):
         """Train the classifier.
 
         Parameters
@@ -461,6 +508,11 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             Numbers and categories, some of which may be missing; see the class.
         y : array-like of shape (n_rows,)
             Class labels of at least two classes.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Nonnegative weights of the rows, of which only the ratios matter. They weight the
+            scales, both cross-entropies, the terms of the counterfactuals of a row, and the draw
+            of exemplars. A row of weight 0 is left out. Other statistics, such as inferred domains
+            and prototypes, count each row once.
 
         Returns
         -------
@@ -473,9 +525,14 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             (`NonFiniteLossError`). The estimator is then left as it was.
         TypeError
             If X is a DataFrame of a library that is not supported.
+        KeyboardInterrupt
+            If Ctrl-C interrupts the first epoch. The estimator is then left as it was.
 
         Warns
         -----
+        UserWarning
+            If Ctrl-C interrupts a later epoch. The estimator is then fitted as of the last
+            finished epoch.
         ColumnKindWarning
             If numbers look like codes of categories, or columns like dummies.
         UnobservedDomainWarning
@@ -485,13 +542,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         """
         fresh = not (self.warm_start and hasattr(self, "net_"))
         with validation.undo_on_failure(self):
-            rows, y = self._read_training_rows(X, y, fresh)
+            rows, y, weights = self._read_training_rows(X, y, sample_weight, fresh)
             # A warm start keeps the classes, because the logits of the net are in their order.
             if fresh:
                 self.classes_ = np.unique(y)
-            return self._train(rows, y, fresh, epochs=self.max_epochs, burn_in=self.burn_in)
+            return self._train(rows, y, weights, fresh)
 
-    def partial_fit(self, X, y, classes=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train one epoch, without burn-in.
 
         The first call fixes the categories, the missing and special values that are states
@@ -505,6 +562,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_rows,)
         classes : array-like of shape (n_classes,), default=None
             All classes that will ever be seen; required in the first call.
+        sample_weight : array-like of shape (n_rows,), default=None
+            As in `fit`; the weights have a mean of 1 in each chunk.
 
         Returns
         -------
@@ -521,7 +580,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         # Every call but the first continues from the net, whatever `warm_start` is.
         fresh = not hasattr(self, "net_")
         with validation.undo_on_failure(self):
-            rows, y = self._read_training_rows(X, y, fresh)
+            rows, y, weights = self._read_training_rows(X, y, sample_weight, fresh)
             if self.class_weight == "balanced":
                 raise ValueError(
                     "class_weight='balanced' is unavailable in partial_fit, which sees only a "
@@ -530,7 +589,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
                 )
             # This sets `classes_`, so it follows the validation of everything else.
             check_partial_fit_first_call(self, classes)
-            return self._train(rows, y, fresh, epochs=1)
+            return self._train(rows, y, weights, fresh, epochs=1)
 
     def predict(self, X):
         """Predict the class of each row.
@@ -771,16 +830,17 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             tau=self.tau,
         )
 
-    def _read_training_rows(self, X, y, fresh):
-        """Validate parameters and training data; return the rows and the labels."""
+    def _read_training_rows(self, X, y, sample_weight, fresh):
+        """Validate parameters and training data; return the rows, the labels and the weights."""
         # As in scikit-learn, parameters are validated before data. Only a fresh fit learns columns.
         self._validate_params()
         schema = None if fresh else self.encoder_.schema
+        X, y, weights = validation.drop_rows_without_weight(X, y, sample_weight)
         rows, y = validation.check_training_rows(self, X, y, schema)
         check_classification_targets(y)
-        return rows, y
+        return rows, y, weights
 
-    def _train(self, rows, y, fresh, *, epochs, burn_in=0.0):
+    def _train(self, rows, y, weights, fresh, *, epochs=None):
         """Train a new net, or continue to train the fitted one."""
         validation.check_two_classes(self.classes_, len(y))
         remedy = "Pass all classes to the first partial_fit, or refit with warm_start=False."
@@ -789,7 +849,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         # fit. Constraints and costs may: they are read again in every fit.
         if fresh:
             steps = check_resolution(self.resolution, rows.schema)
-            self.encoder_ = Encoder.fit(rows, standardize=self.standardize, steps=steps)
+            self.encoder_ = Encoder.fit(
+                rows, standardize=self.standardize, steps=steps, weights=weights
+            )
         elif self.handle_unknown != self.encoder_.schema.handle_unknown:
             # A copy, because the encoder must be unchanged if the fit fails.
             self.encoder_ = copy(self.encoder_)
@@ -804,9 +866,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         check_inferred_domains(self.constraints_, encoder)
         self.feature_costs_ = check_costs(self.feature_costs, encoder)
         net = None if fresh else self.net_
-        self.net_, self.explainer_ = train(
-            self, net, rows.values, labels, epochs=epochs, burn_in=burn_in
-        )
+        self.net_, self.explainer_ = train(self, net, rows.values, labels, weights, epochs=epochs)
         return self
 
     @default_torch_modes()

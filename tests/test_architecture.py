@@ -13,7 +13,7 @@ LAYERS = [
 # A method that plots may name the display that it leads to, within its body: displays import
 # explanations when ctsk is imported, and explanations displays only when one is plotted.
 PLOTS = {("_explaining/explanation.py", "ctsk.plotting.RecourseDisplay")}
-SKORCH = {"_training/net.py", "_explaining/foreign_models.py"}
+SKORCH = {"_training/net.py", "_training/callbacks.py", "_explaining/foreign_models.py"}
 
 
 def imported(path):

@@ -76,7 +76,7 @@ class Encoder:
         self.groups = OneHotGroups.of(schema)
 
     @classmethod
-    def fit(cls, rows, *, standardize, steps=None):
+    def fit(cls, rows, *, standardize, steps=None, weights=None):
         """Learn center, scale, domain and grids from training rows.
 
         Parameters
@@ -89,6 +89,8 @@ class Encoder:
             Steps of the grids of numeric features by position; None for features without a
             grid, unless their dtype is one of integers. The grids of features that are not
             listed are inferred.
+        weights : ndarray of shape (n_rows,) or None, default=None
+            Weights of the rows in means, scales and shares.
 
         Returns
         -------
@@ -102,8 +104,8 @@ class Encoder:
         """
         values, schema = rows.values, rows.schema
         numbers = np.where(schema.is_state(values), np.nan, values)[:, schema.numeric]
-        mean, scale, low, high, *inner_ends = number_statistics(numbers)
-        shares = category_shares(schema, values)
+        mean, scale, low, high, *inner_ends = number_statistics(numbers, weights)
+        shares = category_shares(schema, values, weights)
         # Center 0 and scale 1 leave one-hot columns as they are in the common formula.
         zeros, ones = np.zeros_like(shares), np.ones_like(shares)
         center = mean if standardize else np.zeros_like(mean)

@@ -20,22 +20,24 @@ def reachable_columns(schema):
     return np.concatenate([np.empty(0), *groups])
 
 
-def category_shares(schema, values):
-    """Return the share of the rows in each one-hot column."""
+def category_shares(schema, values, weights=None):
+    """Return the share of the rows, or of their weights, in each one-hot column."""
+    weights = np.ones(len(values)) if weights is None else weights
     parts = [np.empty(0)]
     for feature in sorted(schema.categories):
         codes = values[:, feature].astype(np.intp)
-        parts.append(np.bincount(codes, minlength=len(schema.categories[feature])))
+        parts.append(np.bincount(codes, weights, minlength=len(schema.categories[feature])))
     for feature in sorted(schema.states):
         is_state = [
             np.isnan(values[:, feature]) if np.isnan(s) else values[:, feature] == s
             for s in schema.states[feature]
         ]
-        counts = [mask.sum() for mask in is_state]
-        parts.append([len(values) - sum(counts), *counts])
+        totals = [weights[mask].sum() for mask in is_state]
+        is_number = ~np.logical_or.reduce(is_state)
+        parts.append([weights[is_number].sum(), *totals])
     for features in schema.dummies:
-        parts.append(values[:, features].sum(axis=0))
-    return np.concatenate(parts) / len(values)
+        parts.append(weights @ values[:, features])
+    return np.concatenate(parts) / weights.sum()
 
 
 def grids_of_numbers(schema, numbers, dtypes, steps):
@@ -66,10 +68,11 @@ def on_grid(ends, numeric, grids):
     return ends
 
 
-def number_statistics(numbers):
+def number_statistics(numbers, weights=None):
     """Return mean, scale, minimum and maximum of columns, in which NaN is ignored.
 
-    The last two results are the second smallest and the second largest distinct number.
+    Mean and scale are those of weighted rows. The last two results are the second smallest and
+    the second largest distinct number.
     """
     mean, scale = np.zeros(numbers.shape[1]), np.ones(numbers.shape[1])
     low, high = np.full((2, numbers.shape[1]), np.nan)
@@ -77,7 +80,7 @@ def number_statistics(numbers):
     has_number = ~np.isnan(numbers).all(axis=0)
     numbers = numbers[:, has_number]
     if has_number.any():
-        scaler = StandardScaler().fit(numbers)
+        scaler = StandardScaler().fit(numbers, sample_weight=weights)
         mean[has_number], scale[has_number] = scaler.mean_, scaler.scale_
         low[has_number] = np.fmin.reduce(numbers, axis=0)
         high[has_number] = np.fmax.reduce(numbers, axis=0)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import _safe_indexing
 
 # Private names of scikit-learn are imported here, and elsewhere only in ctsk.datasets.
 from sklearn.utils._param_validation import (  # noqa: F401
@@ -15,7 +16,13 @@ from sklearn.utils._param_validation import (  # noqa: F401
     validate_params,
 )
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call  # noqa: F401
-from sklearn.utils.validation import check_array, check_X_y, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    check_consistent_length,
+    check_X_y,
+    validate_data,
+)
 
 from ctsk._columns.code_columns import warn_of_codes, warn_of_dummies
 from ctsk._columns.containers import (
@@ -48,6 +55,44 @@ def undo_on_failure(estimator):
         undo.callback(vars(estimator).clear)
         yield
         undo.pop_all()
+
+
+def drop_rows_without_weight(X, y, sample_weight):
+    """Check the weights of rows, and leave out the rows whose weight is zero.
+
+    Parameters
+    ----------
+    X : DataFrame, array-like or sparse matrix of shape (n_rows, n_features)
+    y : array-like of shape (n_rows,)
+    sample_weight : array-like of shape (n_rows,) or None
+
+    Returns
+    -------
+    X, y : containers like the input
+    weights : float64 ndarray of shape (n_rows,) or None
+        Positive weights with a mean of 1. None if all of them are equal.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, if all are zero, or if there is another number of
+        them than of rows.
+    """
+    if sample_weight is None:
+        return X, y, None
+    check_consistent_length(X, y, sample_weight)
+    weights = _check_sample_weight(
+        sample_weight, np.empty((len(sample_weight), 1)), dtype=np.float64, ensure_non_negative=True
+    )
+    is_positive = weights > 0
+    if not is_positive.any():
+        raise ValueError("sample_weight is zero for all rows; at least one must be positive.")
+    if not is_positive.all():
+        idx = np.flatnonzero(is_positive)
+        X, y, weights = _safe_indexing(X, idx), _safe_indexing(y, idx), weights[idx]
+    # The scale of weights is arbitrary: doubling all of them must not double the learning rate.
+    weights = weights / weights.mean()
+    return X, y, None if np.ptp(weights) == 0 else weights
 
 
 def check_training_rows(estimator, X, y, schema):

@@ -33,6 +33,21 @@ class _Linear(nn.Linear):
         nn.init.uniform_(self.bias, -bound, bound, generator=generator)
 
 
+class _Dropout(nn.Dropout):
+    """Dropout whose masks are drawn from an explicit generator, on the CPU."""
+
+    def __init__(self, p, generator):
+        super().__init__(p)
+        self.generator = generator
+
+    def forward(self, x):
+        """Zero a share of the values, and scale the others so that their mean is kept."""
+        if not self.training:
+            return x
+        is_kept = torch.rand(x.shape, generator=self.generator) >= self.p
+        return x * is_kept.to(x.device) / (1 - self.p)
+
+
 class MLP(nn.Sequential):
     """A multilayer perceptron that returns logits.
 
@@ -45,15 +60,21 @@ class MLP(nn.Sequential):
     activation : {"identity", "logistic", "tanh", "relu"}
         Activation function of the hidden layers.
     generator : torch.Generator
-        The CPU generator from which the initial weights are drawn.
+        The CPU generator from which the initial weights, and the masks of dropout, are drawn.
+    dropout : float, default=0.0
+        Share of the hidden units that are dropped in training; 0 adds no layer for it.
     """
 
-    def __init__(self, n_features, n_classes, *, hidden_layer_sizes, activation, generator):
+    def __init__(
+        self, n_features, n_classes, *, hidden_layer_sizes, activation, generator, dropout=0.0
+    ):
         super().__init__()
         sizes = [n_features, *hidden_layer_sizes, n_classes]
         for depth, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
             if depth:
                 self.append(ACTIVATIONS[activation]())
+                if dropout:
+                    self.append(_Dropout(dropout, generator))
             # An explicit dtype, because users may have changed torch's default.
             layer = _Linear(n_in, n_out, dtype=torch.float32)
             layer.initialize(generator)

@@ -16,17 +16,31 @@ from ctsk._torch.utils import (
     forked_random_state,
     make_generator,
 )
+from ctsk._training.callbacks import (
+    BestEpoch,
+    ProgressLine,
+    check_callbacks,
+    monitors_held_out_rows,
+)
+from ctsk._training.held_out import held_out_rows
 from ctsk._training.module import build_module
-from ctsk._training.net import CounterfactualNet, ProgressLine, check_callbacks
+from ctsk._training.net import CounterfactualNet
 from ctsk._training.objective import Objective
-from ctsk._training.optimizers import OPTIMIZERS
-from ctsk._training.safeguards import restoring_on_failure, warn_of_training
+from ctsk._training.optimizers import OPTIMIZERS, WITHOUT_DECAY, CosineSchedule
+from ctsk._training.safeguards import (
+    restoring_on_failure,
+    warn_of_interruption,
+    warn_of_training,
+)
 from ctsk.generators import NearestGenerator, Reference
 from ctsk.generators.result import rows_at_once
 from ctsk.generators.shortcuts import learn_alike, new_generator
 
+# The fewest training rows on which early_stopping="auto" holds rows out.
+LEAST_ROWS_TO_STOP = 1000
 
-def train(estimator, net, values, labels, *, epochs, burn_in):
+
+def train(estimator, net, values, labels, weights, *, epochs=None):
     """Train a net with the parameters of an estimator.
 
     Parameters
@@ -39,9 +53,11 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
         See `Schema.read`.
     labels : ndarray of shape (n_rows,)
         As positions in `classes_`.
-    epochs : int
-    burn_in : float
-        Share of the epochs that train conventionally first.
+    weights : ndarray of shape (n_rows,) or None
+        Positive weights of the rows, with a mean of 1.
+    epochs : int or None, default=None
+        Number of epochs of a call of `partial_fit`, which has neither a burn-in nor early
+        stopping nor a schedule of the learning rate. None trains as the estimator states.
 
     Returns
     -------
@@ -63,10 +79,17 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
         random = make_generator(estimator.random_state) if net is None else net.random
         device = check_device(estimator.device) if net is None else net.device
         encoded = estimator.encoder_.encode_values(values).astype(np.float32)
+        is_held_out = _held_out(estimator, labels, random, is_fit=epochs is None)
         labels = torch.as_tensor(labels, device=device)
-        # Each generator draws from a stream of its own, which starts anew.
+        # Each generator draws from a stream of its own, which starts anew. What is held out is
+        # hidden from generators, too.
+        trained = slice(None) if is_held_out is None else ~is_held_out
         reference = partial(
-            _reference, estimator, torch.as_tensor(encoded, device=device), labels, random
+            _reference,
+            estimator,
+            torch.as_tensor(encoded[trained], device=device),
+            labels[trained],
+            random,
         )
         generator = _generator(estimator, net, reference)
         explainer = _explainer(estimator, net, reference)
@@ -76,17 +99,19 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
         if estimator.module is not None:
             random_state.enter_context(forked_random_state(random, device))
         n_before = 0 if net is None else len(net.history)
-        settings = _settings(estimator, labels, device)
+        settings = _settings(estimator, labels, len(labels[trained]), device)
         settings["generator"] = generator
-        settings["n_conventional_epochs"] = n_before + round(burn_in * epochs)
-        # partial_fit below ignores it, but callbacks read it.
-        settings["max_epochs"] = epochs
+        settings["is_held_out"] = is_held_out
+        settings["sample_weight"] = None
+        if weights is not None:
+            settings["sample_weight"] = torch.as_tensor(weights, dtype=torch.float32, device=device)
+        settings |= _course(estimator, n_before, epochs)
         if net is None:
             net = _new_net(estimator, encoded, random, device, settings)
 
         # The largest batch that passes through the module decides the number of threads.
         at_once = rows_at_once(estimator.encoder_.groups, torch.device(device))
-        n_searched = min(settings["n_counterfactuals"], len(encoded), at_once)
+        n_searched = min(settings["n_counterfactuals"], len(labels[trained]), at_once)
         n_rows = max(settings["batch_size"], n_searched)
         with one_thread_if_small(net.module_, n_rows), restoring_on_failure(net):
             if n_before:
@@ -94,12 +119,13 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
             if estimator.lr != net.lr:
                 # Unlike the other settings, it must reach the optimizer, which is slow.
                 net.set_params(lr=estimator.lr)
-            net.partial_fit(encoded, labels, epochs=epochs)
-            if "train_loss" not in net.history[-1]:
-                # skorch ends silently on Ctrl-C, but an unfinished epoch is not a model.
-                raise KeyboardInterrupt
+            net.partial_fit(encoded, labels, epochs=settings["max_epochs"])
+            # skorch ends silently on Ctrl-C.
+            if net.is_interrupted_:
+                _drop_unfinished_epoch(net, n_before)
             # This stacklevel points the warning to the user's call of fit or partial_fit.
             warn_of_training(net, len(net.history) - n_before, stacklevel=5)
+            net.is_held_out = net.sample_weight = None
 
     # Records of single minibatches would dominate the memory of long trainings.
     for epoch in net.history:
@@ -107,9 +133,73 @@ def train(estimator, net, values, labels, *, epochs, burn_in):
     return net, explainer
 
 
-def _settings(estimator, labels, device):
-    """Return the parameters of a net that may differ between calls of `train`."""
-    encoder, n_rows = estimator.encoder_, len(labels)
+def _course(estimator, n_before, epochs):
+    """Return the settings of a net that depend on the number of epochs.
+
+    Parameters
+    ----------
+    estimator : CounterfactualTrainedClassifier
+    n_before : int
+        Number of epochs that the net has trained.
+    epochs : int or None
+        See `train`.
+    """
+    is_fit = epochs is None
+    # The net reads the number of epochs from a parameter of its method, but callbacks read this.
+    max_epochs = estimator.max_epochs if is_fit else epochs
+    is_scheduled = is_fit and estimator.lr_schedule == "cosine"
+    n_burned_in = round(estimator.burn_in * max_epochs) if is_fit else 0
+    return {
+        "max_epochs": max_epochs,
+        "n_conventional_epochs": n_before + n_burned_in,
+        "schedule": CosineSchedule(n_before, max_epochs) if is_scheduled else None,
+        "patience": estimator.n_iter_no_change if is_fit else None,
+    }
+
+
+def _held_out(estimator, labels, random, is_fit):
+    """Return the mask of the rows to hold out, or None."""
+    stops = is_fit and estimator.early_stopping
+    if stops == "auto":
+        stops = len(labels) >= LEAST_ROWS_TO_STOP
+    if not (stops or monitors_held_out_rows(check_callbacks(estimator.callbacks))):
+        return None
+    # The seed depends on the net's first seed alone, so that a warm start on the same rows holds
+    # out the same ones.
+    is_held_out = held_out_rows(
+        labels, estimator.validation_fraction, np.random.default_rng(random.initial_seed())
+    )
+    if not is_held_out.any():
+        raise ValueError(
+            f"No row can be held out for validation: validation_fraction="
+            f"{estimator.validation_fraction} of each class is less than one row, or a class has "
+            "only one. Pass more rows, raise validation_fraction, or set early_stopping=False."
+        )
+    return is_held_out
+
+
+def _drop_unfinished_epoch(net, n_before):
+    """Keep the last finished epoch of an interrupted training."""
+    if len(net.history) - 1 == n_before:
+        # Nothing is finished, so that the estimator is left as it was.
+        raise KeyboardInterrupt
+    del net.history[-1:]
+    warn_of_interruption(len(net.history) - n_before, net.max_epochs, stacklevel=6)
+
+
+def _settings(estimator, labels, n_rows, device):
+    """Return the parameters of a net that may differ between calls of `train`.
+
+    Parameters
+    ----------
+    estimator : CounterfactualTrainedClassifier
+    labels : LongTensor
+        Of all rows.
+    n_rows : int
+        Number of rows that are not held out.
+    device : str or torch.device
+    """
+    encoder = estimator.encoder_
     costs = encoder.relative_costs(estimator.feature_costs_, estimator.constraints_)
     n_counterfactuals = estimator.n_counterfactuals
     if not isinstance(n_counterfactuals, Integral):
@@ -124,6 +214,7 @@ def _settings(estimator, labels, device):
             estimator.lambda_adv,
             estimator.lambda_reg,
             _class_weight(estimator, labels, device),
+            estimator.label_smoothing,
         ),
         "constraints": encoder.encode_constraints(estimator.constraints_).to_tensors(
             dtype=torch.float32, device=device
@@ -140,7 +231,9 @@ def _settings(estimator, labels, device):
 def _new_net(estimator, encoded, random, device, settings):
     """Return an initialized net."""
     n_classes = len(estimator.classes_)
-    check_callbacks(estimator.callbacks)
+    callbacks = [*check_callbacks(estimator.callbacks), BestEpoch()]
+    if estimator.verbose:
+        callbacks.append(ProgressLine())
     if estimator.module is None:
         module = MLP(
             encoded.shape[1],
@@ -148,25 +241,31 @@ def _new_net(estimator, encoded, random, device, settings):
             hidden_layer_sizes=check_layers(estimator.hidden_layer_sizes),
             activation=estimator.activation,
             generator=random,
+            dropout=estimator.dropout,
         )
     else:
         module = build_module(estimator.module, encoded, n_classes)
-    is_named = isinstance(estimator.optimizer, str)
-    progress = [ProgressLine()] if estimator.verbose else []
+    optimizer = {"optimizer": estimator.optimizer}
+    if isinstance(estimator.optimizer, str):
+        optimizer = {
+            "optimizer": OPTIMIZERS[estimator.optimizer],
+            "optimizer__weight_decay": estimator.weight_decay,
+            "optimizer__param_groups": WITHOUT_DECAY,
+            # A fused step is faster, but users' optimizers may not know the parameter.
+            "optimizer__fused": True,
+        }
     return CounterfactualNet(
         module,
         # Only the objective is trained, but skorch applies softmax in predict_proba for this one.
         criterion=torch.nn.CrossEntropyLoss,
-        optimizer=OPTIMIZERS[estimator.optimizer] if is_named else estimator.optimizer,
         lr=estimator.lr,
-        callbacks=[*(estimator.callbacks or []), *progress],
+        callbacks=callbacks,
         train_split=None,
         device=device,
         verbose=0,
         random=random,
         classes=list(range(n_classes)),
-        # A fused step is faster, but users' optimizers may not know the parameter.
-        **({"optimizer__fused": True} if is_named else {}),
+        **optimizer,
         **settings,
     ).initialize()
 

@@ -1,17 +1,15 @@
 """The skorch net, which searches for counterfactuals once per epoch and learns from them."""
 
 import math
-import sys
-import time
 
 import torch
 from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback
 from skorch.utils import TeeGenerator, to_tensor
 
 from ctsk._torch.utils import evaluating
 from ctsk._training.objective import TERMS
 from ctsk._training.optimizers import check_optimizer
+from ctsk._training.safeguards import Snapshot
 from ctsk._training.sampling import CounterfactualBatch, Minibatches, TrainingRows
 from ctsk.exceptions import NonFiniteLossError
 from ctsk.generators import GradientGenerator
@@ -19,8 +17,6 @@ from ctsk.generators import GradientGenerator
 # Counterfactuals that are this many times as large as the largest training value are blamed
 # on the search; ordinary searches stay within a few times the range of the data.
 _FAR = 1e3
-# Scores that skorch records on held-out rows only.
-_VALIDATION_SCORES = {"valid_loss", "valid_loss_best", "valid_acc", "valid_acc_best"}
 
 
 class CounterfactualNet(NeuralNetClassifier):
@@ -46,6 +42,16 @@ class CounterfactualNet(NeuralNetClassifier):
         Number of factuals drawn per epoch.
     n_conventional_epochs : int
         Number of epochs, counted by the history, that train without counterfactuals.
+    schedule : CosineSchedule or None
+        Learning rate of each epoch; None leaves it as it is.
+    patience : int or None
+        Number of epochs without an improvement on held-out rows, if there are any, after
+        which a fit stops; None never stops.
+    is_held_out : bool ndarray of shape (n_rows,) or None
+        Rows on which the net is only scored, after each epoch; None holds out no row. It is
+        None again after a fit, because a net keeps no training rows.
+    sample_weight : Tensor of shape (n_rows,) or None
+        Weights of the rows of a fit, on the net's device; also None after it.
     random : torch.Generator
         A CPU generator.
     **kwargs : dict
@@ -68,6 +74,10 @@ class CounterfactualNet(NeuralNetClassifier):
         epsilon,
         n_counterfactuals,
         n_conventional_epochs,
+        schedule,
+        patience,
+        is_held_out,
+        sample_weight,
         random,
         **kwargs,
     ):
@@ -81,6 +91,10 @@ class CounterfactualNet(NeuralNetClassifier):
         self.epsilon = epsilon
         self.n_counterfactuals = n_counterfactuals
         self.n_conventional_epochs = n_conventional_epochs
+        self.schedule = schedule
+        self.patience = patience
+        self.is_held_out = is_held_out
+        self.sample_weight = sample_weight
         self.random = random
 
     @property
@@ -114,19 +128,42 @@ class CounterfactualNet(NeuralNetClassifier):
         check_optimizer(self.optimizer_)
         return self
 
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Return the rows to train on, and those that are held out or None."""
+        if self.is_held_out is None:
+            return self.get_dataset(X, y), None
+        parts = [~self.is_held_out, self.is_held_out]
+        return tuple(self.get_dataset(X[part], y[part]) for part in parts)
+
     def get_iterator(self, dataset, training=False):
         """Return minibatches as slices of tensors instead of a DataLoader."""
         # All rows move to the device once; `y` is None in predictions.
         X = to_tensor(dataset.X, device=self.device)
         y = X.new_zeros(len(X), dtype=torch.int64) if dataset.y is None else dataset.y
-        rows = TrainingRows(X, to_tensor(y, device=self.device), len(self.classes), self.random)
+        y = to_tensor(y, device=self.device)
+        weights = self._weights(training) if self.sample_weight is not None else None
+        rows = TrainingRows(X, y, len(self.classes), self.random, weights)
         return Minibatches(rows, self.batch_size, shuffle=training)
+
+    def _weights(self, training):
+        """Return the weights of the rows to train on, or of those that are held out."""
+        if self.is_held_out is None:
+            return self.sample_weight
+        is_chosen = torch.as_tensor(self.is_held_out != training, device=self.device)
+        return self.sample_weight[is_chosen]
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Keep the state of the net, to undo an epoch that is interrupted."""
+        self.epoch_start_ = Snapshot(self)
+        super().on_epoch_begin(net, **kwargs)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Search counterfactuals once, then take one step for each minibatch."""
         if not training:
-            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            self._validate(iterator, prefix, step_fn)
             return
+        if self.schedule is not None:
+            self.schedule.set_lr(self.optimizer_, self.lr, epoch=len(self.history) - 1)
 
         # The search precedes the first update, and its counterfactuals are split evenly over the
         # minibatches. Without a search, no minibatch has tuples.
@@ -137,9 +174,9 @@ class CounterfactualNet(NeuralNetClassifier):
         # The terms of updates stay tensors until the end of the epoch: on a GPU, each value that
         # is read waits for the device.
         steps = []
-        for batch, part in zip(iterator, parts, strict=True):
+        for (batch, weights), part in zip(iterator.weighted(), parts, strict=True):
             self.notify("on_batch_begin", batch=batch, training=True)
-            step = step_fn(batch, tuples=part, **fit_params)
+            step = step_fn(batch, tuples=part, weights=weights, **fit_params)
             self.history.record_batch(prefix + "_loss", step["loss"].item())
             self.history.record_batch(prefix + "_batch_size", len(batch[0]))
             self.notify("on_batch_end", batch=batch, training=True, **step)
@@ -153,11 +190,11 @@ class CounterfactualNet(NeuralNetClassifier):
         self.history.record("n_skipped", n_batches - len(steps))
         self._record_means(prefix, steps)
 
-    def train_step(self, batch, tuples=None, **fit_params):
+    def train_step(self, batch, tuples=None, weights=None, **fit_params):
         """Take one step of the optimizer, unless the loss or its gradient is not finite."""
         # skorch would pass a closure to the optimizer, which could not skip the update.
         self._zero_grad_optimizer()
-        step = self.train_step_single(batch, tuples=tuples, **fit_params)
+        step = self.train_step_single(batch, tuples=tuples, weights=weights, **fit_params)
         self.notify(
             "on_grad_computed",
             # A plain generator would be exhausted by the first callback.
@@ -170,14 +207,14 @@ class CounterfactualNet(NeuralNetClassifier):
             self._step_optimizer(None)
         return step
 
-    def train_step_single(self, batch, tuples=None, **fit_params):
+    def train_step_single(self, batch, tuples=None, weights=None, **fit_params):
         """Compute the objective of one minibatch and its gradient."""
         # Setting the mode visits every layer, so it is set only after something changed it.
         if not self.module_.training:
             self._set_training(True)
         X, y = batch
         try:
-            terms, logits = self.objective.terms(self.module_, X, y, tuples)
+            terms, logits = self.objective.terms(self.module_, X, y, tuples, weights)
         except ValueError as error:
             if len(X) > 1:
                 raise
@@ -192,10 +229,38 @@ class CounterfactualNet(NeuralNetClassifier):
         terms = {name: term.detach() for name, term in terms.items()}
         return {"loss": loss, "y_pred": logits, "terms": terms}
 
+    def validation_step(self, batch, weights=None, **fit_params):
+        """Compute the cross-entropy of held-out rows, weighted as in training."""
+        X, y = batch
+        with torch.no_grad(), evaluating(self.module_):
+            logits = self.module_(X)
+            return {"loss": self.objective.cross_entropy(logits, y, weights), "y_pred": logits}
+
     def on_train_end(self, net, X=None, y=None, **kwargs):
-        """Leave the module in eval mode."""
+        """Undo an epoch that was interrupted, and leave the module in eval mode."""
         super().on_train_end(net, X=X, y=y, **kwargs)
+        # Callbacks, such as one that restores the best epoch, run later.
+        self.is_interrupted_ = not _is_finished(self.history[-1], self.is_held_out is not None)
+        if self.is_interrupted_:
+            self.epoch_start_.restore()
+        self.epoch_start_ = None
         self._set_training(False)
+
+    def _validate(self, iterator, prefix, step_fn):
+        """Record the loss and the accuracy of held-out rows, if there are any."""
+        if iterator is None:
+            return
+        losses, accuracies, n_rows = [], [], []
+        for batch, weights in iterator.weighted():
+            self.notify("on_batch_begin", batch=batch, training=False)
+            step = step_fn(batch, weights=weights)
+            self.notify("on_batch_end", batch=batch, training=False, **step)
+            losses.append(step["loss"])
+            accuracies.append((step["y_pred"].argmax(dim=1) == batch[1]).float().mean())
+            n_rows.append(len(batch[0]))
+        self._record_score(f"{prefix}_acc", _weighted_mean(accuracies, n_rows), sign=-1)
+        # It comes last, because its presence marks a finished epoch.
+        self._record_score(f"{prefix}_loss", _weighted_mean(losses, n_rows))
 
     def _search(self, rows):
         """Return the tuples of an epoch; None in conventional epochs and without targets."""
@@ -205,7 +270,7 @@ class CounterfactualNet(NeuralNetClassifier):
         if not (self.objective.is_conventional or is_conventional_epoch):
             # In eval mode, dropout is off: the search sees the function that predicts.
             with evaluating(self.module_):
-                factuals, labels, targets = self._draw(rows)
+                factuals, labels, targets, weights = self._draw(rows)
                 if len(targets):
                     box = self.constraints.box(factuals)
                     result = self.generator._on_device(factuals.device).search(
@@ -219,7 +284,7 @@ class CounterfactualNet(NeuralNetClassifier):
                         epsilon=self.epsilon if self.objective.uses_nascent else None,
                     )
                     exemplars = rows.draw_exemplars(targets)
-                    tuples = self._pair(exemplars, targets, labels, result, box)
+                    tuples = self._pair(exemplars, targets, labels, weights, result, box)
                     mature_share = result.mature.float().mean().item()
                     mean_n_iter = result.n_iter.float().mean().item()
         self.history.record("mature_share", mature_share)
@@ -227,7 +292,7 @@ class CounterfactualNet(NeuralNetClassifier):
         return tuples
 
     def _draw(self, rows):
-        """Draw factuals, and a target for each; return factuals, their labels, and targets."""
+        """Draw factuals and targets; return factuals, their labels, targets, and weights."""
         idx = rows.draw_factuals(self.n_counterfactuals)
         with torch.no_grad():
             predictions = self.module_(rows.X[idx]).argmax(dim=1)
@@ -235,9 +300,10 @@ class CounterfactualNet(NeuralNetClassifier):
         # of a misclassified row could end at the factual.
         has_target, targets = rows.draw_targets(predictions)
         idx = idx[has_target]
-        return rows.X[idx], rows.y[idx], targets
+        weights = None if rows.weights is None else rows.weights[idx]
+        return rows.X[idx], rows.y[idx], targets, weights
 
-    def _pair(self, exemplars, targets, labels, result, box):
+    def _pair(self, exemplars, targets, labels, weights, result, box):
         """Pair counterfactuals with protected exemplars.
 
         An immature counterfactual is replaced by its exemplar, so its divergence is zero and
@@ -251,6 +317,7 @@ class CounterfactualNet(NeuralNetClassifier):
             counterfactuals=counterfactuals,
             nascent=result.nascent,
             labels=labels,
+            weights=weights,
         )
 
     def _is_finite(self, loss):
@@ -295,7 +362,7 @@ class CounterfactualNet(NeuralNetClassifier):
     def _record_means(self, prefix, steps):
         """Record the means of the loss and of its terms over an epoch."""
         losses, terms, n_rows, n_tuples = zip(*steps, strict=True)
-        self.history.record(prefix + "_loss", _weighted_mean(losses, n_rows))
+        self._record_score(prefix + "_loss", _weighted_mean(losses, n_rows))
         for name in TERMS:
             # Each term is a mean over the rows, or over the tuples, of its minibatch.
             weights = n_rows if name == "classification" else n_tuples
@@ -306,75 +373,20 @@ class CounterfactualNet(NeuralNetClassifier):
             mean = _weighted_mean(*zip(*computed, strict=True)) if computed else math.nan
             self.history.record(name, mean)
 
+    def _record_score(self, name, value, sign=1):
+        """Record a score, and whether it is the best one so far, as skorch's callbacks expect."""
+        former = [epoch[name] for epoch in self.history[:-1] if name in epoch]
+        is_best = all(sign * value < sign * other for other in former)
+        self.history.record(f"{name}_best", is_best)
+        self.history.record(name, value)
+
+
+def _is_finished(epoch, has_held_out_rows):
+    """Return whether training, and the validation if there is one, of an epoch has ended."""
+    return ("valid_loss" if has_held_out_rows else "n_skipped") in epoch
+
 
 def _weighted_mean(values, weights):
     values = torch.stack(values)
     weights = values.new_tensor(weights)
     return (values @ weights / weights.sum()).item()
-
-
-def check_callbacks(callbacks):
-    """Check the callbacks of a user.
-
-    Parameters
-    ----------
-    callbacks : list or None
-        As skorch takes them: callbacks, classes of callbacks, or pairs of a name and one of
-        these.
-
-    Raises
-    ------
-    ValueError
-        If an element is not a callback, or monitors a score of held-out rows.
-    """
-    for item in callbacks or []:
-        callback = item[1] if isinstance(item, tuple | list) and len(item) == 2 else item
-        if isinstance(callback, type) and issubclass(callback, Callback):
-            callback = callback()
-        if not isinstance(callback, Callback):
-            raise ValueError(
-                f"callbacks contains {item!r}, which is not a skorch callback. Pass instances of "
-                "subclasses of skorch.callbacks.Callback, or pairs of a name and an instance."
-            )
-        monitor = getattr(callback, "monitor", None)
-        if isinstance(monitor, str) and monitor in _VALIDATION_SCORES:
-            raise ValueError(
-                f"callbacks contains {type(callback).__name__} with monitor={monitor!r}, but no "
-                'rows are held out for validation. Set monitor="train_loss".'
-            )
-
-
-class ProgressLine(Callback):
-    """Show the progress of a fit on one line, which is rewritten in place."""
-
-    _SECONDS_BETWEEN = 0.1
-
-    def on_train_begin(self, net, X=None, y=None, **kwargs):
-        """Start the clock."""
-        self.n_before_ = len(net.history)
-        self.started_ = time.monotonic()
-        self.written_ = -math.inf
-
-    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        """Rewrite the line, at most ten times a second."""
-        now = time.monotonic()
-        n_done = len(net.history) - self.n_before_
-        if now - self.written_ < self._SECONDS_BETWEEN and n_done < net.max_epochs:
-            return
-        self.written_ = now
-        epoch = net.history[-1]
-        seconds_left = (now - self.started_) / n_done * (net.max_epochs - n_done)
-        terms = "  ".join(
-            f"{name} {epoch[name]:.3f}" for name in TERMS if not math.isnan(epoch[name])
-        )
-        share = epoch["mature_share"]
-        mature = "" if math.isnan(share) else f"  mature {share:.0%}"
-        line = f"epoch {n_done}/{net.max_epochs}  {terms}{mature}  {seconds_left:.0f} s left"
-        # Padding overwrites the rest of a longer line before.
-        sys.stdout.write(f"\r{line:<110}")
-        sys.stdout.flush()
-
-    def on_train_end(self, net, X=None, y=None, **kwargs):
-        """End the line."""
-        sys.stdout.write("\n")
-        sys.stdout.flush()

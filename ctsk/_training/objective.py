@@ -10,14 +10,21 @@ from ctsk._torch.energy import energy
 TERMS = ("classification", "divergence", "adversarial", "ridge")
 
 
-def divergence(exemplar_energies, counterfactual_energies):
+def divergence(exemplar_energies, counterfactual_energies, weights=None):
     r"""Return the contrastive divergence, the mean of :math:`E(x^+, y^+) - E(x'_{CE}, y^+)`."""
-    return (exemplar_energies - counterfactual_energies).mean()
+    return _weighted(exemplar_energies - counterfactual_energies, weights).mean()
 
 
-def ridge(exemplar_energies, counterfactual_energies):
+def ridge(exemplar_energies, counterfactual_energies, weights=None):
     r"""Return the ridge, the mean of :math:`E(x^+, y^+)^2 + E(x'_{CE}, y^+)^2`."""
-    return (exemplar_energies.square() + counterfactual_energies.square()).mean()
+    squares = exemplar_energies.square() + counterfactual_energies.square()
+    return _weighted(squares, weights).mean()
+
+
+def _weighted(values, weights):
+    # Weights have a mean of 1 over the training rows, so that no division by their sum over the
+    # minibatch is needed; it would give rows other weights in each minibatch.
+    return values if weights is None else weights * values
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,9 @@ class Objective:
         is not computed.
     class_weight : Tensor of shape (n_classes,), default=None
         Weights of the classes in both cross-entropies.
+    label_smoothing : float, default=0.0
+        Share of the probability of a label that is spread over all classes, in the
+        classification term.
 
     Notes
     -----
@@ -45,7 +55,8 @@ class Objective:
         + \lambda_{reg} \, \overline{E(x^+, y^+)^2 + E(x'_{CE}, y^+)^2}
 
     Each bar is a mean over rows. Under `class_weight`, both cross-entropies are means of
-    the weight of the label times the loss.
+    the weight of the label times the loss. Weights of rows multiply the loss of the row, and
+    all terms of the counterfactuals of the row.
 
     References
     ----------
@@ -57,6 +68,7 @@ class Objective:
     lambda_adv: float
     lambda_reg: float
     class_weight: torch.Tensor | None = None
+    label_smoothing: float = 0.0
 
     @property
     def uses_energies(self):
@@ -73,7 +85,7 @@ class Objective:
         """Whether the loss is the cross-entropy of the data alone."""
         return not (self.uses_energies or self.uses_nascent)
 
-    def terms(self, module, X, y, tuples=None):
+    def terms(self, module, X, y, tuples=None, weights=None):
         """Compute the terms of one minibatch, with one pass of all rows through the module.
 
         Parameters
@@ -83,6 +95,8 @@ class Objective:
         y : LongTensor of shape (n_rows,)
         tuples : CounterfactualBatch, default=None
             None computes the classification term alone.
+        weights : Tensor of shape (n_rows,), default=None
+            Weights of the rows, with a mean of 1 over all training rows.
 
         Returns
         -------
@@ -93,7 +107,7 @@ class Objective:
         """
         if tuples is None or self.is_conventional:
             logits = module(X)
-            return {"classification": self._cross_entropy(logits, y)}, logits
+            return {"classification": self._classification(logits, y, weights)}, logits
 
         # One pass of all parts is faster than a pass of each. Layers such as BatchNorm then
         # compute their statistics over rows and counterfactuals together.
@@ -105,17 +119,17 @@ class Objective:
         outputs = torch.split(module(torch.cat(parts)), [len(part) for part in parts])
 
         logits = outputs[0]
-        terms = {"classification": self._cross_entropy(logits, y)}
+        terms = {"classification": self._classification(logits, y, weights)}
         # Divergence and ridge share the energies of exemplars and counterfactuals.
         if self.uses_energies:
             energies = [energy(part, tuples.targets) for part in outputs[1:3]]
             if self.lambda_div > 0:
-                terms["divergence"] = divergence(*energies)
+                terms["divergence"] = divergence(*energies, tuples.weights)
             if self.lambda_reg > 0:
-                terms["ridge"] = ridge(*energies)
+                terms["ridge"] = ridge(*energies, tuples.weights)
         # Nascent counterfactuals keep the label of their factual, as adversarial examples do.
         if self.uses_nascent:
-            terms["adversarial"] = self._cross_entropy(outputs[-1], tuples.labels)
+            terms["adversarial"] = self.cross_entropy(outputs[-1], tuples.labels, tuples.weights)
         return terms, logits
 
     def total(self, terms):
@@ -132,8 +146,27 @@ class Objective:
                 total = total + weight * terms[name]
         return total
 
-    def _cross_entropy(self, logits, y):
-        if self.class_weight is None:
-            return cross_entropy(logits, y)
+    def cross_entropy(self, logits, y, weights=None, label_smoothing=0.0):
+        """Return the mean cross-entropy, with the weights of the classes and of the rows.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (n_rows, n_classes)
+        y : LongTensor of shape (n_rows,)
+        weights : Tensor of shape (n_rows,), default=None
+        label_smoothing : float, default=0.0
+
+        Returns
+        -------
+        loss : scalar Tensor
+        """
+        if self.class_weight is None and weights is None:
+            return cross_entropy(logits, y, label_smoothing=label_smoothing)
+        losses = cross_entropy(logits, y, reduction="none", label_smoothing=label_smoothing)
         # torch's own weighted mean would divide by the sum of the weights of the batch.
-        return (self.class_weight[y] * cross_entropy(logits, y, reduction="none")).mean()
+        if self.class_weight is not None:
+            losses = self.class_weight[y] * losses
+        return _weighted(losses, weights).mean()
+
+    def _classification(self, logits, y, weights):
+        return self.cross_entropy(logits, y, weights, self.label_smoothing)

@@ -48,16 +48,47 @@ def warn_of_training(net, n_epochs, stacklevel):
         )
 
 
+def warn_of_interruption(n_epochs, max_epochs, stacklevel):
+    """Warn that a fit was interrupted, and what is kept of it."""
+    warnings.warn(
+        f"Training was interrupted after {n_epochs} of {max_epochs} epochs. The estimator is "
+        "fitted as of the last finished epoch.",
+        UserWarning,
+        stacklevel=stacklevel,
+    )
+
+
+class Snapshot:
+    """The weights, the state of the optimizer and the random state of a net.
+
+    Parameters
+    ----------
+    net : CounterfactualNet
+    """
+
+    def __init__(self, net):
+        self.net = net
+        self.module_state = copy.deepcopy(net.module_.state_dict())
+        self.optimizer_state = copy.deepcopy(net.optimizer_.state_dict())
+        self.random_state = net.random.get_state()
+
+    def restore(self):
+        """Return the net to the state that it had."""
+        self.net.module_.load_state_dict(self.module_state)
+        self.net.optimizer_.load_state_dict(self.optimizer_state)
+        self.net.random.set_state(self.random_state)
+
+
 @contextlib.contextmanager
 def restoring_on_failure(net):
     """Restore settings, weights, optimizer, history and random state if training fails."""
-    with contextlib.ExitStack() as undo:
-        # Callbacks run in reverse order: attributes, which may have been replaced by other
-        # objects, come back last.
-        undo.callback(net.__dict__.update, dict(net.__dict__))
-        undo.callback(net.module_.load_state_dict, copy.deepcopy(net.module_.state_dict()))
-        undo.callback(net.optimizer_.load_state_dict, copy.deepcopy(net.optimizer_.state_dict()))
-        undo.callback(net.random.set_state, net.random.get_state())
-        undo.callback(net.history.__delitem__, slice(len(net.history), None))
+    attributes, n_epochs, snapshot = dict(net.__dict__), len(net.history), Snapshot(net)
+    try:
         yield
-        undo.pop_all()
+    except BaseException:
+        # Callbacks may have replaced attributes, such as the optimizer, by other objects, whose
+        # state is not the one to restore.
+        net.__dict__.update(attributes)
+        snapshot.restore()
+        del net.history[n_epochs:]
+        raise

@@ -20,20 +20,24 @@ class TrainingRows:
     n_classes : int
     generator : torch.Generator
         A CPU generator.
+    weights : Tensor of shape (n_rows,) or None, default=None
+        Positive weights of the rows.
     """
 
-    def __init__(self, X, y, n_classes, generator):
+    def __init__(self, X, y, n_classes, generator, weights=None):
         self.X = X
         self.y = y
         self.generator = generator
+        self.weights = weights
         # Positions of the rows, ordered by class: the members of a class are contiguous.
         self.by_class = torch.argsort(y, stable=True).cpu()
         self.class_counts = torch.bincount(y, minlength=n_classes).cpu()
 
     def shuffled(self):
-        """Return all rows and labels in a random order."""
+        """Return all rows, their labels and their weights in a random order."""
         order = torch.randperm(len(self.X), generator=self.generator).to(self.X.device)
-        return self.X[order], self.y[order]
+        weights = None if self.weights is None else self.weights[order]
+        return self.X[order], self.y[order], weights
 
     def draw_factuals(self, n):
         """Draw `n` rows (at most all) without replacement; return their positions in `X`."""
@@ -68,8 +72,10 @@ class TrainingRows:
         return positions.to(self.X.device), targets.to(self.X.device)
 
     def draw_exemplars(self, targets):
-        """Draw a training row of each target's class, uniformly; return the rows."""
+        """Draw a training row of each target's class, uniformly or by weight; return the rows."""
         targets = targets.cpu()
+        if self.weights is not None:
+            return self._draw_by_weight(targets)
         counts = self.class_counts[targets]
         # The cumulative counts, less the counts, are the starts of the classes in `by_class`.
         starts = (self.class_counts.cumsum(0) - self.class_counts)[targets]
@@ -77,6 +83,22 @@ class TrainingRows:
         uniform = torch.rand(len(targets), generator=self.generator, dtype=torch.float64)
         idx = self.by_class[starts + (uniform * counts).long()]
         return self.X[idx.to(self.X.device)]
+
+    def _draw_by_weight(self, targets):
+        """Draw a row of each target's class with a probability proportional to its weight."""
+        # Cumulative weights in the order of `by_class`, in which the rows of a class are
+        # contiguous; a leading zero makes those before a class easy to look up.
+        cumulated = self.weights[self.by_class.to(self.weights.device)].double().cpu().cumsum(0)
+        cumulated = torch.cat([cumulated.new_zeros(1), cumulated])
+        ends = self.class_counts.cumsum(0)
+        starts = (ends - self.class_counts)[targets]
+        ends = ends[targets]
+        uniform = torch.rand(len(targets), generator=self.generator, dtype=torch.float64)
+        totals = cumulated[ends] - cumulated[starts]
+        positions = torch.searchsorted(cumulated, cumulated[starts] + uniform * totals, right=True)
+        # Rounding could lead to the row after the last one of a class.
+        positions = torch.minimum(torch.maximum(positions - 1, starts), ends - 1)
+        return self.X[self.by_class[positions].to(self.X.device)]
 
 
 class Minibatches:
@@ -105,11 +127,19 @@ class Minibatches:
 
     def __iter__(self):
         """Yield (X, y) once through the rows."""
-        X, y = self.rows.shuffled() if self.shuffle else (self.rows.X, self.rows.y)
+        for batch, _ in self.weighted():
+            yield batch
+
+    def weighted(self):
+        """Yield pairs of (X, y) and of the weights of its rows, which may be None."""
+        rows = self.rows
+        X, y, weights = rows.shuffled() if self.shuffle else (rows.X, rows.y, rows.weights)
         # The last minibatch is larger than the others if it takes in a single row.
         sizes = [self.batch_size] * len(self)
         sizes[-1] = len(X) - sum(sizes[:-1])
-        return zip(torch.split(X, sizes), torch.split(y, sizes), strict=True)
+        batches = zip(torch.split(X, sizes), torch.split(y, sizes), strict=True)
+        parts = [None] * len(self) if weights is None else torch.split(weights, sizes)
+        return zip(batches, parts, strict=True)
 
 
 @dataclass(frozen=True)
@@ -126,6 +156,8 @@ class CounterfactualBatch:
     nascent : Tensor of shape (n_tuples, n_features) or None
     labels : LongTensor of shape (n_tuples,)
         True labels of the factuals.
+    weights : Tensor of shape (n_tuples,) or None, default=None
+        Weights of the factuals.
     """
 
     targets: torch.Tensor
@@ -133,6 +165,7 @@ class CounterfactualBatch:
     counterfactuals: torch.Tensor
     nascent: torch.Tensor | None
     labels: torch.Tensor
+    weights: torch.Tensor | None = None
 
     def split(self, n_parts):
         """Split the tuples evenly into `n_parts` batches; None takes the place of an empty one."""

@@ -13,14 +13,19 @@ _NORMS = {
 }
 
 
-@validate_params({"explanation": [Explanation]}, prefer_skip_nested_validation=True)
-def validity(explanation):
+@validate_params(
+    {"explanation": [Explanation], "sample_weight": ["array-like", None]},
+    prefer_skip_nested_validation=True,
+)
+def validity(explanation, *, sample_weight=None):
     r"""Share of counterfactuals that the model predicts as their target.
 
     Parameters
     ----------
     explanation : Explanation
         Counterfactuals to rate.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights of the rows of `explanation`.
 
     Returns
     -------
@@ -53,7 +58,9 @@ def validity(explanation):
     0.0
     """
     # numpy would warn about the mean of no rows.
-    return float(np.mean(explanation.valid)) if len(explanation) else np.nan
+    if not len(explanation):
+        return np.nan
+    return float(np.average(explanation.valid, weights=sample_weight))
 
 
 @validate_params(

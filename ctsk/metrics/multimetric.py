@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import sklearn
 from sklearn.metrics import check_scoring, get_scorer
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from ctsk._columns.validation import StrOptions, validate_params
-from ctsk.metrics.scorers import CounterfactualScorer, refuse_sample_weight
+from ctsk.metrics.counterfactual_scorer import CounterfactualScorer
 
 
 @validate_params(
@@ -108,27 +108,25 @@ class _MultimetricScorer:
         y : array-like of shape (n_rows,)
             Labels of the rows.
         **params : dict
-            Metadata, which are passed to the scorers that request them.
+            Metadata, such as `sample_weight`, which are passed to all scorers, or under metadata
+            routing to those that request them.
 
         Returns
         -------
         scores : dict of float
         """
-        # Without metadata routing, scikit-learn would pass the weights to every scorer.
-        if params and not sklearn.get_config()["enable_metadata_routing"]:
-            refuse_sample_weight(params, self)
         # The explanations live as long as this call, so that they can never be
         # mistaken for those of another model or of other rows.
         explanations = {}
-        scoring = {
-            name: functools.partial(scorer.score, explanations=explanations)
-            if isinstance(scorer, CounterfactualScorer)
-            else scorer
-            for name, scorer in self.scoring.items()
-        }
+        scoring = {}
+        for name, metadata in self._metadata(params).items():
+            scorer = get_scorer(self.scoring[name])
+            if isinstance(scorer, CounterfactualScorer):
+                scorer = scorer.sharing(explanations)
+            scoring[name] = functools.partial(scorer, **metadata) if metadata else scorer
         # scikit-learn isolates failures: it returns their tracebacks as strings.
         score = check_scoring(scoring=scoring, raise_exc=self.error_score == "raise")
-        scores = score(estimator, X, y, **params)
+        scores = score(estimator, X, y)
         for name, value in scores.items():
             # Only failed scorers return text.
             if isinstance(value, str):
@@ -140,6 +138,13 @@ class _MultimetricScorer:
                 )
                 scores[name] = self.error_score
         return scores
+
+    def _metadata(self, params):
+        """Return the metadata that each scorer receives."""
+        if not sklearn.get_config()["enable_metadata_routing"]:
+            return dict.fromkeys(self.scoring, params)
+        routed = process_routing(self, "score", **params)
+        return {name: routed[name].score for name in self.scoring}
 
     def get_metadata_routing(self):
         """Return which metadata the scorers request.

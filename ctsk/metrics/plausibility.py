@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import check_array, check_consistent_length, gen_batches
 
 from ctsk._columns.validation import Interval, StrOptions, validate_params
 from ctsk._torch.utils import make_rng
@@ -198,11 +198,12 @@ def nearest_neighbor_distance(X_counterfactual, X_target, *, n_neighbors=5, weig
         "length_scale": [StrOptions({"median"}), Interval(Real, 0, None, closed="neither")],
         "n_permutations": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
+        "sample_weight": ["array-like", None],
     },
     prefer_skip_nested_validation=True,
 )
 def maximum_mean_discrepancy(
-    X, Y, *, length_scale="median", n_permutations=None, random_state=None
+    X, Y, *, length_scale="median", n_permutations=None, random_state=None, sample_weight=None
 ):
     r"""Distance between a sample and a reference, as the squared maximum mean discrepancy.
 
@@ -222,6 +223,9 @@ def maximum_mean_discrepancy(
         the same distribution. None skips the test.
     random_state : int, RandomState or None, default=None
         Seed of the permutations.
+    sample_weight : array-like of shape (n_rows_X,), default=None
+        Positive weights of the rows of `X`. They cannot be combined with a test, whose
+        permutations exchange rows.
 
     Returns
     -------
@@ -257,6 +261,10 @@ def maximum_mean_discrepancy(
         \frac{1}{m(m-1)} \sum_{i \neq j} k(x_i, x_j)
         + \frac{1}{n(n-1)} \sum_{i \neq j} k(y_i, y_j)
         - \frac{2}{mn} \sum_{i, j} k(x_i, y_j).
+
+    Under weights :math:`w_i`, each :math:`x_i` counts :math:`w_i` times: the first term is
+    :math:`\sum_{i \neq j} w_i w_j k(x_i, x_j) / ((\sum w_i)^2 - \sum w_i^2)`, and the last
+    one :math:`2 \sum_{i, j} w_i k(x_i, y_j) / (n \sum w_i)`.
 
     With ``length_scale="median"`` the permutation test uses the median distance of
     the pooled rows instead. All permutations share this length scale, so that the
@@ -295,6 +303,11 @@ def maximum_mean_discrepancy(
     scale = _median_distance(rows[len(X) :]) if is_median else length_scale
     in_X = np.zeros((len(rows), 1))
     in_X[: len(X)] = 1
+    if sample_weight is not None:
+        if n_permutations is not None:
+            raise ValueError("sample_weight cannot be combined with n_permutations.")
+        check_consistent_length(X, sample_weight)
+        return float(_unbiased(rows, in_X, scale, np.asarray(sample_weight, dtype=float))[0])
     mmd = float(_unbiased(rows, in_X, scale)[0])
     if n_permutations is None:
         return mmd
@@ -318,7 +331,7 @@ def _median_distance(rows):
     return np.median(distances) or distances.mean() or 1.0
 
 
-def _unbiased(rows, in_X, length_scale):
+def _unbiased(rows, in_X, length_scale, weights=None):
     """Return unbiased squared discrepancies, one per column of `in_X`.
 
     Parameters
@@ -328,26 +341,34 @@ def _unbiased(rows, in_X, length_scale):
         1 for the rows that belong to the first sample, 0 for the others. All columns
         have the same sum.
     length_scale : float
+    weights : ndarray of shape (n_rows_X,) or None, default=None
+        Weights of the rows of a single split, which are the first ones.
 
     Returns
     -------
     mmds : ndarray of shape (n_splits,)
     """
+    # Rows count as often as their weight says; those of Y, once.
+    counts = np.ones((len(rows), 1))
+    if weights is not None:
+        counts[: len(weights), 0] = weights
+    shares = in_X * counts
     within_X, from_X, total = np.zeros(in_X.shape[1]), np.zeros(in_X.shape[1]), 0.0
     for block in gen_batches(len(rows), max(1, _BLOCK // len(rows))):
         kernel = rbf_kernel(rows[block], rows, gamma=1 / (2 * length_scale**2))
         # The unbiased estimate leaves out the pairs of a row with itself.
         kernel[np.arange(len(kernel)), np.arange(block.start, block.stop)] = 0
-        within_X += (in_X[block] * (kernel @ in_X)).sum(axis=0)
-        sums = kernel.sum(axis=1)
-        from_X += sums @ in_X[block]
-        total += sums.sum()
+        within_X += (shares[block] * (kernel @ shares)).sum(axis=0)
+        sums = (kernel @ counts)[:, 0]
+        from_X += sums @ shares[block]
+        total += sums @ counts[block, 0]
     # The sum over pairs of X and Y, and that within Y, follow from the total: a
     # single product with the kernel serves all splits.
-    n, n_X = len(rows), in_X[:, 0].sum()
-    n_Y, between = n - n_X, from_X - within_X
+    n_X, n_Y = shares[:, 0].sum(), (1 - in_X[:, 0]).sum()
+    n_pairs = n_X**2 - (shares[:, 0] ** 2).sum()
+    between = from_X - within_X
     within_Y = total - within_X - 2 * between
-    return within_X / (n_X * (n_X - 1)) + within_Y / (n_Y * (n_Y - 1)) - 2 * between / (n_X * n_Y)
+    return within_X / n_pairs + within_Y / (n_Y * (n_Y - 1)) - 2 * between / (n_X * n_Y)
 
 
 def _check_weights(weights, n_columns):

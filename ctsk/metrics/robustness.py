@@ -28,6 +28,7 @@ _ATTACKS = ("fgsm", "pgd", "margin", "noise")
         "features": ["array-like", None],
         "domain": [StrOptions({"auto"}), dict, "array-like", None],
         "random_state": ["random_state"],
+        "sample_weight": ["array-like", None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -44,6 +45,7 @@ def robust_accuracy(
     features=None,
     domain=None,
     random_state=0,
+    sample_weight=None,
 ):
     r"""Accuracy under attack.
 
@@ -79,6 +81,8 @@ def robust_accuracy(
         :class:`~ctsk.CounterfactualTrainedClassifier`. None leaves all features unbounded.
     random_state : int, RandomState or None, default=0
         Seed of the starts and of the noise.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights of the rows.
 
     Returns
     -------
@@ -128,7 +132,7 @@ def robust_accuracy(
     check_classifier(estimator)
     values = check_X(estimator, X).values
     y = column_or_1d(y)
-    check_consistent_length(values, y)
+    check_consistent_length(values, y, sample_weight)
     remedy = "Leave out rows of classes that the estimator does not know."
     labels = encode_labels(y, estimator.classes_, "y", remedy)
 
@@ -146,7 +150,7 @@ def robust_accuracy(
         for chunk in gen_batches(len(values), CHUNK):
             attacked = _AttackedRows(module, *(tensor[chunk] for tensor in tensors), generator)
             is_robust.append(attacked.are_robust(attack, epsilon, n_steps, n_restarts))
-    return float(torch.cat(is_robust).double().mean())
+    return float(np.average(torch.cat(is_robust).cpu().numpy(), weights=sample_weight))
 
 
 def _bound_attacks(encoder, values, epsilon, features, domain):

@@ -1,21 +1,20 @@
 """Scorers that rate the counterfactuals of a model, for scikit-learn's model selection."""
 
 import inspect
-import pickle
-from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
 
-import joblib
 import numpy as np
-from sklearn.pipeline import Pipeline
-from sklearn.utils import check_consistent_length, resample
+from sklearn.utils import check_consistent_length
 
 from ctsk._classifier import CounterfactualTrainedClassifier
-from ctsk._columns.validation import Interval, check_X, validate_params
-from ctsk._explaining.pipeline_steps import transformed
+from ctsk._columns.validation import Interval, validate_params
 from ctsk.generators import ECCCoGenerator
 from ctsk.metrics.counterfactual import cost, validity
+from ctsk.metrics.counterfactual_scorer import (
+    CounterfactualScorer,
+    split_pipeline,
+    weighted_mean,
+)
 from ctsk.metrics.plausibility import implausibility, maximum_mean_discrepancy
 from ctsk.metrics.robustness import robust_accuracy
 
@@ -76,7 +75,9 @@ def make_counterfactual_scorer(
         parameter of any tool of scikit-learn. The estimator is a fitted
         :class:`~ctsk.CounterfactualTrainedClassifier` or a pipeline that ends in one. The
         score is NaN if no counterfactual is valid, unless `metric` handles this
-        case itself. Sample weights are not supported and raise a TypeError.
+        case itself. With sample weights, a mean over rows is weighted; a metric that
+        returns a single number must have a parameter ``sample_weight``, which receives one
+        weight per row of the explanation.
 
     Raises
     ------
@@ -144,142 +145,6 @@ def make_counterfactual_scorer(
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class CounterfactualScorer:
-    """Rate the counterfactuals of an estimator by one metric."""
-
-    metric: Any
-    greater_is_better: bool
-    max_samples: int | None
-    reference: tuple | None
-    random_state: int
-    explain_params: dict
-
-    def __call__(self, estimator, X, y, sample_weight=None):
-        """Score a fitted estimator.
-
-        Parameters
-        ----------
-        estimator : CounterfactualTrainedClassifier or Pipeline
-        X : DataFrame or array-like of shape (n_rows, n_features)
-        y : array-like of shape (n_rows,)
-        sample_weight : None
-            Not supported.
-
-        Returns
-        -------
-        score : float
-        """
-        refuse_sample_weight(sample_weight, self)
-        return self.score(estimator, X, y, explanations={})
-
-    def score(self, estimator, X, y, *, explanations):
-        """Score a fitted estimator, and look up or add its explanation in a dict."""
-        classifier, rows = _split_pipeline(estimator, X)
-        # Scorers with the same key share one search; a scorer on its own gets an empty dict.
-        key = self.search_key
-        if key not in explanations:
-            try:
-                explanations[key] = self._explain(estimator, classifier, rows)
-            except (ValueError, TypeError, RuntimeError) as error:
-                # A search that failed is not repeated for the next scorer.
-                explanations[key] = error
-        explanation = explanations[key]
-        if isinstance(explanation, BaseException):
-            raise explanation
-
-        # Encoding the observed rows takes time, which most metrics do not need.
-        params = {}
-        if "reference" in inspect.signature(self.metric).parameters:
-            params["reference"] = self._reference_by_class(estimator, classifier, rows, y)
-
-        values = np.asarray(self.metric(explanation, **params))
-        if values.dtype.kind not in "biuf":
-            raise TypeError(
-                f"The metric {getattr(self.metric, '__name__', self.metric)!r} returned "
-                f"{values.tolist()!r:.100}; it must return a number, or an array of numbers."
-            )
-        if values.ndim:
-            # Values per row exist for invalid counterfactuals as well; those are left out.
-            # An array of another length has one value per factual, NaN if undefined.
-            is_per_row = len(values) == len(explanation)
-            counted = explanation.valid if is_per_row else ~np.isnan(values)
-            values = np.mean(values[counted]) if counted.any() else np.nan
-        return float(values) if self.greater_is_better else -float(values)
-
-    @property
-    def search_key(self):
-        """Key that two scorers share if they explain the same rows in the same way."""
-        settings = self.max_samples, self.random_state, self.explain_params
-        try:
-            # Arrays among the parameters can be compared neither by == nor, as they are
-            # abbreviated, by their representations. Pickles of equal values may differ.
-            return joblib.hash(settings)
-        except (pickle.PicklingError, AttributeError, TypeError):
-            # Parameters such as lambdas cannot be compared; the scorer searches for itself.
-            return id(self)
-
-    def _explain(self, estimator, classifier, rows):
-        # The reference rows are in the units of X; `explain` needs those of the classifier.
-        params = dict(self.explain_params)
-        if params.get("X_reference") is not None:
-            _, params["X_reference"] = _split_pipeline(estimator, params["X_reference"])
-        if self.max_samples is not None and _n_rows(rows) > self.max_samples:
-            rows = resample(
-                rows, replace=False, n_samples=self.max_samples, random_state=self.random_state
-            )
-        return classifier.explain(rows, **params)
-
-    def _reference_by_class(self, estimator, classifier, rows, y):
-        if self.reference is not None:
-            X, y = self.reference
-            _, rows = _split_pipeline(estimator, X)
-        encoded = classifier.encoder_.encode_values(check_X(classifier, rows).values)
-        labels = np.asarray(y)
-        return {label: encoded[labels == label] for label in classifier.classes_.tolist()}
-
-    def __repr__(self):
-        """Return the call that makes this scorer."""
-        params = {
-            "greater_is_better": self.greater_is_better,
-            "max_samples": self.max_samples,
-            "random_state": self.random_state,
-            **self.explain_params,
-        }
-        settings = ", ".join(f"{name}={value!r}" for name, value in params.items())
-        name = getattr(self.metric, "__name__", repr(self.metric))
-        return f"make_counterfactual_scorer({name}, {settings})"
-
-
-def refuse_sample_weight(sample_weight, scorer):
-    """Raise a TypeError, which names the remedy, if there are sample weights."""
-    if sample_weight is not None:
-        raise TypeError(
-            f"{getattr(scorer, '__name__', scorer)} does not support sample_weight. Score without "
-            "weights, or, in a scorer made by make_multimetric_scorer, enable metadata routing "
-            "(sklearn.set_config(enable_metadata_routing=True)) and request the weights for "
-            "scorers of scikit-learn by their set_score_request."
-        )
-
-
-def _n_rows(X):
-    # len fails for sparse matrices; lists of rows have no shape.
-    return X.shape[0] if hasattr(X, "shape") else len(X)
-
-
-def _split_pipeline(estimator, X):
-    """Return the classifier at the end of a pipeline, and the rows that reach it."""
-    # A pipeline may end in another pipeline.
-    while isinstance(estimator, Pipeline):
-        X, estimator = transformed(estimator, X), estimator.steps[-1][1]
-    if not hasattr(estimator, "explain"):
-        raise TypeError(
-            f"{type(estimator).__name__} has no method explain. Scorers of counterfactuals "
-            "require a CounterfactualTrainedClassifier, or a pipeline that ends in one."
-        )
-    return estimator, X
-
-
 def _iterate_targets(explanation, reference, min_rows):
     """Yield, per target class, positions of valid counterfactuals and observed rows.
 
@@ -291,25 +156,28 @@ def _iterate_targets(explanation, reference, min_rows):
             yield idx, observed
 
 
-def _mean_implausibility(explanation, reference):
+def _mean_implausibility(explanation, reference, sample_weight=None):
     """Return the mean implausibility of valid counterfactuals, each within its target class."""
     encoder, encoded = explanation.encoder, explanation.counterfactual_encoded
-    distances = [
-        implausibility(encoded[idx], observed, weights=encoder.column_weights)
-        for idx, observed in _iterate_targets(explanation, reference, min_rows=1)
-    ]
-    return np.mean(np.concatenate(distances)) if distances else np.nan
+    distances, weights = [], []
+    for idx, observed in _iterate_targets(explanation, reference, min_rows=1):
+        distances.append(implausibility(encoded[idx], observed, weights=encoder.column_weights))
+        weights.append(np.ones(len(idx)) if sample_weight is None else sample_weight[idx])
+    if not distances:
+        return np.nan
+    return weighted_mean(np.concatenate(distances), np.concatenate(weights))
 
 
-def _mean_discrepancy(explanation, reference):
+def _mean_discrepancy(explanation, reference, sample_weight=None):
     """Return the mean over target classes of the discrepancy, weighted by counterfactuals."""
     encoded, mmds, sizes = explanation.counterfactual_encoded, [], []
     # The unbiased estimate averages over pairs of different rows: it needs two of each.
     for idx, observed in _iterate_targets(explanation, reference, min_rows=2):
-        mmds.append(maximum_mean_discrepancy(encoded[idx], observed))
-        sizes.append(len(idx))
+        weights = None if sample_weight is None else sample_weight[idx]
+        mmds.append(maximum_mean_discrepancy(encoded[idx], observed, sample_weight=weights))
+        sizes.append(len(idx) if weights is None else weights.sum())
     # Weighted by counterfactuals, as the mean over rows of the other scorers is.
-    return np.average(mmds, weights=sizes) if mmds else np.nan
+    return weighted_mean(mmds, sizes)
 
 
 validity_scorer = make_counterfactual_scorer(validity)
@@ -338,8 +206,8 @@ def robust_accuracy_scorer(estimator, X, y, sample_weight=None, **params):
         Rows in the input units of `estimator`.
     y : array-like of shape (n_rows,)
         Labels of the rows.
-    sample_weight : None
-        Not supported.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights of the rows.
     **params : dict
         Parameters of :func:`robust_accuracy`. Use :func:`functools.partial` to set
         them.
@@ -352,7 +220,7 @@ def robust_accuracy_scorer(estimator, X, y, sample_weight=None, **params):
     Raises
     ------
     TypeError
-        If `estimator` is another model or `sample_weight` is not None.
+        If `estimator` is another model.
 
     See Also
     --------
@@ -365,6 +233,5 @@ def robust_accuracy_scorer(estimator, X, y, sample_weight=None, **params):
     >>> from ctsk.metrics import robust_accuracy_scorer
     >>> scorer = partial(robust_accuracy_scorer, epsilon=0.2, attack="pgd")
     """
-    refuse_sample_weight(sample_weight, robust_accuracy_scorer)
-    classifier, rows = _split_pipeline(estimator, X)
-    return robust_accuracy(classifier, rows, y, **params)
+    classifier, rows = split_pipeline(estimator, X)
+    return robust_accuracy(classifier, rows, y, sample_weight=sample_weight, **params)

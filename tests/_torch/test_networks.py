@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -54,6 +56,45 @@ def test_initial_weights_come_from_the_generator_alone():
     assert torch.equal(same[0], same[1])
     assert not torch.equal(same[0], same[2])
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_dropout_zeroes_hidden_units_in_training_only():
+    module = MLP(
+        1, 2, hidden_layer_sizes=(1000,), activation="identity", dropout=0.3,
+        generator=torch.Generator().manual_seed(0),
+    )  # fmt: skip
+    hidden, dropout = module[0], module[2]
+    X = torch.ones(1, 1)
+    values = dropout(hidden(X)) / hidden(X)
+    levels = values.detach().unique()
+    assert levels[0] == 0
+    assert levels[1:].tolist() == pytest.approx([1 / 0.7] * (len(levels) - 1))
+    assert (values == 0).float().mean().item() == pytest.approx(0.3, abs=0.05)
+    assert torch.equal(dropout.eval()(hidden(X)), hidden(X))
+
+
+def test_masks_of_dropout_come_from_the_generator_alone():
+    before = torch.get_rng_state()
+    modules = [
+        MLP(
+            2, 2, hidden_layer_sizes=(50,), activation="relu", dropout=0.5,
+            generator=torch.Generator().manual_seed(seed),
+        )
+        for seed in (1, 1, 2)
+    ]  # fmt: skip
+    first, same, other = (module(torch.ones(1, 2)) for module in modules)
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_module_with_dropout_can_be_copied_and_pickled():
+    module = MLP(
+        2, 2, hidden_layer_sizes=(5,), activation="relu", dropout=0.5, generator=torch.Generator()
+    )
+    X = torch.ones(3, 2)
+    for clone in (inference_copy(module, torch.float32), pickle.loads(pickle.dumps(module))):
+        assert torch.equal(clone.eval()(X), module.eval()(X))
 
 
 @pytest.fixture

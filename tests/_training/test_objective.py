@@ -1,3 +1,5 @@
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 import torch
@@ -116,3 +118,37 @@ def test_term_of_weight_zero_is_not_computed(linear, minibatch, off, left):
     assert set(terms) == left
     for name, value in terms.items():
         assert value.item() == pytest.approx(by_hand(linear, minibatch)[name][0], rel=1e-12)
+
+
+def test_label_smoothing_spreads_a_share_of_each_label_over_all_classes(minibatch):
+    X, y, tuples = tensors(minibatch)
+    linear = torch.nn.Linear(3, 2, dtype=torch.float64)
+    logits = linear(X).detach().numpy()
+    log_proba = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    labels = 0.9 * np.eye(2)[minibatch[1]] + 0.1 / 2
+    terms, _ = Objective(**LAMBDAS, label_smoothing=0.1).terms(linear, X, y, tuples)
+    plain, _ = Objective(**LAMBDAS).terms(linear, X, y, tuples)
+    expected = -(labels * log_proba).sum(axis=1).mean()
+    assert terms["classification"].item() == pytest.approx(expected, rel=1e-12)
+    assert terms["adversarial"] == plain["adversarial"]
+
+
+def test_weights_of_rows_multiply_their_losses_and_the_terms_of_their_counterfactuals(minibatch):
+    """A weight of 2 on one row equals its repetition, up to the number in the mean."""
+    X, y, tuples = tensors(minibatch)
+    linear = torch.nn.Linear(3, 2, dtype=torch.float64)
+    weights = torch.tensor([2.0, 1, 1, 1, 1, 1], dtype=torch.float64)
+    weighted, _ = Objective(**LAMBDAS).terms(
+        linear, X, y, replace(tuples, weights=weights), weights
+    )
+    repeated = {
+        field.name: torch.cat([values, values[:1]])
+        for field in fields(tuples)
+        if (values := getattr(tuples, field.name)) is not None
+    }
+    expected, _ = Objective(**LAMBDAS).terms(
+        linear, torch.cat([X, X[:1]]), torch.cat([y, y[:1]]), CounterfactualBatch(**repeated)
+    )
+    assert weighted.keys() == expected.keys()
+    for name, term in weighted.items():
+        assert term.item() == pytest.approx(expected[name].item() * 7 / 6, rel=1e-12)

@@ -6,10 +6,10 @@ from scipy.stats import chisquare
 from ctsk._training.sampling import CounterfactualBatch, Minibatches, TrainingRows
 
 
-def rows_of(labels, n_classes=3, seed=0):
+def rows_of(labels, n_classes=3, seed=0, weights=None):
     y = torch.tensor(labels)
     X = torch.arange(len(y), dtype=torch.float32)[:, None]
-    return TrainingRows(X, y, n_classes, torch.Generator().manual_seed(seed))
+    return TrainingRows(X, y, n_classes, torch.Generator().manual_seed(seed), weights)
 
 
 def test_factuals_are_drawn_without_replacement():
@@ -54,11 +54,32 @@ def test_exemplars_are_uniform_over_the_rows_of_the_target():
         assert chisquare(counts).pvalue > 1e-3
 
 
-def test_shuffling_keeps_rows_and_labels_together():
-    rows = rows_of(list(range(3)) * 10)
-    X, y = rows.shuffled()
+def test_exemplars_are_drawn_by_weight_within_the_target():
+    labels, weights = [2, 0, 1, 0, 2, 0], torch.tensor([3.0, 1.0, 9.0, 2.0, 1.0, 5.0])
+    rows = rows_of(labels, weights=weights)
+    targets = torch.tensor([0, 2] * 3000)
+    drawn = rows.draw_exemplars(targets)[:, 0].long()
+    assert torch.equal(torch.tensor(labels)[drawn], targets)
+    for label, members in ((0, [1, 3, 5]), (2, [0, 4])):
+        counts = np.bincount(drawn[targets == label], minlength=6)[members]
+        expected = weights.numpy()[members] / weights.numpy()[members].sum() * 3000
+        assert chisquare(counts, expected).pvalue > 1e-3
+
+
+def test_shuffling_keeps_rows_labels_and_weights_together():
+    rows = rows_of(list(range(3)) * 10, weights=torch.arange(30.0) + 1)
+    X, y, weights = rows.shuffled()
     assert sorted(X[:, 0].tolist()) == list(range(30))
     assert torch.equal(X[:, 0].long() % 3, y)
+    assert torch.equal(X[:, 0] + 1, weights)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_minibatches_pair_rows_with_their_weights(shuffle):
+    rows = rows_of([0, 1] * 5, n_classes=2, weights=torch.arange(10.0) + 1)
+    batches = list(Minibatches(rows, 4, shuffle).weighted())
+    assert [len(weights) for _, weights in batches] == [4, 4, 2]
+    assert all(torch.equal(X[:, 0] + 1, weights) for (X, _), weights in batches)
 
 
 @pytest.mark.parametrize(("n_tuples", "n_parts"), [(10, 4), (3, 5), (6, 3)])

@@ -258,3 +258,24 @@ def test_mmd_leaves_the_global_random_state_alone():
     rows = np.random.default_rng(0).normal(size=(20, 2))
     maximum_mean_discrepancy(rows[:8], rows[8:], n_permutations=9, random_state=None)
     np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+def test_weighted_discrepancy_follows_its_formula():
+    rng = np.random.default_rng(0)
+    X, Y, weights = rng.normal(size=(6, 2)), rng.normal(size=(9, 2)) + 1, rng.uniform(0.2, 3, 6)
+
+    def kernel(a, b):
+        return np.exp(-((a[:, None] - b[None]) ** 2).sum(axis=2) / (2 * 0.7**2))
+
+    pairs = np.outer(weights, weights) * (1 - np.eye(6))
+    within_X = (pairs * kernel(X, X)).sum() / pairs.sum()
+    within_Y = (kernel(Y, Y) * (1 - np.eye(9))).sum() / (9 * 8)
+    between = np.average(kernel(X, Y).mean(axis=1), weights=weights)
+    mmd = maximum_mean_discrepancy(X, Y, length_scale=0.7, sample_weight=weights)
+    assert mmd == pytest.approx(within_X + within_Y - 2 * between, rel=1e-12)
+
+
+def test_weights_cannot_be_combined_with_a_permutation_test():
+    X = np.random.default_rng(0).normal(size=(5, 2))
+    with pytest.raises(ValueError, match="sample_weight cannot be combined with n_permutations"):
+        maximum_mean_discrepancy(X, X, n_permutations=9, sample_weight=np.ones(5))

@@ -1,5 +1,6 @@
 import functools
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import resample
 
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator, GenericGenerator
 from ctsk.metrics import (
@@ -33,6 +35,7 @@ from ctsk.metrics import (
     validity,
     validity_scorer,
 )
+from ctsk.metrics.counterfactual_scorer import CounterfactualScorer
 
 SCORERS = {
     "validity": validity_scorer,
@@ -286,49 +289,95 @@ def routing():
         yield
 
 
-@pytest.mark.parametrize(
-    "scorer",
-    [*SCORERS.values(), make_multimetric_scorer({"accuracy": "accuracy", **SCORERS})],
-    ids=[*SCORERS, "multimetric"],
-)
-def test_sample_weight_is_rejected(fitted_iris, iris, scorer):
-    with pytest.raises(TypeError, match="does not support sample_weight"):
+@pytest.mark.parametrize("name", SCORERS)
+def test_equal_weights_change_no_score(fitted_iris, iris, name):
+    weighted = SCORERS[name](fitted_iris, *iris, sample_weight=np.full(150, 3.0))
+    assert weighted == pytest.approx(SCORERS[name](fitted_iris, *iris), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in SCORERS if "mmd" not in name])
+def test_integer_weights_equal_repetition(fitted_iris, iris, name):
+    """The observed rows to compare with are fixed, because a weight does not repeat these."""
+    X, y = iris
+    weights = np.random.default_rng(0).integers(0, 4, len(y))
+    scorer = SCORERS[name]
+    if isinstance(scorer, CounterfactualScorer):
+        scorer = replace(scorer, reference=(X, y))
+    repeated = np.repeat(np.arange(len(y)), weights)
+    weighted = scorer(fitted_iris, X, y, sample_weight=weights)
+    expected = scorer(fitted_iris, X[repeated], y[repeated])
+    # The starts of attacks are random, and each copy of a row has its own.
+    assert weighted == pytest.approx(expected, rel=1e-9, abs=0.01 if "robust" in name else 0)
+
+
+def test_weights_are_drawn_with_the_rows_of_a_subsample(fitted_iris, iris):
+    def row(explanation):
+        return explanation.factual[:, 0]
+
+    X, y = iris
+    scorer = make_counterfactual_scorer(row, max_samples=20, tau=0.5)
+    rows, weights = resample(X, X[:, 1], replace=False, n_samples=20, random_state=0)
+    valid = fitted_iris.explain(rows, **scorer.explain_params).valid
+    expected = np.average(rows[valid, 0], weights=weights[valid])
+    assert scorer(fitted_iris, X, y, sample_weight=X[:, 1]) == pytest.approx(expected)
+
+
+def test_metric_that_returns_one_number_must_take_the_weights(fitted_iris, iris):
+    scorer = make_counterfactual_scorer(lambda explanation: 1.0)
+    with pytest.raises(TypeError, match="no parameter sample_weight"):
         scorer(fitted_iris, *iris, sample_weight=np.ones(150))
 
 
-def test_permutation_importance_cannot_weigh_counterfactuals(fitted_iris, iris):
-    with pytest.raises(TypeError, match="does not support sample_weight"):
-        permutation_importance(
-            fitted_iris, *iris, scoring=neg_cost_scorer, n_repeats=1, sample_weight=np.ones(150)
-        )
+@pytest.mark.parametrize("weights", [np.ones(3), -np.ones(150)], ids=["too few", "negative"])
+def test_invalid_weights_are_named(fitted_iris, iris, weights):
+    with pytest.raises(ValueError, match="sample_weight has shape"):
+        validity_scorer(fitted_iris, *iris, sample_weight=weights)
+
+
+def test_multimetric_scorer_passes_weights_to_all_scorers(fitted_iris, iris):
+    X, y = iris
+    weights = np.where(y == 0, 1.0, 0.2)
+    scores = make_multimetric_scorer({"accuracy": "accuracy", **SCORERS})(
+        fitted_iris, X, y, sample_weight=weights
+    )
+    for name, scorer in {"accuracy": get_scorer("accuracy"), **SCORERS}.items():
+        assert scores[name] == pytest.approx(scorer(fitted_iris, X, y, sample_weight=weights))
+
+
+def test_permutation_importance_weighs_counterfactuals(fitted_iris, iris):
+    importance = permutation_importance(
+        fitted_iris, *iris, scoring=neg_cost_scorer, n_repeats=1, sample_weight=np.ones(150),
+        random_state=0,
+    )  # fmt: skip
+    assert np.isfinite(importance.importances_mean).all()
 
 
 @pytest.mark.parametrize(
     "scoring",
-    [
-        neg_cost_scorer,
-        {"neg_cost": neg_cost_scorer},
-        make_multimetric_scorer(SCORERS),
-        make_multimetric_scorer({"accuracy": "accuracy"}),
-    ],
-    ids=["single", "dict", "multimetric", "multimetric by name"],
+    [neg_cost_scorer, make_multimetric_scorer({"neg_cost": neg_cost_scorer})],
+    ids=["single", "multimetric"],
 )
-def test_routed_sample_weight_that_no_scorer_requests_is_rejected(iris, routing, scoring):
+def test_routed_sample_weight_must_be_requested_or_declined(iris, routing, scoring):
     clf = CounterfactualTrainedClassifier(max_epochs=1, random_state=0)
-    with pytest.raises((TypeError, ValueError), match="sample_weight"):
+    clf.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+    with pytest.raises(ValueError, match="sample_weight"):
         cross_validate(
             clf, *iris, scoring=scoring, params={"sample_weight": np.ones(150)}, cv=2,
             error_score="raise",
         )  # fmt: skip
 
 
-def test_routed_sample_weight_reaches_the_scorer_that_requests_it(iris, routing):
+def test_routed_sample_weight_reaches_the_scorers_that_request_it(iris, routing):
     X, y = iris
     weights = np.where(y == 0, 1.0, 0.0)
-    accuracy = get_scorer("accuracy").set_score_request(sample_weight=True)
-    plain = get_scorer("accuracy").set_score_request(sample_weight=False)
-    scoring = {"weighted": accuracy, "plain": plain, "neg_cost": neg_cost_scorer}
+    scoring = {
+        "weighted": get_scorer("accuracy").set_score_request(sample_weight=True),
+        "plain": get_scorer("accuracy").set_score_request(sample_weight=False),
+        "validity": validity_scorer.set_score_request(sample_weight=True),
+        "plain_validity": validity_scorer.set_score_request(sample_weight=False),
+    }
     clf = CounterfactualTrainedClassifier(max_epochs=3, random_state=0)
+    clf.set_fit_request(sample_weight=False)
     scores = cross_validate(
         clf, X, y, scoring=make_multimetric_scorer(scoring), cv=2, return_estimator=True,
         return_indices=True, params={"sample_weight": weights},
@@ -338,5 +387,10 @@ def test_routed_sample_weight_reaches_the_scorer_that_requests_it(iris, routing)
         is_correct = fitted.predict(X[test]) == y[test]
         assert scores["test_weighted"][split] == is_correct[y[test] == 0].mean()
         assert scores["test_plain"][split] == is_correct.mean()
+        weighted, plain = (
+            validity_scorer(fitted, X[test], y[test], sample_weight=w)
+            for w in (weights[test], None)
+        )
+        assert scores["test_validity"][split] == weighted
+        assert scores["test_plain_validity"][split] == plain
     assert (scores["test_weighted"] != scores["test_plain"]).any()
-    assert np.isfinite(scores["test_neg_cost"]).all()
