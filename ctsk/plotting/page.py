@@ -61,6 +61,10 @@ class Page:
         size, path = font["size"] * self.scale, findfont(FontProperties(**font))
         return size * _SAFETY * sum(_advance(path, letter) for letter in text)
 
+    def fits(self, text, width, style):
+        """Return whether `add_text` adds all of a text."""
+        return len(self._wrapped(text, width, style)) <= _MOST_LINES
+
     def add_text(self, text, x, y, width, style):
         """Add text in as many lines as it needs, at most four; return the y below."""
         lines = self._wrapped(text, width, style)
