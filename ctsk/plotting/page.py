@@ -111,7 +111,11 @@ class Page:
                     # More lines than are shown need not be measured.
                     if len(lines) > _MOST_LINES:
                         return lines
-                    lines.append("")
+                    # The name of a column is broken behind an underscore if it has one.
+                    start, underscore, rest = lines[-1].rpartition("_")
+                    if start:
+                        lines[-1] = start + underscore
+                    lines.append(rest if start else "")
                 lines[-1] += letter
         return lines
 
