@@ -150,6 +150,12 @@ def check_special_values(special_values, schema):
     """
     numeric, special = set(schema.numeric), {}
     for key, values in (special_values or {}).items():
+        if isinstance(key, str) and key == "*" and "*" not in schema.names:
+            raise ValueError(
+                "special_values has no entry '*', because a code of one column can be an amount in "
+                "another. Name the columns that contain the codes, as in {name: [-9, -8] for name "
+                "in names}."
+            )
         feature = feature_position(key, schema.names, "special_values")
         if feature in special:
             raise ValueError(

@@ -218,8 +218,8 @@ def _bounds(entry, name):
         bound is None or isinstance(bound, Real) for bound in entry
     ):
         raise ValueError(
-            f"domain of feature {name} is {entry!r:.200}; its own entry must be a pair (low, "
-            "high) of numbers, with None for an open side, or None for no bounds, or 'auto'."
+            f"domain of feature {name} is {entry!r:.200}; the entry of a number must be a pair "
+            "(low, high) of numbers, with None for an open side, or None for no bounds, or 'auto'."
         )
     low = -np.inf if entry[0] is None else float(entry[0])
     high = np.inf if entry[1] is None else float(entry[1])
@@ -328,8 +328,8 @@ def _reachable(entry, categories, name):
     # A pair is the domain of a number; as a list of categories, it is probably a mistake.
     if not _is_list(entry):
         raise ValueError(
-            f"domain of feature {name} is {entry!r:.200}; its own entry must be a list of "
-            "categories, None for all, or 'auto'."
+            f"domain of feature {name} is {entry!r:.200}; the entry of a category must be a list "
+            "of categories, None for all, or 'auto'."
         )
     reachable = np.zeros(len(categories))
     for value in entry:

@@ -95,9 +95,9 @@ class Explanation:
         "optimal" if the row is a mature counterfactual that costs at most 0.1 % more than
         `lower_bound` (with ``sparse=True``, no counterfactual has fewer changes, and none with
         as many costs less); "impossible" if there is no mature counterfactual; "open" if the
-        time was up, or for another alternative than the cheapest. None unless ``prove=True``.
-        The proof concerns the model, not the world: a row of the cheapest changes may still be
-        hard to reach.
+        time was up, if none is known and a feature could move without bound, or for another
+        alternative than the cheapest. None unless ``prove=True``. The proof concerns the model,
+        not the world: a row of the cheapest changes may still be hard to reach.
     lower_bound : ndarray of shape (n_rows,) or None, default=None
         No mature counterfactual of the factual costs less, whatever `proof` says (with
         ``sparse=True``, none with as few changes); infinite if there is none. None unless

@@ -28,12 +28,12 @@ class ReasonKind(enum.Enum):
     BOXED_IN = "boxed in by the constraints"
     FLAT = "the model is flat"
     PENALTY = "held back by the penalty"
-    NOT_FOUND = "no counterfactual was found"
+    NOT_FOUND = "not found within the constraints"
     FLIPPED_BACK = "flipped back by rounding"
     LOST = "not accepted by the pipeline"
     TOO_NEAR = "too near to an earlier alternative"
     TOO_MANY_CHANGES = "not found with so few changes"
-    IMPOSSIBLE = "no counterfactual exists (proven)"
+    IMPOSSIBLE = "proven to be impossible"
 
 
 class Reason(str):

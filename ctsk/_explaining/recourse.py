@@ -113,7 +113,9 @@ def _hint(explanation, row):
     labels = [label_of(explanation, idx[0]) for idx in groups]
     if row not in labels:
         return ""
-    return f" The label {row!r} is at position {labels.index(row)}."
+    # As a scalar of NumPy, 7 would be printed as np.int64(7).
+    label = row.item() if isinstance(row, np.generic) else row
+    return f" The label {label!r} is at position {labels.index(row)}."
 
 
 def label_of(explanation, position):

@@ -38,7 +38,7 @@ def summary_lines(explanation):
     # A valid row has a reason if it is not mature or too near to an earlier alternative.
     short = [reason for reason in explanation.reason[valid] if reason is not None]
     if short:
-        lines["valid, but"] = _counts(short)
+        lines["valid, but not as requested"] = _counts(short)
     return lines
 
 

@@ -126,6 +126,11 @@ class Wording:
     def _add(self, key, label):
         """Enter a label of a feature, of a value or of a class."""
         names = self.schema.names
+        if isinstance(key, str) and key not in names and key in self.classes:
+            raise ValueError(
+                f"labels names {key!r}, which is a class and no feature. The key of a class is a "
+                f"pair: ({TARGET!r}, {key!r})."
+            )
         # The name of a feature may itself be a tuple, as in a DataFrame of two header rows.
         if key in names or not (isinstance(key, tuple) and len(key) == 2):
             self._names[feature_position(key, names, "labels")] = one_line(label)

@@ -61,6 +61,10 @@ class Page:
         size, path = font["size"] * self.scale, findfont(FontProperties(**font))
         return size * _SAFETY * sum(_advance(path, letter) for letter in text)
 
+    def fits(self, text, width, style):
+        """Return whether `add_text` adds all of a text."""
+        return len(self._wrapped(text, width, style)) <= _MOST_LINES
+
     def add_text(self, text, x, y, width, style):
         """Add text in as many lines as it needs, at most four; return the y below."""
         lines = self._wrapped(text, width, style)
@@ -107,7 +111,11 @@ class Page:
                     # More lines than are shown need not be measured.
                     if len(lines) > _MOST_LINES:
                         return lines
-                    lines.append("")
+                    # The name of a column is broken behind an underscore if it has one.
+                    start, underscore, rest = lines[-1].rpartition("_")
+                    if start:
+                        lines[-1] = start + underscore
+                    lines.append(rest if start else "")
                 lines[-1] += letter
         return lines
 

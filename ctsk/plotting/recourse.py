@@ -261,14 +261,24 @@ def _add_others(page, recourse, y, width, n_names):
         y = page.add_text(legend, _MARGIN, y, width, "muted") + 3 * page.scale
     if recourse.unchanged and not recourse.is_reached:
         verbs = ("stay the same", "stays the same") if recourse.options else ("", "")
-        names = _names(recourse.unchanged, n_names, *verbs)
         lead = "May stay as they are" if recourse.options else "Could change"
-        y = page.add_text(f"{lead}: {names}", _MARGIN, y, width, "muted")
+        y = _add_names(page, lead, recourse.unchanged, y, width, "muted", n_names, *verbs)
         y += 3 * page.scale
     if recourse.immutable and not recourse.is_reached:
-        names = _names(recourse.immutable, n_names, "cannot change", "cannot change")
-        y = page.add_text(f"Cannot change: {names}", _MARGIN, y, width, "immutable")
+        verbs = ("cannot change", "cannot change")
+        lead = "Cannot change"
+        y = _add_names(page, lead, recourse.immutable, y, width, "immutable", n_names, *verbs)
     return y
+
+
+def _add_names(page, lead, names, y, width, style, most, *verbs):
+    """Add as many names as fit, and how many others there are; return the y below."""
+    # A page cuts the end of a text that is too long, which here is the number of the others.
+    for n_shown in range(min(most, len(names)), 0, -1):
+        text = f"{lead}: {_names(names, n_shown, *verbs)}"
+        if page.fits(text, width, style):
+            break
+    return page.add_text(text, _MARGIN, y, width, style)
 
 
 def _names(names, most, plural, singular):

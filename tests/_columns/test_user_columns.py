@@ -97,6 +97,7 @@ def test_special_values_are_floats_by_feature_without_doubles():
     ("special_values", "message"),
     [
         ({"ages": [-9]}, "special_values names the feature 'ages'.*Did you mean 'age'"),
+        ({"*": [-9]}, "special_values has no entry '\\*'.* Name the columns"),
         ({"age": ["missing"]}, "'age' contains 'missing'"),
         ({"age": [np.nan]}, "'age' contains nan.*state of its own"),
         ({"age": [True]}, "'age' contains True"),

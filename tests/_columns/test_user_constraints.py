@@ -241,13 +241,13 @@ def test_a_star_frees_or_restores_the_domain_of_every_kind(encoder):
         (
             None,
             {"*": (0, 100)},
-            "domain of feature 'job' is .*; its own entry must be a list",
+            "domain of feature 'job' is .*; the entry of a category must be a list",
         ),
         (None, {"*": ["cook"], "age": None}, "domain of feature 'grade' holds 'cook'"),
         (
             None,
             {"*": ["cook"]},
-            "domain of feature 'age' is .*; its own entry must be a pair",
+            "domain of feature 'age' is .*; the entry of a number must be a pair",
         ),
     ],
 )

@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from sklearn.preprocessing import FunctionTransformer, PowerTransformer
 
 import ctsk
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator
+from ctsk._explaining.failure_reasons import Reason, ReasonKind
 
 
 @pytest.fixture(scope="module")
@@ -510,6 +512,16 @@ def test_representations_say_how_many_are_valid_at_what_cost_and_steps(explanati
             assert said in text
     assert len(repr(explanation).splitlines()) <= 7
     assert len(explanation) == 40
+
+
+def test_summary_of_a_valid_row_that_is_not_mature_does_not_say_that_nothing_was_found(
+    explanation,
+):
+    row = explanation[np.flatnonzero(explanation.valid)[:1]]
+    reason = Reason(ReasonKind.NOT_FOUND, "the text")
+    short = replace(row, mature=np.array([False]), reason=np.array([reason], dtype=object))
+    line = "valid, but not as requested: 1 not found within the constraints"
+    assert line in repr(short)
 
 
 def test_html_shows_the_changes_of_the_first_rows(explanation):

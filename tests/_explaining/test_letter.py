@@ -217,6 +217,8 @@ def test_rows_are_positions_and_an_error_knows_the_labels(fitted, diabetes):
     assert explanation.to_text(-1) == explanation.to_text(2)
     with pytest.raises(IndexError, match="row is 7, .* 3 factuals.* 0 to 2.* 7 is at position 0"):
         explanation.to_text(7)
+    with pytest.raises(IndexError, match="The label 7 is at position 0"):
+        explanation.to_text(explanation.factual.index[0])
     with pytest.raises(IndexError, match=r"row is -4, .* of X's index\.$"):
         explanation.to_text(-4)
     with pytest.raises(IndexError, match="holds no rows"):

@@ -119,6 +119,7 @@ def test_a_difference_of_percentages_is_in_percentage_points(unit):
         ({("job", "king"): "x"}, None, "labels names the value 'king' of feature 'job'.*'cook'"),
         ({("rate", "high"): "x"}, None, "value 'high' of feature 'rate', whose values are numbers"),
         ({("target", "maybe"): "x"}, None, "labels names the class 'maybe'.*'no', 'yes'"),
+        ({"yes": "x"}, None, r"'yes', which is a class .* a pair: \('target', 'yes'\)"),
         ({"rate": 3}, None, r"labels\['rate'\] must be a string; got 3"),
         (None, {"rate": None}, r"units\['rate'\] must be a string"),
         (["rate"], None, "labels must be a dict of strings or None"),

@@ -126,6 +126,30 @@ def test_what_does_not_fit_is_counted():
     plt.close("all")
 
 
+def test_long_names_leave_room_for_the_number_of_the_others():
+    names = [f"number_of_revolving_trades_with_balance_{i}" for i in range(12)]
+    recourse = replace(CASES["three"], unchanged=names, immutable=names)
+    text = words(RecourseDisplay(recourse=recourse).plot())
+    unchanged, immutable = text.split("Cannot change")
+    assert f"and {12 - unchanged.count('number_of')} others stay the same" in unchanged
+    assert f"and {12 - immutable.count('number_of')} others cannot change" in immutable
+    assert "…" not in text
+    plt.close("all")
+
+
+def test_a_long_name_is_broken_behind_an_underscore():
+    name = "months_since_the_most_recent_inquiry_without_those_of_the_last_seven_days"
+    change = Change(name, "1", "2", "1 more", 1, 1.0)
+    recourse = replace(CONTENT, options=[Option([change], "80%", True)])
+    with plt.rc_context({"figure.figsize": (3, 3)}):
+        display = RecourseDisplay(recourse=recourse).plot()
+    parts = [t.get_text() for t in display.ax_.texts if set(t.get_text()) & set("_")]
+    assert len(parts) > 1
+    assert all(part.endswith("_") for part in parts[:-1])
+    assert "".join(parts) == name
+    plt.close("all")
+
+
 def test_direction_does_not_depend_on_color_and_immutable_features_are_gray_and_in_italics():
     changes = [Change("a", "1", "2", "1 more", 1, 0.5), Change("b", "2", "1", "1 less", -1, 0.5)]
     recourse = replace(CONTENT, options=[Option(changes, "80%", True)])
