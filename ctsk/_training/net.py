@@ -15,6 +15,7 @@ from ctsk._training.optimizers import check_optimizer
 from ctsk._training.sampling import CounterfactualBatch, Minibatches, TrainingRows
 from ctsk.exceptions import NonFiniteLossError
 from ctsk.generators import GradientGenerator
+from ctsk.generators.result import check_result
 
 # Counterfactuals that are this many times as large as the largest training value are blamed
 # on the search; ordinary searches stay within a few times the range of the data.
@@ -218,6 +219,7 @@ class CounterfactualNet(NeuralNetClassifier):
                         T=self.T,
                         epsilon=self.epsilon if self.objective.uses_nascent else None,
                     )
+                    check_result(result, self.generator)
                     exemplars = rows.draw_exemplars(targets)
                     tuples = self._pair(exemplars, targets, labels, result, box)
                     mature_share = result.mature.float().mean().item()

@@ -292,3 +292,25 @@ class Record:
             path=self.path,
             unfinished=unfinished,
         )
+
+
+def check_result(result, generator):
+    """Raise an error unless a search has returned a result.
+
+    Parameters
+    ----------
+    result : object
+        What `generator.search` returned.
+    generator : BaseGenerator
+
+    Raises
+    ------
+    TypeError
+        If `result` is another object, such as a tensor of counterfactuals.
+    """
+    if not isinstance(result, SearchResult):
+        raise TypeError(
+            f"search of {type(generator).__name__} returned a {type(result).__name__}; it must "
+            "return a ctsk.generators.SearchResult, for example by SearchResult.of_jumps(factuals, "
+            "counterfactuals, mature, T=T)."
+        )
