@@ -136,7 +136,7 @@ class ChunkSearch:
             max_changes=request.max_changes,
             return_path=request.return_path,
         )
-        check_result(result, request.generator)
+        check_result(result, request.generator, batch.factuals)
 
         # The reasons refer to the search, so they are determined before features are reverted;
         # the distance is checked afterward, because reverting may bring rows close together.

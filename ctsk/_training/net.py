@@ -219,7 +219,7 @@ class CounterfactualNet(NeuralNetClassifier):
                         T=self.T,
                         epsilon=self.epsilon if self.objective.uses_nascent else None,
                     )
-                    check_result(result, self.generator)
+                    check_result(result, self.generator, factuals)
                     exemplars = rows.draw_exemplars(targets)
                     tuples = self._pair(exemplars, targets, labels, result, box)
                     mature_share = result.mature.float().mean().item()

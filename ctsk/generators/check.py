@@ -328,5 +328,5 @@ def _search(generator, idx=slice(None), problem=None, **settings):
         result = generator.search(
             model, rows[idx], targets[idx], box.select(idx), costs=costs, **settings
         )
-    check_result(result, generator)
+    check_result(result, generator, rows[idx])
     return result

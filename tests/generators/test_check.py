@@ -12,7 +12,7 @@ from ctsk import (
     GenericGenerator,
     REVISEGenerator,
 )
-from ctsk.generators import check_generator
+from ctsk.generators import SearchResult, check_generator
 
 SMALL = {"n_latent": 8, "hidden_layer_sizes": (32,), "max_iter": 500}
 
@@ -326,3 +326,31 @@ def test_search_that_returns_no_result_is_an_error_that_names_the_class(iris, fi
             fitted_iris.explain(iris[0][:3], generator=Bare())
         else:
             clone(fitted_iris).set_params(generator=Bare()).fit(*iris)
+
+
+class Short(BaseGenerator):
+    """Returns one counterfactual, whatever the number of factuals."""
+
+    def search(self, model, factuals, targets, box, *, T, **settings):
+        return SearchResult.of_jumps(factuals[:1], factuals[:1], targets[:1] > 0, T=T)
+
+
+@pytest.mark.parametrize("use", ["check_generator", "explain", "fit"])
+def test_search_that_returns_too_few_rows_is_an_error_that_names_the_shapes(iris, fitted_iris, use):
+    message = r"search of Short returned counterfactuals of shape \(1, .* the shape must be"
+    with pytest.raises(ValueError, match=message):
+        if use == "check_generator":
+            check_generator(Short())
+        elif use == "explain":
+            fitted_iris.explain(iris[0][:3], generator=Short())
+        else:
+            clone(fitted_iris).set_params(generator=Short()).fit(*iris)
+
+
+@pytest.mark.parametrize("use", ["explain", "fit"])
+def test_learn_that_does_not_return_self_is_an_error_that_names_the_class(iris, fitted_iris, use):
+    with pytest.raises(TypeError, match="learn of Ungrateful returned a NoneType.*return self"):
+        if use == "explain":
+            fitted_iris.explain(iris[0][:3], generator=Ungrateful(), X_reference=iris[0])
+        else:
+            clone(fitted_iris).set_params(generator=Ungrateful()).fit(*iris)
