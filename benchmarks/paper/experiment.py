@@ -52,19 +52,8 @@ def main(
         Numbers of seeds and jobs if the command does not set them.
     """
     module = importlib.import_module(question)
-    parser = argparse.ArgumentParser(
-        description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--dataset", nargs="+", choices=[*data, *others], default=list(data))
-    parser.add_argument("--seed", nargs="+", type=int, default=list(range(n_seeds)))
-    parser.add_argument("--rounds", type=int, default=N_ROUNDS)
-    parser.add_argument("--step-size", type=float, default=STEP_SIZE)
-    parser.add_argument("--jobs", type=int, default=n_jobs)
-    parser.add_argument("--fresh", action="store_true", help="forget what was computed before")
     titles = list(dict.fromkeys(part[0] for part in parts if part))
-    if titles:
-        parser.add_argument("--part", nargs="+", choices=titles, default=titles)
-    args = parser.parse_args()
+    args = parse(module.__doc__, data, others, titles, n_seeds, n_jobs)
     if args.fresh:
         kept.MODELS.clear(warn=False)
         kept.OUTCOMES.clear(warn=False)
@@ -82,6 +71,26 @@ def main(
         final = averages(by_seed, keys, quantities)
     final.to_csv(RESULTS / f"{question}{suffix}.csv", index=False, float_format="%.6g")
     show(final, by_seed, args)
+
+
+def parse(text, data, others, titles, n_seeds, n_jobs):
+    """Return the options of a command, which `text` describes; see `main`."""
+    parser = argparse.ArgumentParser(
+        description=text,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    names, seeds = [*data, *others], list(range(n_seeds))
+    shown = "(default: %(default)s)"
+    add = parser.add_argument
+    add("--dataset", nargs="+", choices=names, default=list(data), help=f"data sets {shown}")
+    add("--seed", nargs="+", type=int, default=seeds, help=f"seeds {shown}")
+    add("--rounds", type=int, default=N_ROUNDS, help=f"number of evaluation rounds {shown}")
+    add("--step-size", type=float, default=STEP_SIZE, help=f"step of the search {shown}")
+    add("--jobs", type=int, default=n_jobs, help=f"number of parallel jobs {shown}")
+    add("--fresh", action="store_true", help="discard stored models and rounds")
+    if titles:
+        add("--part", nargs="+", choices=titles, default=titles, help=f"parts {shown}")
+    return parser.parse_args()
 
 
 def show(final, by_seed, args):

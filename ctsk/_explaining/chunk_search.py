@@ -11,7 +11,7 @@ from ctsk._columns.schema import differ
 from ctsk._explaining.failure_reasons import TOO_NEAR, reasons, too_many_changes
 from ctsk._explaining.sparsify import most_by_unit, revert_features
 from ctsk._torch.utils import device_of
-from ctsk.generators.result import LEAST_DISTANCE
+from ctsk.generators.result import LEAST_DISTANCE, check_result
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,7 @@ class ChunkSearch:
             max_changes=request.max_changes,
             return_path=request.return_path,
         )
+        check_result(result, request.generator, batch.factuals)
 
         # The reasons refer to the search, so they are determined before features are reverted;
         # the distance is checked afterward, because reverting may bring rows close together.

@@ -270,7 +270,7 @@ def _fitted_generator(generator, model, reference):
     # Reference rows take precedence over what a generator of the model has learned. A clone
     # learns from them, because that generator belongs to the estimator.
     if reference is not None:
-        return clone(generator).learn(_reference(model, reference))
+        return clone(generator)._learned(_reference(model, reference))
     for fitted in model.learned:
         if learn_alike(generator, fitted):
             return generator.with_learned(fitted)

@@ -277,7 +277,7 @@ def _generator(estimator, net, reference):
         return generator
     if net is not None and learn_alike(generator, net.generator):
         return generator.with_learned(net.generator)
-    return generator.learn(reference())
+    return generator._learned(reference())
 
 
 def _explainer(estimator, net, reference):

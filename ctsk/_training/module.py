@@ -38,7 +38,9 @@ def build_module(build, encoded, n_classes):
     if isinstance(build, torch.nn.Module):
         raise ValueError(
             "module is a network that is already built; it must be a callable that builds one: "
-            "module=lambda n_features, n_classes: torch.nn.Sequential(...)."
+            "module=lambda n_features, n_classes: torch.nn.Sequential(...). To train on from the "
+            "weights of the network, return a copy of it: module=lambda n_features, n_classes: "
+            "copy.deepcopy(network)."
         )
     module = build(encoded.shape[1], n_classes)
     if not isinstance(module, torch.nn.Module):

@@ -13,6 +13,7 @@ from ctsk._training.safeguards import Snapshot
 from ctsk._training.sampling import CounterfactualBatch, Minibatches, TrainingRows
 from ctsk.exceptions import NonFiniteLossError
 from ctsk.generators import GradientGenerator
+from ctsk.generators.result import check_result
 
 # Counterfactuals that are this many times as large as the largest training value are blamed
 # on the search; ordinary searches stay within a few times the range of the data.
@@ -283,6 +284,7 @@ class CounterfactualNet(NeuralNetClassifier):
                         T=self.T,
                         epsilon=self.epsilon if self.objective.uses_nascent else None,
                     )
+                    check_result(result, self.generator, factuals)
                     exemplars = rows.draw_exemplars(targets)
                     tuples = self._pair(exemplars, targets, labels, weights, result, box)
                     mature_share = result.mature.float().mean().item()

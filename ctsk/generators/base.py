@@ -98,6 +98,16 @@ class BaseGenerator(BaseEstimator, metaclass=ABCMeta):
         """
         return self
 
+    def _learned(self, reference):
+        """Return the generator after `learn`; raise a TypeError if `learn` does not return it."""
+        learned = self.learn(reference)
+        if learned is not self:
+            raise TypeError(
+                f"learn of {type(self).__name__} returned a {type(learned).__name__}; it must "
+                "return self."
+            )
+        return self
+
     # Must be overridden by users.
     @abstractmethod
     def search(

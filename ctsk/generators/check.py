@@ -17,6 +17,7 @@ from ctsk._torch.utils import default_torch_modes
 from ctsk.generators.base import BaseGenerator
 from ctsk.generators.gradient import GradientGenerator
 from ctsk.generators.inputs import Reference, Step
+from ctsk.generators.result import check_result
 
 # Columns of every kind: numbers, and categories with more than two values and with two.
 _GROUPS = OneHotGroups(n_numeric=4, sizes=(3, 2), missing=(False, False))
@@ -324,6 +325,8 @@ def _search(generator, idx=slice(None), problem=None, **settings):
     costs = torch.ones(_GROUPS.n_columns, dtype=torch.float32)
     settings = {**_SEARCH, **settings}
     with one_thread_if_small(model, _N_ROWS):
-        return generator.search(
+        result = generator.search(
             model, rows[idx], targets[idx], box.select(idx), costs=costs, **settings
         )
+    check_result(result, generator, rows[idx])
+    return result

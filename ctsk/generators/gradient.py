@@ -138,6 +138,16 @@ class GradientGenerator(BaseGenerator):
         penalties : Tensor of shape (n_rows,)
         """
 
+    def _validate_params(self):
+        """Check the parameters, of which a subclass may have forgotten `step_size`."""
+        if not hasattr(self, "step_size"):
+            name = type(self).__name__
+            raise TypeError(
+                f"{name} has no step_size, the length of its steps. Store it among the parameters "
+                f"of {name}: def __init__(self, step_size=0.25): self.step_size = step_size."
+            )
+        super()._validate_params()
+
     def search(
         self,
         model,

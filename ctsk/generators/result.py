@@ -292,3 +292,37 @@ class Record:
             path=self.path,
             unfinished=unfinished,
         )
+
+
+def check_result(result, generator, factuals):
+    """Raise an error unless a search has returned a result for each factual.
+
+    Parameters
+    ----------
+    result : object
+        What `generator.search` returned.
+    generator : BaseGenerator
+    factuals : Tensor of shape (n_rows, n_columns)
+
+    Raises
+    ------
+    TypeError
+        If `result` is another object, such as a tensor of counterfactuals.
+    ValueError
+        If it has another number of rows or columns than `factuals`.
+    """
+    if not isinstance(result, SearchResult):
+        raise TypeError(
+            f"search of {type(generator).__name__} returned a {type(result).__name__}; it must "
+            "return a ctsk.generators.SearchResult, for example by SearchResult.of_jumps(factuals, "
+            "counterfactuals, mature, T=T)."
+        )
+    n_rows, n_columns = factuals.shape
+    shapes = {"counterfactuals": (n_rows, n_columns), "mature": (n_rows,), "n_iter": (n_rows,)}
+    for name, shape in shapes.items():
+        returned = tuple(getattr(result, name).shape)
+        if returned != shape:
+            raise ValueError(
+                f"search of {type(generator).__name__} returned {name} of shape {returned} for "
+                f"factuals of shape {(n_rows, n_columns)}; the shape must be {shape}."
+            )

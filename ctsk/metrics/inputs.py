@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._columns.containers import is_frame, listed
 from ctsk._columns.validation import check_X
+from ctsk._explaining.explanation import Explanation
 
 
 def check_classifier(estimator):
@@ -71,6 +72,26 @@ def read_counterfactuals(estimator, explanation):
             "estimator.explain; for a pipeline, pipeline[-1].explain(pipeline[:-1].transform(X))."
         )
     return rows
+
+
+def reject_explanations(*samples):
+    """Raise an error if a sample of rows is an explanation.
+
+    Parameters
+    ----------
+    *samples : object
+
+    Raises
+    ------
+    TypeError
+        If one of them is an Explanation. NumPy would fail on it with an error that names neither.
+    """
+    if any(isinstance(rows, Explanation) for rows in samples):
+        raise TypeError(
+            "This metric takes rows, not an Explanation. Pass "
+            "explanation.counterfactual_encoded[explanation.valid] of one target class, and the "
+            "observed rows of this class in the same units: clf.encoder_.encode(X[y == target])."
+        )
 
 
 def encode_rows(encoder, table, name):

@@ -11,6 +11,7 @@ from sklearn.utils import check_array, check_consistent_length, gen_batches
 
 from ctsk._columns.validation import Interval, StrOptions, validate_params
 from ctsk._torch.utils import make_rng
+from ctsk.metrics.inputs import reject_explanations
 
 # Maximum number of kernel values in memory: 64 MB in float64.
 _BLOCK = 2**23
@@ -386,6 +387,7 @@ def _check_weights(weights, n_columns):
 
 def _check_pair(X, Y, min_rows=1):
     """Return both samples as float64 arrays, of which only the first may be too small."""
+    reject_explanations(X, Y)
     X = check_array(X, dtype=np.float64, ensure_min_samples=0, input_name="first argument")
     Y = check_array(Y, dtype=np.float64, ensure_min_samples=min_rows, input_name="second argument")
     if X.shape[1] != Y.shape[1]:

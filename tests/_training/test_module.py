@@ -71,7 +71,7 @@ INVALID = {
         lambda d, k: type("M", (nn.Module,), {"layers": [nn.Linear(d, k)]})(),
         "plain list",
     ),
-    "built already": (nn.Linear(3, 2), "already built"),
+    "built already": (nn.Linear(3, 2), r"already built.*copy\.deepcopy"),
     "no module": (lambda d, k: None, "returned a NoneType"),
     "one logit": (lambda d, k: nn.Linear(d, 1), "one per class"),
     "tuple": (lambda d, k: nn.LSTM(d, k), "it must return logits of shape"),

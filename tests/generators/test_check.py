@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 from simple_generators import Minimal, TowardCenter
+from sklearn.base import clone
 
 from ctsk import (
     BaseGenerator,
@@ -11,7 +12,7 @@ from ctsk import (
     GenericGenerator,
     REVISEGenerator,
 )
-from ctsk.generators import check_generator
+from ctsk.generators import SearchResult, check_generator
 
 SMALL = {"n_latent": 8, "hidden_layer_sizes": (32,), "max_iter": 500}
 
@@ -296,3 +297,60 @@ def test_penalty_of_another_shape_is_refused_wherever_it_is_used(iris, fitted_ir
 
     with pytest.raises(ValueError, match=r"penalty of Wide returned shape \(.*one number per row"):
         fitted_iris.explain(iris[0][:5], generator=Wide())
+
+
+@pytest.mark.parametrize("use", ["explain", "fit"])
+def test_gradient_generator_without_a_step_size_is_an_error_that_names_it(iris, fitted_iris, use):
+    with pytest.raises(TypeError, match="NoStep has no step_size.*step_size=0.25"):
+        if use == "explain":
+            fitted_iris.explain(iris[0][:3], generator=NoStep())
+        else:
+            clone(fitted_iris).set_params(generator=NoStep()).fit(*iris)
+
+
+class Bare(BaseGenerator):
+    """Returns the counterfactuals alone."""
+
+    def search(self, model, factuals, targets, box, **settings):
+        return factuals
+
+
+@pytest.mark.parametrize("use", ["check_generator", "explain", "fit"])
+def test_search_that_returns_no_result_is_an_error_that_names_the_class(iris, fitted_iris, use):
+    with pytest.raises(
+        TypeError, match=r"search of Bare returned a Tensor.*SearchResult\.of_jumps"
+    ):
+        if use == "check_generator":
+            check_generator(Bare())
+        elif use == "explain":
+            fitted_iris.explain(iris[0][:3], generator=Bare())
+        else:
+            clone(fitted_iris).set_params(generator=Bare()).fit(*iris)
+
+
+class Short(BaseGenerator):
+    """Returns one counterfactual, whatever the number of factuals."""
+
+    def search(self, model, factuals, targets, box, *, T, **settings):
+        return SearchResult.of_jumps(factuals[:1], factuals[:1], targets[:1] > 0, T=T)
+
+
+@pytest.mark.parametrize("use", ["check_generator", "explain", "fit"])
+def test_search_that_returns_too_few_rows_is_an_error_that_names_the_shapes(iris, fitted_iris, use):
+    message = r"search of Short returned counterfactuals of shape \(1, .* the shape must be"
+    with pytest.raises(ValueError, match=message):
+        if use == "check_generator":
+            check_generator(Short())
+        elif use == "explain":
+            fitted_iris.explain(iris[0][:3], generator=Short())
+        else:
+            clone(fitted_iris).set_params(generator=Short()).fit(*iris)
+
+
+@pytest.mark.parametrize("use", ["explain", "fit"])
+def test_learn_that_does_not_return_self_is_an_error_that_names_the_class(iris, fitted_iris, use):
+    with pytest.raises(TypeError, match="learn of Ungrateful returned a NoneType.*return self"):
+        if use == "explain":
+            fitted_iris.explain(iris[0][:3], generator=Ungrateful(), X_reference=iris[0])
+        else:
+            clone(fitted_iris).set_params(generator=Ungrateful()).fit(*iris)

@@ -238,6 +238,17 @@ def test_invalid_rows_are_rejected(metric):
         metric(rows, rows[:0])
 
 
+@pytest.mark.parametrize(
+    "metric", [implausibility, nearest_neighbor_distance, maximum_mean_discrepancy]
+)
+def test_explanation_in_place_of_rows_is_an_error_that_names_its_rows(metric, iris, fitted_iris):
+    explanation = fitted_iris.explain(iris[0][:3])
+    with pytest.raises(TypeError, match="counterfactual_encoded"):
+        metric(explanation, iris[0])
+    with pytest.raises(TypeError, match="counterfactual_encoded"):
+        metric(iris[0], explanation)
+
+
 def test_metrics_are_undefined_without_counterfactuals():
     rows = np.zeros((5, 2))
     for metric in (implausibility, nearest_neighbor_distance):
