@@ -64,6 +64,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     module : callable, default=None
         Function of the numbers of features and of classes that returns a
         :class:`torch.nn.Module` of any architecture, whose forward returns logits.
+        If it has a parameter ``n_numeric``, it also receives the number of features that
+        are numbers, which come before the one-hot columns: layers that embed numbers need it.
         None builds the multilayer perceptron described by the two parameters above.
         Training rows and counterfactuals go through the module in one batch; layers
         that use batch statistics (BatchNorm) mix both.

@@ -244,7 +244,8 @@ def _new_net(estimator, encoded, random, device, settings):
             dropout=estimator.dropout,
         )
     else:
-        module = build_module(estimator.module, encoded, n_classes)
+        n_numeric = estimator.encoder_.groups.n_numeric
+        module = build_module(estimator.module, encoded, n_classes, n_numeric)
     optimizer = {"optimizer": estimator.optimizer}
     if isinstance(estimator.optimizer, str):
         optimizer = {

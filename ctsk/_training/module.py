@@ -1,5 +1,7 @@
 """Users' modules, which are built, initialized and checked before they are trained."""
 
+import inspect
+
 import torch
 from torch.nn.parameter import is_lazy
 
@@ -13,16 +15,19 @@ N_CHECKED_ROWS = 256
 _TOLERANCE = 1e-6
 
 
-def build_module(build, encoded, n_classes):
+def build_module(build, encoded, n_classes, n_numeric):
     """Build a user's module and check that it maps each row to logits.
 
     Parameters
     ----------
     build : callable
-        Called with the number of columns and the number of classes.
+        Called with the number of columns and the number of classes; and with `n_numeric`, if it
+        has a parameter of this name.
     encoded : ndarray of shape (n_rows, n_columns)
         Training rows in module units, on which the module is checked.
     n_classes : int
+    n_numeric : int
+        Number of the columns that are numbers, which come first.
 
     Returns
     -------
@@ -42,7 +47,10 @@ def build_module(build, encoded, n_classes):
             "weights of the network, return a copy of it: module=lambda n_features, n_classes: "
             "copy.deepcopy(network)."
         )
-    module = build(encoded.shape[1], n_classes)
+    takes_numeric = "n_numeric" in inspect.signature(build).parameters
+    module = build(
+        encoded.shape[1], n_classes, **({"n_numeric": n_numeric} if takes_numeric else {})
+    )
     if not isinstance(module, torch.nn.Module):
         raise ValueError(
             f"module must return a torch.nn.Module; it returned a {type(module).__name__}."

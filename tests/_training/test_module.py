@@ -1,6 +1,7 @@
 import threading
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -137,11 +138,11 @@ def test_lazy_module_is_built_with_the_weights_of_its_random_state():
 
 
 def test_huge_rows_are_no_reason_to_reject_a_module():
-    build_module(lambda d, k: nn.Linear(d, k), np.full((5, 3), 3e38, dtype=np.float32), 2)
+    build_module(lambda d, k: nn.Linear(d, k), np.full((5, 3), 3e38, dtype=np.float32), 2, 3)
 
 
 def test_single_row_suffices_to_check_a_module():
-    build_module(with_layer(nn.LayerNorm), ROWS[:1], 2)
+    build_module(with_layer(nn.LayerNorm), ROWS[:1], 2, 3)
 
 
 @pytest.mark.parametrize("batch_size", [199, 99, 200, 1000])
@@ -162,3 +163,35 @@ def test_batch_norm_with_minibatches_of_one_row_is_an_error_that_names_batch_siz
     )
     with pytest.raises(ValueError, match=r"BatchNorm.*raise batch_size \(now 1\)"):
         clf.fit(ROWS, LABELS)
+
+
+class EmbeddedNumbers(nn.Module):
+    """Each number passes through a layer of its own; one-hot columns enter as they are."""
+
+    def __init__(self, n_features, n_classes, *, n_numeric):
+        super().__init__()
+        self.n_numeric = n_numeric
+        self.embeddings = nn.ModuleList([nn.Linear(1, 4) for _ in range(n_numeric)])
+        self.last = nn.Linear(4 * n_numeric + n_features - n_numeric, n_classes)
+
+    def forward(self, x):
+        numbers = x[:, : self.n_numeric].split(1, dim=1)
+        parts = [
+            torch.relu(layer(column))
+            for layer, column in zip(self.embeddings, numbers, strict=True)
+        ]
+        return self.last(torch.cat([*parts, x[:, self.n_numeric :]], dim=1))
+
+
+def test_module_that_asks_for_it_receives_the_number_of_numeric_columns():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"word": rng.choice(["a", "b", "c"], 200), "x": rng.normal(size=200)})
+    X["gap"] = np.where(rng.random(200) < 0.3, np.nan, rng.normal(size=200))
+    y = (X["x"] > 0) | (X["word"] == "a")
+    clf = CounterfactualTrainedClassifier(module=EmbeddedNumbers, max_epochs=2, random_state=0)
+    clf.fit(X, y)
+    # The states "a number" and "missing" of the feature with gaps are one-hot columns.
+    assert clf.net_.module_.n_numeric == 2
+    assert clf.encoder_.encode(X).shape[1] == 2 + 3 + 2
+    explanation = clf.explain(X.head(10))
+    assert explanation.valid.any()
