@@ -68,7 +68,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         are numbers, which come before the one-hot columns: layers that embed numbers need it.
         None builds the multilayer perceptron described by the two parameters above.
         Training rows and counterfactuals go through the module in one batch; layers
-        that use batch statistics (BatchNorm) mix both.
+        that use batch statistics (BatchNorm) mix both. A module that is an ensemble may have
+        a method ``heads``, which maps rows to logits of shape (n_rows, n_heads, n_classes);
+        see `Explanation.agreement`.
     lambda_div : float, default=0.5
         Weight of the contrastive divergence, which pulls mature counterfactuals toward
         observed rows of their class.
@@ -819,11 +821,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         """Return the fitted model in the form that a search explains."""
         check_is_fitted(self)
         # Search and judge copy the module themselves; X is read as in `predict`.
+        judge = Judge(self.net_.module_, self.encoder_)
         return ExplainableModel(
             module=self.net_.module_,
             classes=self.classes_,
             read=partial(validation.check_X, self),
-            predict_proba=Judge(self.net_.module_, self.encoder_).predict_proba,
+            predict_proba=judge.predict_proba,
+            head_predictions=judge.head_predictions,
             encoder=self.encoder_,
             constraints=self.constraints_,
             feature_costs=self.feature_costs_,

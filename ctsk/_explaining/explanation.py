@@ -102,6 +102,11 @@ class Explanation:
         No mature counterfactual of the factual costs less, whatever `proof` says (with
         ``sparse=True``, none with as few changes); infinite if there is none. None unless
         ``prove=True``.
+    agreement : ndarray of shape (n_rows,) or None, default=None
+        Share of the heads of an ensemble that predict the target for `counterfactual`. A
+        counterfactual with an agreement of 1 does not depend on which of several models, which
+        fit the training rows alike, was chosen. None unless the `module` of the classifier
+        has a method ``heads``, and for a pipeline.
     """
 
     factual_rows: Rows
@@ -129,6 +134,7 @@ class Explanation:
     path: np.ndarray | None = field(default=None)
     proof: np.ndarray | None = None
     lower_bound: np.ndarray | None = None
+    agreement: np.ndarray | None = None
 
     @cached_property
     def counterfactual(self):

@@ -47,6 +47,9 @@ class ExplainableModel:
     curved : tuple of str, default=()
         Names of features whose map to the module is no straight line, so that `module` and
         `encoder` are the judge up to the precision of a table only.
+    head_predictions : callable or None, default=None
+        Maps `Rows` to the position of the class that each head of an ensemble predicts, as an
+        ndarray of shape (n_rows, n_heads). None for a module without heads.
     """
 
     module: torch.nn.Module
@@ -61,6 +64,7 @@ class ExplainableModel:
     learned: tuple
     precision: float = float(np.finfo(np.float64).eps)
     curved: tuple = ()
+    head_predictions: Callable | None = None
 
 
 class Judge:
@@ -81,16 +85,27 @@ class Judge:
         self.encoder = encoder
 
     def logits(self, rows):
-        """Return the logits of `Rows`, computed in chunks that bound the memory."""
-        # The largest chunk, rather than the number of rows, determines the cost of one pass.
-        with one_thread_if_small(self.module, min(len(rows), CHUNK)):
-            parts = [self._chunk_logits(rows.values[c]) for c in gen_batches(len(rows), CHUNK)]
-        return np.concatenate(parts)
+        """Return the logits of `Rows`; ndarray of shape (n_rows, n_classes)."""
+        return self._in_chunks(self.module, rows)
 
     def predict_proba(self, rows):
         """Return the softmax of the logits; ndarray of shape (n_rows, n_classes)."""
         return softmax(self.logits(rows), axis=1)
 
-    def _chunk_logits(self, values):
-        encoded = torch.as_tensor(self.encoder.encode_values(values), device=device_of(self.module))
-        return self.module(encoded).cpu().numpy()
+    @property
+    def head_predictions(self):
+        """The function that returns the predictions of the heads; None without heads."""
+        if not hasattr(self.module, "heads"):
+            return None
+        return lambda rows: self._in_chunks(self.module.heads, rows).argmax(axis=2)
+
+    def _in_chunks(self, function, rows):
+        """Apply a function of encoded rows in chunks, which bound the memory."""
+        # The largest chunk, rather than the number of rows, determines the cost of one pass.
+        with one_thread_if_small(self.module, min(len(rows), CHUNK)):
+            parts = []
+            for chunk in gen_batches(len(rows), CHUNK):
+                encoded = self.encoder.encode_values(rows.values[chunk])
+                encoded = torch.as_tensor(encoded, device=device_of(self.module))
+                parts.append(function(encoded).detach().cpu().numpy())
+        return np.concatenate(parts)

@@ -45,9 +45,10 @@ def search(request):
     found, proof = judged.found, {}
     if prover is not None:
         proof = _proof(prover, idx, judged, factuals)
+    counterfactuals = factuals.with_values(found.values)
     return Explanation(
         factual_rows=factuals,
-        counterfactual_rows=factuals.with_values(found.values),
+        counterfactual_rows=counterfactuals,
         target=model.classes[targets],
         prediction=model.classes[judged.proba.argmax(axis=1)],
         factual_prediction=model.classes[request.factual_predictions[idx]],
@@ -69,6 +70,7 @@ def search(request):
         max_changes=request.max_changes,
         sparse=request.sparse,
         path=_path_in_x_units(found.path, factuals) if request.return_path else None,
+        agreement=_agreement(model, counterfactuals, targets),
         **proof,
     )
 
@@ -84,6 +86,13 @@ def _found_in_chunks(request, prover):
             movable.append(chunk.movable())
             parts.append(_found(chunk, rows.start, prover))
     return parts, np.concatenate(movable)
+
+
+def _agreement(model, counterfactuals, targets):
+    """Return the share of heads that predict the target; None for a model without heads."""
+    if model.head_predictions is None:
+        return None
+    return (model.head_predictions(counterfactuals) == targets[:, None]).mean(axis=1)
 
 
 def _proof(prover, idx, judged, factuals):
