@@ -44,15 +44,14 @@ for line, (name, clf) in zip(axes, models.items(), strict=True):
         CounterfactualDisplay.from_explanation(
             explanation, estimator=clf, X=X_train, y=y_train, ax=ax
         )
-        # The pad leaves room for the legend above the axes.
         title = f"{name} training, {generator}, median cost {np.median(explanation.cost):.2f}"
-        ax.set_title(title, fontsize=10, pad=30)
+        ax.set_title(title, fontsize=10)
 plt.show()
 
 # %%
 # The default search stops where the probability is reached, and often changes one feature only,
 # because the cost is the sum of the changes of both. ECCCo follows a gradient, which leads to
-# points that cost more.
+# points that cost slightly more.
 #
 # Settings of the search
 # ----------------------
