@@ -63,8 +63,8 @@ plt.show()
 
 # %%
 # All of these people have a counterfactual under both models. Under both, it costs women more than
-# men: the intervals of women and men do not overlap. Those of the models do, so that this audit does
-# not tell which model asks for less.
+# men: the intervals of women and men do not overlap. Those of the models do, so that this audit
+# does not show which model requires less.
 #
 # None, or none found?
 # --------------------
