@@ -93,7 +93,7 @@ print(pd.DataFrame(table).T.to_string())
 # %%
 # The cheapest counterfactuals change few features. With ``sparse=True``, the number of changes
 # counts first, and the cost second. With a limit on the changes, not every patient has a
-# counterfactual. ``lambda_data`` is the price of the distance to typical patients: the higher it
-# is, the closer to them and the more expensive the counterfactuals are. ECCCo changes nearly all
-# features. Choose by the question: the default where people ask what to do, ``sparse=True`` where
-# they ask for few changes, and ``lambda_data`` or ECCCo where the row has to look like a real one.
+# counterfactual. ``lambda_data`` is the price of the distance to typical patients: the
+# counterfactuals lie closer to them, and cost more. ECCCo changes nearly all features. Choose by the
+# question: the default where people ask what to do, ``sparse=True`` where they ask for few changes,
+# and ``lambda_data`` or ECCCo where the row has to look like a real one.

@@ -82,7 +82,7 @@ study.optimize(objective, n_trials=12)
 # The trials
 # ----------
 # The chosen trial is the most plausible one whose accuracy is within four percentage points of the
-# best: on these data, plausibility costs accuracy.
+# best.
 trials = study.trials_dataframe().rename(columns={"values_0": "accuracy", "values_1": "plausible"})
 accurate = trials[trials["accuracy"] >= trials["accuracy"].max() - 0.04]
 chosen = study.trials[accurate["plausible"].idxmax()]
@@ -112,5 +112,9 @@ scores = {name: scoring(model.fit(X, y), X_test, y_test) for name, model in mode
 print(pd.DataFrame(scores).round(3).to_string())
 
 # %%
+# The default parameters make counterfactuals more plausible than conventional training does, and the
+# model is about as accurate. The chosen trial makes them still more plausible, for about five
+# percentage points of accuracy.
+#
 # What to take away: a sampler needs few trials for many parameters, but its choice has to be
 # confirmed on rows that it has not seen.

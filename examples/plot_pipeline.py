@@ -68,7 +68,7 @@ rejected = X_test[search.predict(X_test) != adult.favorable].head(60)
 explanation = ctsk.explain(
     search, rejected, adult.favorable, tau=0.5, sparse=True, X_reference=X_train
 )
-print(explanation)
+print(explanation, "\n")
 print(explanation[:5].changes().round(2).to_string(index=False))
 
 # %%

@@ -41,7 +41,7 @@ print("\ncodes among the amounts:", has_code[has_code > 0].to_string(), sep="\n"
 # %%
 # What has to be declared
 # -----------------------
-# Words, whole numbers and percentages are recognized. What the file does not tell has to be
+# Words, whole numbers and percentages are recognized. What the file does not state has to be
 # declared, by column name. The negative numbers are codes, such as -7 for applicants to whom an
 # event has never happened. The risk estimate of a bureau and the record of past accounts cannot
 # change, times can only increase, and nobody is advised to raise balances or to ask for more
