@@ -94,6 +94,8 @@ print(pd.DataFrame(table).T.to_string())
 # The cheapest counterfactuals change few features. With ``sparse=True``, the number of changes
 # counts first, and the cost second. With a limit on the changes, not every patient has a
 # counterfactual. ``lambda_data`` is the price of the distance to typical patients: the
-# counterfactuals lie closer to them, and cost more. ECCCo changes nearly all features. Choose by the
-# question: the default where people ask what to do, ``sparse=True`` where they ask for few changes,
-# and ``lambda_data`` or ECCCo where the row has to look like a real one.
+# counterfactuals lie closer to them, and cost more. ECCCo changes nearly all features.
+#
+# What to take away: choose by the question. The default is for people who ask what to do,
+# ``sparse=True`` for those who ask for few changes, and ``lambda_data`` or ECCCo for rows that have
+# to look like real ones.
