@@ -113,8 +113,8 @@ scores = {name: scoring(model.fit(X, y), X_test, y_test) for name, model in mode
 print(pd.DataFrame(scores).round(3).to_string())
 
 # %%
-# The model with the default parameters has more plausible counterfactuals than the conventional one,
-# and is about as accurate. Those of the chosen trial are still more plausible, for about five
+# The model with the default parameters has more plausible counterfactuals than the conventional
+# one, and is about as accurate. Those of the chosen trial are still more plausible, for about five
 # percentage points of accuracy, more than on the validation rows.
 #
 # What to take away: a sampler needs few trials for many parameters, but its choice has to be
