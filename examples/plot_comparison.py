@@ -4,7 +4,7 @@ Conventional and counterfactual training, side by side
 
 What changes if a model is trained counterfactually? This example trains the same network in both
 ways on diabetes patients, and compares the models and their explanations over three random splits.
-Its data come with scikit-learn, so it runs anywhere, in less than a minute.
+Its data come with scikit-learn, so it runs anywhere, in about a minute.
 """
 
 # %%
@@ -95,12 +95,11 @@ print(table.to_string())
 
 # %%
 # The models are about equally accurate. Counterfactuals of the counterfactually trained model cost
-# more, change more features, and lie no closer to real patients but farther away: this model is
-# less confident, so that a probability of 0.75 lies deeper within the class. A random forest, which
-# had no part in the search, accepts more of them; part of this is due to the distance, because a
-# higher ``tau`` would have a similar effect on the conventional model. The default search is close
-# to the proven minimum for both models. Differences of less than about two standard errors, such as
-# that of the accuracies under attack, may be chance.
+# more, change more features, and lie no closer to real patients but farther away. A random forest,
+# which had no part in the search, accepts more of them; that they are farther from their factuals
+# may be a part of the reason. The default search is close to the proven minimum for both models.
+# Differences of less than about two standard errors, such as that of the accuracies under attack,
+# may be chance.
 #
 # These classes overlap. Where they are distinct, as for the digits of
 # :ref:`sphx_glr_auto_examples_plot_digits.py`, the search of the training finds more plausible

@@ -23,6 +23,7 @@ from sklearn.model_selection import GridSearchCV
 from ctsk import CounterfactualTrainedClassifier
 from ctsk.metrics import make_multimetric_scorer, neg_implausibility_scorer, validity_scorer
 from ctsk.model_selection import BestWithinTolerance
+from ctsk.plotting import ParetoFrontDisplay
 
 X, progression = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
 y = (progression > progression.median()).map({True: "fast", False: "slow"})
@@ -67,6 +68,7 @@ if __name__ == "__main__":
     results = pd.DataFrame(search.cv_results_).set_index("param_lambda_reg")[columns]
     print(results.rename(columns=lambda name: name.removeprefix("mean_test_")).round(3).to_string())
     print("chosen:", search.best_params_)
+    ParetoFrontDisplay.from_search(search)
 
 # %%
 # The results do not depend on where they were computed

@@ -60,7 +60,7 @@ for name, clf in models.items():
 # their target is the next digit. *Nearest*, the default, searches for the cheapest image that the
 # model predicts as the target. *ECCCo* prefers images that the model considers typical of the
 # target. *REVISE* searches in the latent space of an autoencoder of the training images, so that
-# its counterfactuals look like digits whatever the model has learned.
+# all of its counterfactuals are images that the autoencoder can draw.
 first = [int(np.flatnonzero(y_test == digit)[0]) for digit in range(5)]
 searches = [
     ("conventional", "nearest"),
@@ -82,17 +82,17 @@ for (name, generator), explanation in explanations.items():
 for line, (name, rows) in zip(axes, lines.items(), strict=True):
     line[0].set_ylabel(name, rotation=0, ha="right", va="center")
     for ax, row in zip(line, rows, strict=True):
-        ax.imshow(row.reshape(side, side), cmap="gray_r", vmin=-1, vmax=1)
+        ax.imshow(row.reshape(side, side), cmap="gray", vmin=-1, vmax=1)
         ax.set(xticks=[], yticks=[])
 for digit, ax in enumerate(axes[0]):
     ax.set_title(f"{digit} to {digit + 1}")
 
 # %%
 # The cheapest counterfactuals hardly look like their target: single pixels, black or white, deceive
-# the model. ECCCo adds and removes strokes. Under conventional training, it also scatters noise
-# over the background; after counterfactual training, there is less of it, and the strokes are
-# clearer. REVISE draws blurred digits whatever the model, because it does not ask the model what is
-# typical.
+# the model. ECCCo adds and removes parts of strokes. Under conventional training, it also scatters
+# noise over the background; after counterfactual training, the background is smoother, and some
+# strokes are clearer. REVISE redraws the whole image, with blurred strokes; not all of its images
+# are digits either.
 #
 # What changed
 # ------------

@@ -86,11 +86,14 @@ for epoch in range(1, 31):
 print(pd.DataFrame(scores).T.rename_axis("epochs").round(3).to_string())
 
 # %%
+# Within three epochs, the counterfactuals come closer to images of their class. Accuracy falls at
+# first, and most of it returns in later epochs.
+#
 # The course of the training
 # --------------------------
 # The history holds the terms of the loss and the share of counterfactuals that are mature. The
-# ridge falls within the first epochs: the energies of a network that was trained conventionally are
-# large.
+# ridge, the penalty of large energies, falls steeply at first, because the energies of a network
+# that was trained conventionally are large; it rises slowly afterwards, while the divergence falls.
 _ = TrainingHistoryDisplay.from_estimator(clf)
 
 # %%

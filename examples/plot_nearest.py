@@ -44,15 +44,14 @@ for line, (name, clf) in zip(axes, models.items(), strict=True):
         CounterfactualDisplay.from_explanation(
             explanation, estimator=clf, X=X_train, y=y_train, ax=ax
         )
-        # The pad leaves room for the legend above the axes.
         title = f"{name} training, {generator}, median cost {np.median(explanation.cost):.2f}"
-        ax.set_title(title, fontsize=10, pad=30)
+        ax.set_title(title, fontsize=10)
 plt.show()
 
 # %%
 # The default search stops where the probability is reached, and often changes one feature only,
 # because the cost is the sum of the changes of both. ECCCo follows a gradient, which leads to
-# points that cost more.
+# points that cost slightly more.
 #
 # Settings of the search
 # ----------------------
@@ -94,7 +93,9 @@ print(pd.DataFrame(table).T.to_string())
 # %%
 # The cheapest counterfactuals change few features. With ``sparse=True``, the number of changes
 # counts first, and the cost second. With a limit on the changes, not every patient has a
-# counterfactual. ``lambda_data`` is the price of the distance to typical patients: the higher it
-# is, the closer to them and the more expensive the counterfactuals are. ECCCo changes nearly all
-# features. Choose by the question: the default where people ask what to do, ``sparse=True`` where
-# they ask for few changes, and ``lambda_data`` or ECCCo where the row has to look like a real one.
+# counterfactual. ``lambda_data`` is the price of the distance to typical patients: the
+# counterfactuals lie closer to them, and cost more. ECCCo changes nearly all features.
+#
+# What to take away: choose by the question. The default is for people who ask what to do,
+# ``sparse=True`` for those who ask for few changes, and ``lambda_data`` or ECCCo for rows that have
+# to look like real ones.

@@ -82,7 +82,7 @@ study.optimize(objective, n_trials=12)
 # The trials
 # ----------
 # The chosen trial is the most plausible one whose accuracy is within four percentage points of the
-# best: on these data, plausibility costs accuracy.
+# best.
 trials = study.trials_dataframe().rename(columns={"values_0": "accuracy", "values_1": "plausible"})
 accurate = trials[trials["accuracy"] >= trials["accuracy"].max() - 0.04]
 chosen = study.trials[accurate["plausible"].idxmax()]
@@ -95,6 +95,7 @@ ax.scatter(*study.trials[0].values, s=160, marker="s", facecolors="none", edgeco
            label="default parameters")  # fmt: skip
 ax.scatter(*chosen.values, s=160, facecolors="none", edgecolors="tab:orange", label="chosen")
 ax.set(xlabel="accuracy", ylabel="negative implausibility")
+ax.locator_params(axis="x", nbins=5)
 fig.colorbar(points, label="number of the trial")
 _ = ax.legend()
 
@@ -112,5 +113,9 @@ scores = {name: scoring(model.fit(X, y), X_test, y_test) for name, model in mode
 print(pd.DataFrame(scores).round(3).to_string())
 
 # %%
+# The model with the default parameters has more plausible counterfactuals than the conventional
+# one, and is about as accurate. Those of the chosen trial are still more plausible, for about five
+# percentage points of accuracy, more than on the validation rows.
+#
 # What to take away: a sampler needs few trials for many parameters, but its choice has to be
 # confirmed on rows that it has not seen.

@@ -14,7 +14,6 @@ other generator implements ``search``.
 # -----------------------
 # This generator pulls a counterfactual toward the nearest observed row of its target class.
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 from scipy.spatial.distance import cdist
 from sklearn.datasets import make_moons
@@ -22,6 +21,7 @@ from sklearn.model_selection import train_test_split
 
 from ctsk import BaseGenerator, CounterfactualTrainedClassifier, GradientGenerator
 from ctsk.generators import SearchResult, check_generator
+from ctsk.plotting import CounterfactualDisplay
 
 
 class NearestRowGenerator(GradientGenerator):
@@ -65,7 +65,8 @@ print(f"accuracy: {clf.score(X_test, y_test):.3f}")
 # -----------------------------
 # In ``explain``, ``generator=None`` stands for the generator of the training. The generator can
 # also explain models that were trained without it, if it is given rows to learn from. The titles
-# show the mean distance of the counterfactuals to the nearest training row of their class.
+# show the mean l1 distance of the counterfactuals of class 1 to the nearest training row of that
+# class.
 conventional = CounterfactualTrainedClassifier(
     lambda_div=0, lambda_adv=0, lambda_reg=0, max_epochs=50, random_state=0
 ).fit(X_train, y_train)
@@ -76,19 +77,18 @@ explanations = {
         X_test, generator=NearestRowGenerator(), X_reference=X_train, tau=0.9
     ),
 }
-fig, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharex=True, sharey=True, layout="constrained")
+_, axes = plt.subplots(1, 3, figsize=(11, 4.2), sharex=True, sharey=True, layout="constrained")
 for ax, (name, explanation) in zip(axes, explanations.items(), strict=True):
-    valid = explanation.valid & (explanation.target == 1)
-    counterfactual, factual = explanation.counterfactual[valid], explanation.factual[valid]
-    distance = cdist(counterfactual, X_train[y_train == 1], "cityblock").min(axis=1).mean()
-    ax.scatter(*X_train.T, c=np.where(y_train == 1, "C1", "C0"), s=6, alpha=0.3)
-    # plot draws a line per column: from each factual (first row) to its counterfactual (second).
-    moves = np.stack([factual, counterfactual])
-    ax.plot(moves[:, :, 0], moves[:, :, 1], c="k", lw=0.5, alpha=0.3)
-    ax.scatter(*counterfactual.T, c="k", s=10, zorder=3)
+    shown = explanation[explanation.valid & (explanation.target == 1)]
+    distance = cdist(shown.counterfactual, X_train[y_train == 1], "cityblock").min(axis=1).mean()
+    CounterfactualDisplay.from_explanation(shown, X=X_train, y=y_train, max_rows=25, ax=ax)
     ax.set_title(f"{name}\ndistance to the nearest row: {distance:.2f}", fontsize=10)
+plt.show()
 
 # %%
+# The model that was trained with the generator has the counterfactuals that are closest to rows of
+# their class.
+#
 # A search without a gradient
 # ---------------------------
 # A generator can also search in a way of its own. This one moves all numbers toward the mean row of

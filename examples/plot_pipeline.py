@@ -38,13 +38,7 @@ logarithm = FunctionTransformer(np.log1p, feature_names_out="one-to-one")
 preprocessing = ColumnTransformer(
     [
         ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), NUMBERS),
-        (
-            "gains",
-            make_pipeline(
-                FunctionTransformer(np.log1p, feature_names_out="one-to-one"), StandardScaler()
-            ),
-            GAINS,
-        ),
+        ("gains", make_pipeline(logarithm, StandardScaler()), GAINS),
         ("categories", "passthrough", CATEGORIES),
     ],
     verbose_feature_names_out=False,
@@ -74,11 +68,11 @@ rejected = X_test[search.predict(X_test) != adult.favorable].head(60)
 explanation = ctsk.explain(
     search, rejected, adult.favorable, tau=0.5, sparse=True, X_reference=X_train
 )
-print(explanation)
-print(explanation.changes().head(8).round(2).to_string(index=False))
+print(explanation, "\n")
+print(explanation[:5].changes().round(2).to_string(index=False))
 
 # %%
-# The promises hold in these units, because the whole pipeline judges each counterfactual.
+# The constraints hold in these units, because the whole pipeline judges each counterfactual.
 before, after = explanation.factual, explanation.counterfactual
 was_gap, is_gap = before.isna(), after.isna()
 print("age and sex are unchanged:", before[["age", "sex"]].equals(after[["age", "sex"]]))
@@ -89,11 +83,11 @@ print("accepted by the pipeline:", (search.predict(after) == explanation.predict
 
 # %%
 # A counterfactual may replace a missing value by a value of the domain, in words: "state how many
-# hours you work". The opposite is no recommendation, and never occurs.
+# hours you work". The opposite would be no recommendation, and is never made.
 #
 # One person
 # ----------
-# The letter works for pipelines, too.
+# The letter and the picture work for pipelines, too.
 LABELS = {
     "capital_gain": "capital gain",
     "hours_per_week": "weekly hours of work",
@@ -101,11 +95,12 @@ LABELS = {
     ("target", adult.favorable): "high income",
     ("target", 1 - adult.favorable): "low income",
 }
-position = int(np.flatnonzero(explanation.valid)[0])
-letter = explanation.to_text(
-    position, labels=LABELS, units={"capital_gain": "$", "hours_per_week": "hours"}
-)
-print(letter)
+UNITS = {"capital_gain": "dollars", "hours_per_week": "hours"}
+# The person with the lowest cost of those for whom more than one feature has to change.
+n_changes = explanation.changes().groupby("row").size().reindex(rejected.index)
+position = int(np.argmin(np.where(n_changes > 1, explanation.cost, np.inf)))
+print(explanation.to_text(position, labels=LABELS, units=UNITS))
+_ = explanation.plot(position, labels=LABELS, units=UNITS)
 
 # %%
 # What to take away: tune and explain the pipeline as a whole, name constraints as its input does,

@@ -41,7 +41,7 @@ print("\ncodes among the amounts:", has_code[has_code > 0].to_string(), sep="\n"
 # %%
 # What has to be declared
 # -----------------------
-# Words, whole numbers and percentages are recognized. What the file does not tell has to be
+# Words, whole numbers and percentages are recognized. What the file does not state has to be
 # declared, by column name. The negative numbers are codes, such as -7 for applicants to whom an
 # event has never happened. The risk estimate of a bureau and the record of past accounts cannot
 # change, times can only increase, and nobody is advised to raise balances or to ask for more
@@ -84,8 +84,8 @@ explanation = clf.explain(rejected, target="granted", tau=0.5, sparse=True)
 print(explanation)
 
 # %%
-# If an applicant may only lower the burden of revolving credit, most applicants have no
-# counterfactual.
+# If an applicant may only lower the burden of revolving credit, no counterfactual is found for most
+# applicants.
 narrow = clf.explain(
     rejected,
     target="granted",
@@ -110,8 +110,8 @@ print(explanation.to_text(position, labels=labels, units=heloc.units))
 # Why the codes have to be declared
 # ---------------------------------
 # For comparison, the same classifier is trained without a declaration of the codes, and takes them
-# for amounts below zero. A warning points at some of them. Each point of the figure is an
-# applicant. Open circles did not change.
+# for amounts below zero. A warning points at some of them. The table counts the values that were
+# changed to a number below zero, which is a code and no amount.
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     undeclared = clone(clf).set_params(special_values=None).fit(X_train, y_train)
@@ -132,19 +132,25 @@ counts = pd.DataFrame({title: moved_below_zero(result) for title, result in resu
 print(counts[counts.any(axis=1)].to_string())
 
 # %%
-# The figure shows the feature that has the most of these changes.
+# The figure shows the feature that has the most of these changes: the revolving balance, in percent
+# of the limit. If the codes are declared, no balance is moved to one of them.
 feature = counts["codes taken for amounts"].idxmax()
 fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, sharey=True, layout="constrained")
 for ax, (title, result) in zip(axes, results.items(), strict=True):
     before, after = result.factual[feature], result.counterfactual[feature]
     changed = before != after
-    ax.axhspan(-12, -0.5, color="tab:red", alpha=0.12, lw=0)
-    ax.scatter(before[~changed], after[~changed], s=18, facecolors="none", edgecolors="0.5")
-    ax.scatter(before[changed], after[changed], s=18, color="tab:blue")
-    ax.set(title=title, xlabel=f"{feature}, before")
-axes[0].set_ylabel("after")
+    ax.axhspan(-12, -0.5, color="tab:orange", alpha=0.2, lw=0, label="codes")
+    ax.scatter(
+        before[~changed], after[~changed], s=18, facecolors="none", edgecolors="0.5",
+        label="unchanged",
+    )  # fmt: skip
+    ax.scatter(before[changed], after[changed], s=18, color="tab:blue", label="changed")
+    ax.set(title=title, xlabel="revolving balance before (% of the limit)")
+axes[0].set_ylabel("revolving balance after (% of the limit)")
+axes[0].legend(loc="upper left")
 plt.show()
 
 # %%
 # What to take away: declare codes, what cannot change, and what changes in one direction only, once
-# and by column name. All explanations keep to it, and ``reason`` tells where that leaves no way.
+# and by column name. All explanations keep to it, and ``reason`` states where no counterfactual was
+# found.

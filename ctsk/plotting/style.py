@@ -43,8 +43,29 @@ def axes_or_new(ax):
     return plt.subplots(figsize=(WIDTH, 0.75 * WIDTH), layout="constrained")[1]
 
 
+class _LegendArea:
+    """Locator of invisible axes that cover a legend, so that a title is placed above the legend.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Axes with the legend, which may be replaced or removed later.
+    """
+
+    def __init__(self, ax):
+        self.ax = ax
+
+    def __call__(self, area, renderer):
+        """Return the area of the legend, or of the axes if there is none, in the figure."""
+        legend = self.ax.get_legend()
+        if legend is None:
+            return self.ax.get_position()
+        to_figure = self.ax.figure.transSubfigure.inverted()
+        return legend.get_window_extent(renderer).transformed(to_figure)
+
+
 def add_legend_above(ax, entry_width, **kwargs):
-    """Add a legend above the axes, where it hides nothing.
+    """Add a legend above the axes, where it hides nothing, and below the title.
 
     Parameters
     ----------
@@ -70,6 +91,10 @@ def add_legend_above(ax, entry_width, **kwargs):
         labelspacing=0.2,
         **kwargs,
     )
+    # matplotlib places titles above inset axes, but not above legends.
+    area = ax.inset_axes([0, 1, 1, 0])
+    area.set_axis_off()
+    area.set_axes_locator(_LegendArea(ax))
 
 
 def panels(ax, n_rows, n_columns, *, height, wspace=None, **kwargs):
