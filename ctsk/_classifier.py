@@ -556,9 +556,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         """Train one epoch, without burn-in.
 
         The first call fixes the categories, the missing and special values that are states
-        of a number, the numbers that a column can take, the scaling, the inferred domain,
-        the prototypes of `explainer_` and, as long as its parameters are unchanged, the
-        fitted generator; the first chunk should contain every class.
+        of a number, the numbers that a column can take, the scaling, the inferred domain
+        and the prototypes of `explainer_`. It also fixes the fitted generator, as long as
+        its parameters are unchanged. The first chunk should contain every class.
 
         Parameters
         ----------

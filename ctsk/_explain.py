@@ -64,8 +64,8 @@ def explain(
     prove, time_limit, n_jobs, verbose
         See :meth:`CounterfactualTrainedClassifier.explain`. A proof is possible for a module
         that is a :class:`torch.nn.Sequential` of linear layers and ReLUs (``Identity``,
-        ``Dropout`` and ``Flatten`` are ignored), and for a pipeline of which each step is affine
-        for each feature, such as a scaler or a one-hot encoder.
+        ``Dropout`` and ``Flatten`` are ignored). It is also possible for a pipeline in which
+        each step is affine for each feature, such as a scaler or a one-hot encoder.
     mutability, domain : dict or sequence, default=None
         Constraints in the names and units of `X`; see
         :meth:`CounterfactualTrainedClassifier.explain`. Features that are not named keep

@@ -49,7 +49,7 @@ models = {
 # ``impossible`` is the share for whom no such row exists within the constraints. ``cost`` is the
 # median cost of the cheapest counterfactual, in standard deviations and changes of category, and
 # ``n_changes`` is the mean number of features that it changes. The intervals of the figure are
-# bootstrap intervals of 95 %.
+# bootstrap intervals of 95%.
 COLUMNS = ["n_rows", "found", "impossible", "open", "cost", "cost_low", "cost_high", "n_changes"]
 _, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
 for name, clf in models.items():

@@ -98,7 +98,7 @@ def draw(results):
     first.set_yticks(range(len(names)), names)
     first.invert_yaxis()
     handles = [
-        plt.Line2D([], [], marker="o", color=OURS, label="ours: mean, 95 % interval over seeds"),
+        plt.Line2D([], [], marker="o", color=OURS, label="ours: mean, 95% interval over seeds"),
         plt.Line2D([], [], marker=".", color=OURS, alpha=0.5, lw=0, label="ours: one seed"),
         plt.Line2D([], [], marker="D", mfc="none", mec=PAPER, mew=1.5, lw=0, label="the paper"),
     ]

@@ -55,7 +55,7 @@ def number(value, digits=2):
 
 
 def spread(line, digits=1):
-    """Return the mean over seeds and its 95 % interval as text."""
+    """Return the mean over seeds and its 95% interval as text."""
     mean = number(line["mean"], digits)
     if pd.isna(line["from"]):
         return mean

@@ -92,7 +92,7 @@ class Explanation:
         ``return_path=True``.
     proof : ndarray of shape (n_rows,) or None, default=None
         What is proven of each row, among all rows that keep the constraints of the request:
-        "optimal" if the row is a mature counterfactual that costs at most 0.1 % more than
+        "optimal" if the row is a mature counterfactual that costs at most 0.1% more than
         `lower_bound` (with ``sparse=True``, no counterfactual has fewer changes, and none with
         as many costs less); "impossible" if there is no mature counterfactual; "open" if the
         time was up, if none is known and a feature could move without bound, or for another

@@ -226,7 +226,7 @@ class Wording:
         difference = _EXACT.subtract(Decimal(amounts[1]), Decimal(amounts[0]))
         direction = -1 if difference < 0 else 1
         unit = self._unit(feature)
-        # A rate that falls from 50 % to 40 % does not fall by 10 % of itself.
+        # A rate that falls from 50% to 40% does not fall by 10% of itself.
         if unit in _PERCENT:
             unit = "percentage points"
         amount = _with_unit(plain(difference.copy_abs()), unit)

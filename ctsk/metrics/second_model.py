@@ -159,9 +159,9 @@ def compare_implausibility(first, second, X, y):
     Raises
     ------
     ValueError
-        If the explanations differ in their rows or targets, if a factual occurs several
-        times in one of them, if X has other columns than the explained rows, if X and y
-        differ in length, or if no row of a target class is observed.
+        If the explanations differ in their rows or targets, or if a factual occurs several
+        times in one of them. Also if X has other columns than the explained rows, if X and
+        y differ in length, or if no row of a target class is observed.
 
     Warns
     -----
