@@ -71,7 +71,7 @@ print(explanation.to_text(applicant, labels=german.labels, units=german.units))
 
 # %%
 # The same as a picture:
-_, ax = plt.subplots(figsize=(9, 3), layout="constrained")
+_, ax = plt.subplots(figsize=(9, 4), layout="constrained")
 explanation.plot(applicant, labels=german.labels, units=german.units, ax=ax)
 plt.show()
 

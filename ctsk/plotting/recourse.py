@@ -260,32 +260,29 @@ def _add_others(page, recourse, y, width, n_names):
         legend = "Bars: share of each change in the total cost of its option."
         y = page.add_text(legend, _MARGIN, y, width, "muted") + 3 * page.scale
     if recourse.unchanged and not recourse.is_reached:
-        verbs = ("stay the same", "stays the same") if recourse.options else ("", "")
         lead = "May stay as they are" if recourse.options else "Could change"
-        y = _add_names(page, lead, recourse.unchanged, y, width, "muted", n_names, *verbs)
+        y = _add_names(page, lead, recourse.unchanged, y, width, "muted", n_names)
         y += 3 * page.scale
     if recourse.immutable and not recourse.is_reached:
-        verbs = ("cannot change", "cannot change")
-        lead = "Cannot change"
-        y = _add_names(page, lead, recourse.immutable, y, width, "immutable", n_names, *verbs)
+        names = recourse.immutable
+        y = _add_names(page, "Cannot change", names, y, width, "immutable", n_names)
     return y
 
 
-def _add_names(page, lead, names, y, width, style, most, *verbs):
+def _add_names(page, lead, names, y, width, style, most):
     """Add as many names as fit, and how many others there are; return the y below."""
     # A page cuts the end of a text that is too long, which here is the number of the others.
     for n_shown in range(min(most, len(names)), 0, -1):
-        text = f"{lead}: {_names(names, n_shown, *verbs)}"
+        text = f"{lead}: {_names(names, n_shown)}"
         if page.fits(text, width, style):
             break
     return page.add_text(text, _MARGIN, y, width, style)
 
 
-def _names(names, most, plural, singular):
+def _names(names, most):
     """Return a bounded number of names in a row."""
     n_left = len(names) - most
     if n_left > 0:
-        end = f"1 other {singular}" if n_left == 1 else f"{n_left} others {plural}"
-        names = [*names[:most], f"and {end}".rstrip()]
+        names = [*names[:most], "and 1 other" if n_left == 1 else f"and {n_left} others"]
     # Names may hold commas themselves.
     return ("; " if any("," in name for name in names) else ", ").join(names)

