@@ -80,9 +80,10 @@ def drop_rows_without_weight(X, y, sample_weight):
     """
     if sample_weight is None:
         return X, y, None
-    check_consistent_length(X, y, sample_weight)
+    weights = np.asarray(sample_weight)
+    check_consistent_length(X, y, weights)
     weights = _check_sample_weight(
-        sample_weight, np.empty((len(sample_weight), 1)), dtype=np.float64, ensure_non_negative=True
+        weights, np.empty((len(weights), 1)), dtype=np.float64, ensure_non_negative=True
     )
     is_positive = weights > 0
     if not is_positive.any():
