@@ -34,7 +34,7 @@ def conventional_model(number):
     number=st.integers(0, N_MODELS - 1),
     chance=st.randoms(use_true_random=False),
 )
-@settings(max_examples=80)
+@settings(max_examples=50)
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.ColumnKindWarning")
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.OtherConstraintsWarning")
 @pytest.mark.filterwarnings("ignore::ctsk.exceptions.UnobservedDomainWarning")

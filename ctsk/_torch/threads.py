@@ -6,7 +6,9 @@ import os
 
 import torch
 
-_ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+# Torch reads these variables when it is loaded. Their later values say nothing about it: a local
+# cluster of dask, for example, sets them in the process that starts it, for those of its workers.
+_IS_IN_ENVIRONMENT = any(name in os.environ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"))
 # Number of multiply-adds of one minibatch below which a second thread costs more time
 # than it saves.
 _SMALL = 100_000_000
@@ -37,8 +39,8 @@ def one_thread_if_small(module, n_rows):
     slower if the cores are busy (as in a parallel grid search). A setting that the user
     has made is left alone: a number of threads passed to ``torch.set_num_threads``, as
     far as it differs from the number of cores, or the environment variables
-    ``OMP_NUM_THREADS`` and ``MKL_NUM_THREADS`` (except those that joblib sets for its
-    workers).
+    ``OMP_NUM_THREADS`` and ``MKL_NUM_THREADS``, if they were set when ctsk was imported
+    (except those that joblib sets for its workers).
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ def one_thread_if_small(module, n_rows):
     """
     n_threads = torch.get_num_threads()
     in_worker = multiprocessing.current_process().name.startswith("LokyProcess")
-    in_environment = not in_worker and any(name in os.environ for name in _ENVIRONMENT)
+    in_environment = _IS_IN_ENVIRONMENT and not in_worker
     is_users_choice = in_environment or n_threads not in _DEFAULT_NUMBERS
     n_weights = sum(weights.numel() for weights in module.parameters())
     if is_users_choice or n_rows * n_weights > _SMALL:

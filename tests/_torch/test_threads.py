@@ -1,3 +1,4 @@
+import importlib
 import multiprocessing
 
 import pytest
@@ -16,8 +17,7 @@ def two_threads_by_default(monkeypatch):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     monkeypatch.setattr(_threads, "_DEFAULT_NUMBERS", {2})
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(_threads, "_IS_IN_ENVIRONMENT", False)
     yield
     torch.set_num_threads(before)
 
@@ -42,17 +42,30 @@ def test_number_of_threads_that_the_user_set_is_left_alone():
 
 
 def test_environment_that_joblib_gives_its_workers_is_not(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr(_threads, "_IS_IN_ENVIRONMENT", True)
     process = multiprocessing.Process(name="LokyProcess-1")
     monkeypatch.setattr(multiprocessing, "current_process", lambda: process)
     with one_thread_if_small(SMALL, 1000):
         assert torch.get_num_threads() == 1
 
 
-def test_environment_variable_is_the_users_word(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_NUM_THREADS"])
+def test_environment_variable_is_the_users_word_if_it_was_set_before_the_import(monkeypatch, name):
+    monkeypatch.setenv(name, "2")
+    try:
+        assert importlib.reload(_threads)._IS_IN_ENVIRONMENT
+        with _threads.one_thread_if_small(SMALL, 1000):
+            assert torch.get_num_threads() == 2
+    finally:
+        monkeypatch.undo()
+        importlib.reload(_threads)
+
+
+def test_variable_that_is_set_later_is_not(monkeypatch):
+    """As by a local cluster of dask, which would make small fits in its process very slow."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with one_thread_if_small(SMALL, 1000):
-        assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 1
 
 
 def test_default_numbers_depend_on_the_machine_alone(monkeypatch):

@@ -152,8 +152,10 @@ def test_larger_data_are_subsampled(fitted_loans, loans, monkeypatch):
 @pytest.mark.parametrize("in_pipeline", [False, True], ids=["classifier", "pipeline"])
 @pytest.mark.parametrize("scorer", SCORERS.values(), ids=SCORERS)
 def test_every_scorer_goes_through_the_tools_of_scikit_learn(diabetes, scorer, in_pipeline):
-    X, y = diabetes[0].head(90), diabetes[1].head(90)
-    clf = CounterfactualTrainedClassifier(max_epochs=4, lr=0.03, random_state=0)
+    X, y = diabetes[0].head(60), diabetes[1].head(60)
+    clf = CounterfactualTrainedClassifier(
+        max_epochs=4, lr=0.03, n_counterfactuals=10, random_state=0
+    )
     model = make_pipeline(StandardScaler(), clf) if in_pipeline else clf
     prefix = "counterfactualtrainedclassifier__" if in_pipeline else ""
     _, _, scores = learning_curve(model, X, y, scoring=scorer, train_sizes=[1.0], cv=2)
