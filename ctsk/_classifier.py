@@ -202,8 +202,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     warm_start : bool, default=False
         Continue from the previous fit: module, optimizer state, scaling, inferred domain
         and, if its parameters are unchanged, the fitted generator are reused. Changes to
-        the architecture, `optimizer`, `standardize`, `callbacks`, `device`,
-        `random_state` and `verbose` are ignored, and so are changes to
+        the architecture, `dropout`, `optimizer`, `weight_decay`, `standardize`, `callbacks`,
+        `device`, `random_state` and `verbose` are ignored, and so are changes to
         `categorical_features`, `one_hot_groups`, `special_values` and `resolution`, which
         describe the columns of the first fit; all other parameters may change.
     device : str or torch.device, default="cpu"

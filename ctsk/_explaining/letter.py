@@ -178,12 +178,12 @@ def _sets_of_row(explanation, row, wording, sufficient):
     for line in sufficient[is_of_row].to_dict("records"):
         features = [feature_position(name, names, "sufficient") for name in line["features"]]
         for feature, cell in zip(features, line["from"], strict=True):
-            own = cell_of(frame, position, feature)
-            if not (is_missing(own) and is_missing(cell)) and own != cell:
+            factual = cell_of(frame, position, feature)
+            if not (is_missing(factual) and is_missing(cell)) and factual != cell:
                 raise ValueError(
                     f"sufficient holds the value {cell!r} of feature {names[feature]!r} in the row "
-                    f"{label!r}, where the explanation has {own!r}. Compute it for the same rows, "
-                    "by ctsk.sufficient_changes."
+                    f"{label!r}, where the explanation has {factual!r}. Compute it for the same "
+                    "rows, by ctsk.sufficient_changes."
                 )
         to = line["to"]
         changes = None if to is None else _changes(wording, features, line["from"], to)

@@ -56,8 +56,8 @@ def monitors_held_out_rows(callbacks):
 class BestEpoch(EarlyStopping):
     """Stop when the loss of held-out rows stops improving, and keep the weights of the best epoch.
 
-    The patience is that of the net. Epochs of a burn-in do not count, because counterfactual
-    training would be stopped before it begins.
+    The patience is that of the net; None never stops. Epochs of a burn-in do not count, because
+    counterfactual training would be stopped before it begins.
     """
 
     def __init__(self):
@@ -70,7 +70,7 @@ class BestEpoch(EarlyStopping):
 
     def on_epoch_end(self, net, **kwargs):
         """Compare the loss of the epoch with the best one."""
-        if net.patience is None or net.is_held_out is None:
+        if net.patience is None:
             return
         is_burn_in = len(net.history) <= net.n_conventional_epochs
         if net.objective.is_conventional or not is_burn_in:

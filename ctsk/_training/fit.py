@@ -79,7 +79,8 @@ def train(estimator, net, values, labels, weights, *, epochs=None):
         random = make_generator(estimator.random_state) if net is None else net.random
         device = check_device(estimator.device) if net is None else net.device
         encoded = estimator.encoder_.encode_values(values).astype(np.float32)
-        is_held_out = _held_out(estimator, labels, random, is_fit=epochs is None)
+        stops = epochs is None and _stops_early(estimator, len(labels))
+        is_held_out = _held_out(estimator, labels, random, stops)
         labels = torch.as_tensor(labels, device=device)
         # Each generator draws from a stream of its own, which starts anew. What is held out is
         # hidden from generators, too.
@@ -105,6 +106,8 @@ def train(estimator, net, values, labels, weights, *, epochs=None):
         settings["sample_weight"] = None
         if weights is not None:
             settings["sample_weight"] = torch.as_tensor(weights, dtype=torch.float32, device=device)
+        # Held-out rows that only a callback of the user monitors do not stop the training.
+        settings["patience"] = estimator.n_iter_no_change if stops else None
         settings |= _course(estimator, n_before, epochs)
         if net is None:
             net = _new_net(estimator, encoded, random, device, settings)
@@ -153,15 +156,18 @@ def _course(estimator, n_before, epochs):
         "max_epochs": max_epochs,
         "n_conventional_epochs": n_before + n_burned_in,
         "schedule": CosineSchedule(n_before, max_epochs) if is_scheduled else None,
-        "patience": estimator.n_iter_no_change if is_fit else None,
     }
 
 
-def _held_out(estimator, labels, random, is_fit):
+def _stops_early(estimator, n_rows):
+    """Return whether a fit holds out rows and stops when their loss does not improve."""
+    if estimator.early_stopping == "auto":
+        return n_rows >= LEAST_ROWS_TO_STOP
+    return estimator.early_stopping
+
+
+def _held_out(estimator, labels, random, stops):
     """Return the mask of the rows to hold out, or None."""
-    stops = is_fit and estimator.early_stopping
-    if stops == "auto":
-        stops = len(labels) >= LEAST_ROWS_TO_STOP
     if not (stops or monitors_held_out_rows(check_callbacks(estimator.callbacks))):
         return None
     # The seed depends on the net's first seed alone, so that a warm start on the same rows holds
@@ -173,7 +179,8 @@ def _held_out(estimator, labels, random, is_fit):
         raise ValueError(
             f"No row can be held out for validation: validation_fraction="
             f"{estimator.validation_fraction} of each class is less than one row, or a class has "
-            "only one. Pass more rows, raise validation_fraction, or set early_stopping=False."
+            "only one. Pass more rows, raise validation_fraction, or set early_stopping=False and "
+            "let no callback monitor held-out rows."
         )
     return is_held_out
 

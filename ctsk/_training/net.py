@@ -46,8 +46,8 @@ class CounterfactualNet(NeuralNetClassifier):
     schedule : CosineSchedule or None
         Learning rate of each epoch; None leaves it as it is.
     patience : int or None
-        Number of epochs without an improvement on held-out rows, if there are any, after
-        which a fit stops; None never stops.
+        Number of epochs without an improvement on held-out rows after which a fit stops;
+        None never stops, whether rows are held out or not.
     is_held_out : bool ndarray of shape (n_rows,) or None
         Rows on which the net is only scored, after each epoch; None holds out no row. It is
         None again after a fit, because a net keeps no training rows.
@@ -188,8 +188,9 @@ class CounterfactualNet(NeuralNetClassifier):
         # Skipped updates do not enter the means of the epoch.
         self.history.record(prefix + "_batch_count", n_batches)
         self._check_epoch(steps, iterator.rows, tuples)
-        self.history.record("n_skipped", n_batches - len(steps))
         self._record_means(prefix, steps)
+        # It comes last, because its presence marks a finished epoch.
+        self.history.record("n_skipped", n_batches - len(steps))
 
     def train_step(self, batch, tuples=None, weights=None, **fit_params):
         """Take one step of the optimizer, unless the loss or its gradient is not finite."""

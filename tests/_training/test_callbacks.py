@@ -127,6 +127,21 @@ def test_checkpoint_stores_the_best_epoch(diabetes, monitor, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "callback",
+    [lambda folder: Checkpoint(dirname=folder), lambda folder: EarlyStopping(patience=1000)],
+    ids=["checkpoint", "patience"],
+)
+def test_rows_held_out_for_a_callback_do_not_stop_the_training(diabetes, callback, tmp_path):
+    recorder = Recorder()
+    clf = CounterfactualTrainedClassifier(
+        **CONVENTIONAL, lr=1e-2, n_iter_no_change=2, max_epochs=40,
+        callbacks=[recorder, callback(tmp_path)], random_state=0,
+    ).fit(*diabetes)  # fmt: skip
+    assert clf.n_iter_ == 40
+    assert torch.equal(weights_of(clf), recorder.weights[-1])
+
+
+@pytest.mark.parametrize(
     ("callback", "message"),
     [
         (3, "callbacks contains 3, .*not a skorch callback"),
