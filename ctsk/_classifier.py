@@ -158,9 +158,14 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         codes them like missing values, or, if the column had none in training, by the
         shares of its categories; a counterfactual keeps or leaves them. ``"error"`` raises
         a ValueError.
-    standardize : bool, default=True
+    standardize : bool or "quantile", default=True
         Whether to standardize numeric features inside the estimator. X is passed, and
-        counterfactuals are returned, in the original units either way.
+        counterfactuals are returned, in the original units either way. ``"quantile"`` maps
+        numbers to the normal quantiles of their ranks, clipped at 3, which suits amounts with
+        long tails. Distances, costs and proofs are then in quantiles, `feature_costs` are per
+        standard deviation of the ranks instead of X, and counterfactuals do not leave the
+        training rows' quantiles of -3 to 3. A column of fewer than three distinct numbers is
+        standardized.
     optimizer : {"adam", "sgd"} or callable, default="adam"
         Name, or optimizer class that does not require a closure.
     lr : float, default=1e-3
@@ -226,7 +231,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         The fitted skorch net; ``net_.module_`` maps module rows to logits.
     history_ : skorch.history.History
         Records of each epoch: ``train_loss``; ``valid_loss`` and ``valid_acc``, the
-        cross-entropy and the accuracy of held-out rows, if there are any; whether these
+        cross-entropy (at most log 1000 for a row, so that an outlier does not decide) and the
+        accuracy of held-out rows, if there are any; whether these
         are the best so far (``train_loss_best`` and so on); the terms ``classification``,
         ``divergence``, ``adversarial`` and ``ridge`` before weighting (NaN for a term
         that was not computed); ``mature_share`` and ``mean_n_iter`` of the searches (NaN
@@ -334,7 +340,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         "special_values": [dict, None],
         "resolution": [StrOptions({"auto"}), dict, None],
         "handle_unknown": [StrOptions({"missing", "error"})],
-        "standardize": ["boolean"],
+        "standardize": ["boolean", StrOptions({"quantile"})],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions({"constant", "cosine"})],

@@ -1,5 +1,6 @@
 """The objective of counterfactual training: four named terms and their weighted sum."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +9,9 @@ from torch.nn.functional import cross_entropy
 from ctsk._torch.energy import energy
 
 TERMS = ("classification", "divergence", "adversarial", "ridge")
+# Limit of the loss of one held-out row, that of a probability of 0.001. A single outlier, whose
+# loss can be a hundred times larger, would decide otherwise which epoch is the best.
+_MOST_HELD_OUT_LOSS = math.log(1000)
 
 
 def divergence(exemplar_energies, counterfactual_energies, weights=None):
@@ -163,6 +167,25 @@ class Objective:
         if self.class_weight is None and weights is None:
             return cross_entropy(logits, y, label_smoothing=label_smoothing)
         losses = cross_entropy(logits, y, reduction="none", label_smoothing=label_smoothing)
+        return self._mean(losses, y, weights)
+
+    def held_out_loss(self, logits, y, weights=None):
+        """Return the mean cross-entropy of held-out rows, of which none counts more than log 1000.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (n_rows, n_classes)
+        y : LongTensor of shape (n_rows,)
+        weights : Tensor of shape (n_rows,), default=None
+
+        Returns
+        -------
+        loss : scalar Tensor
+        """
+        losses = cross_entropy(logits, y, reduction="none").clamp(max=_MOST_HELD_OUT_LOSS)
+        return self._mean(losses, y, weights)
+
+    def _mean(self, losses, y, weights):
         # torch's own weighted mean would divide by the sum of the weights of the batch.
         if self.class_weight is not None:
             losses = self.class_weight[y] * losses
