@@ -200,7 +200,9 @@ def random_model(random, *, kinds=None, constrained=True, n_rows=60, **parameter
         mutability = [random_word(random, column) for column in columns]
         domains = [random_domain(random, column) for column in columns]
     settings, columns = _column_settings(random, columns, as_array)
-    parameters.setdefault("standardize", random.random() < 0.9)
+    # One draw: a tenth of the models keep X's units, and a fifth of them see quantiles.
+    draw = random.random()
+    parameters.setdefault("standardize", "quantile" if draw < 0.2 else draw < 0.9)
     clf = CounterfactualTrainedClassifier(
         (8,),
         generator=random_generator(random),

@@ -59,5 +59,11 @@ def _informative(quantiles):
     last = np.searchsorted(quantiles, quantiles[-1])
     if last - first < _MOST_POINTS:
         return np.arange(first, last + 1)
-    # Evenly spaced ranks, with both ends of the table.
-    return np.unique(np.linspace(first, last, _MOST_POINTS).round().astype(int))
+    # Half of the points are spaced evenly in ranks; the other half are spaced evenly in quantiles,
+    # for the sake of the tails.
+    inner = quantiles[first : last + 1]
+    by_rank = np.linspace(first, last, _MOST_POINTS // 2).round()
+    by_quantile = first + np.searchsorted(
+        inner, np.linspace(inner[0], inner[-1], _MOST_POINTS // 2)
+    )
+    return np.union1d(by_rank, by_quantile.clip(first, last)).astype(int)

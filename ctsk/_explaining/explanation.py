@@ -49,7 +49,8 @@ class Explanation:
     cost : ndarray of shape (n_rows,)
         The l1 distance between counterfactual and factual, weighted by `feature_costs`.
         By default it is measured in module units: with ``standardize=True`` a change by
-        one standard deviation counts 1; a change of category counts 1.
+        one standard deviation counts 1, with ``standardize="quantile"`` a change by one
+        normal quantile; a change of category counts 1.
     reason : ndarray of shape (n_rows,)
         None for valid rows that are mature. Otherwise a text that states why the search
         fell short. :class:`NearestGenerator` reports the probability of the best row that it
