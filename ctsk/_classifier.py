@@ -173,7 +173,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     lr_schedule : {"constant", "cosine"}, default="constant"
         ``"cosine"`` lowers the learning rate along half a cosine from `lr` to zero after
         `max_epochs`, in each `fit`.
-    weight_decay : float, default=0.0
+    weight_decay : float, default=0.1
         Decoupled decay of the weights per step, relative to the learning rate, without the
         biases. It applies to the optimizers that are given by name.
     label_smoothing : float, default=0.0
@@ -187,10 +187,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         clipped to the range from 32 to 1,000.
     max_epochs : int, default=100
         Number of passes over the training rows, or their maximum with `early_stopping`.
-    early_stopping : bool or "auto", default=False
+    early_stopping : bool or "auto", default="auto"
         Whether `fit` holds out rows, stops when their cross-entropy has not improved for
         `n_iter_no_change` epochs, and keeps the weights of the best epoch. Epochs of the
-        `burn_in` do not count. ``"auto"`` does so if there are at least 1,000 rows. The rows
+        `burn_in` do not count. ``"auto"`` does so if there are at least 100 rows. The rows
         that are held out enter scales, domains and categories, but neither the loss nor the
         searches nor prototypes. They are a random share of each class.
     validation_fraction : float, default=0.1
@@ -388,12 +388,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         optimizer="adam",
         lr=1e-3,
         lr_schedule="constant",
-        weight_decay=0.0,
+        weight_decay=0.1,
         label_smoothing=0.0,
         dropout=0.0,
         batch_size="auto",
         max_epochs=100,
-        early_stopping=False,
+        early_stopping="auto",
         validation_fraction=0.1,
         n_iter_no_change=10,
         class_weight=None,
