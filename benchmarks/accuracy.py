@@ -3,8 +3,8 @@
 ``CTSK_DATA_HOME`` names the folder of the data. Each model is trained on up to 10,000 rows of seven
 real data sets, and judged on rows that no choice has seen; see ``accuracy_cases.py``. The table
 shows means over seeds, with the standard error of the difference from logistic regression in log
-loss. Scores by seed are kept in ``results/accuracy_by_seed.csv``, in which those of an earlier
-command with other models or data sets remain; ``results/accuracy.csv`` is the table of all of them::
+loss. Scores by seed are kept in ``results/accuracy_by_seed.csv``, in which those of earlier
+commands with other models or data sets remain; ``results/accuracy.csv`` is the table of all::
 
     python benchmarks/accuracy.py [--data heloc] [--seeds 0 1 2 3 4] [--models BL TabM]
                                   [--develop] [--rows 10000]

@@ -18,6 +18,7 @@ ORDER = (
     "plot_fine_tuning",
     "plot_tuning",
     "plot_own_generator",
+    "plot_stopping",
     "plot_robustness",
     "plot_nearest",
     "plot_pipeline",
@@ -34,6 +35,7 @@ DATA = {
     "plot_pipeline": ("fetch_adult",),
     "plot_quickstart": ("fetch_german_credit",),
     "plot_recourse_csv": ("fetch_heloc",),
+    "plot_stopping": ("fetch_heloc", "fetch_gmsc"),
     "plot_robustness": ("fetch_california_housing",),
 }
 

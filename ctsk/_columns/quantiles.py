@@ -12,7 +12,7 @@ _MOST_POINTS = 1000
 
 
 def quantile_curves(numbers, weights, center, scale):
-    """Return maps of columns to normal quantiles of the standard deviation of the column.
+    r"""Return maps of columns to normal quantiles of the standard deviation of the column.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def quantile_curves(numbers, weights, center, scale):
 
     Notes
     -----
-    A number :math:`x` maps to :math:`\\mu + \\sigma \\Phi^{-1}(p)`, in which :math:`p` is the share
+    A number :math:`x` maps to :math:`\mu + \sigma \Phi^{-1}(p)`, in which :math:`p` is the share
     of smaller numbers plus half the share of equal ones, with quantiles clipped at 3. The map is
     piecewise linear between observed numbers and constant beyond those of quantiles -3 and 3.
     """

@@ -4,10 +4,10 @@ from functools import cached_property
 
 import numpy as np
 
+from ctsk._columns.curves import Curve, solve_together
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.grid import Grid
 from ctsk._columns.training_statistics import reachable_columns
-from ctsk._columns.curves import Curve, Line, solve_together
 from ctsk._explaining.pipeline_steps import split
 
 # Relative error of numbers that were mapped to the classifier and back; lines are measured.

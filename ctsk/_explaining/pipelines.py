@@ -8,10 +8,10 @@ import torch
 
 from ctsk._columns.categories import Categories, codes_of, refuse_unknown
 from ctsk._columns.containers import check_columns, columns_of, dtypes_of, is_frame, listed
+from ctsk._columns.curves import Curve
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
 from ctsk._columns.validation import check_table, refuse_values
-from ctsk._columns.curves import Curve
 from ctsk._explaining.made_up_rows import MadeUpRows
 from ctsk._explaining.pipeline_constraints import trained_constraints, trained_costs
 from ctsk._explaining.pipeline_encoder import complete_encoder, plain_encoder
