@@ -139,7 +139,7 @@ def add_goal(model, tau, targets):
 
 def _bound(model, tau, target):
     """Return the `Bound` of a class, or raise a ValueError if no margin reaches it."""
-    label = model.classes[target]
+    label = model.classes.tolist()[target]
 
     def accepts(margins):
         margins = margins[:, None]
@@ -184,8 +184,6 @@ def _first_accepted(accepts):
 
 def _with_margins(module, direction, center, scale):
     """Return a module with other margins: ``direction * scale * (margin - center)``."""
-    if direction == 1 and center == 0 and scale == 1:
-        return module
     # The logit of class 0 stays, so that energies differ by a constant only.
     weights = torch.eye(2, dtype=torch.float64)
     bias = torch.tensor([0.0, -center], dtype=torch.float64)
