@@ -46,26 +46,36 @@ def explain(
 
     For a :class:`CounterfactualTrainedClassifier` this is the same as its method
     ``explain``. Use this function for pipelines, whose counterfactuals are rows like
-    those that enter the pipeline, and for models that were trained elsewhere.
+    those that enter the pipeline, for calibrated models and models with another
+    threshold, and for models that were trained elsewhere.
 
     Parameters
     ----------
     model : estimator or torch.nn.Module
         A fitted :class:`CounterfactualTrainedClassifier`; a fitted skorch classifier; a
         torch module that returns logits (a single logit is that of class 1 against 0);
-        or a fitted :class:`sklearn.pipeline.Pipeline` that ends in one of these. For a
-        finished search over any of them, such as
-        :class:`sklearn.model_selection.GridSearchCV`, the best estimator is explained.
+        a fitted :class:`sklearn.calibration.CalibratedClassifierCV`,
+        :class:`sklearn.model_selection.FixedThresholdClassifier` or
+        :class:`sklearn.model_selection.TunedThresholdClassifierCV` around an estimator of
+        these; or a fitted :class:`sklearn.pipeline.Pipeline` that ends in one of all
+        these. Wrappers may contain pipelines, too. For a finished search over any of
+        them, such as :class:`sklearn.model_selection.GridSearchCV`, the best estimator is
+        explained.
     X : DataFrame or array-like of shape (n_rows, n_features)
         The factuals, as they enter `model`.
     target, generator, tau, T, n_alternatives, max_changes, sparse, return_path
         See :meth:`CounterfactualTrainedClassifier.explain`. For a model that was trained
-        elsewhere, ``tau=None`` stands for 0.75, and ``generator=None`` for ECCCo.
+        elsewhere, ``tau=None`` stands for 0.75, and ``generator=None`` for ECCCo. For a
+        calibrated model, `tau` is the calibrated probability. For a model with another
+        threshold, ``tau=None`` stands for the decision of the model, and a number is
+        required beside the decision.
     prove, time_limit, n_jobs, verbose
         See :meth:`CounterfactualTrainedClassifier.explain`. A proof is possible for a module
         that is a :class:`torch.nn.Sequential` of linear layers and ReLUs (``Identity``,
         ``Dropout`` and ``Flatten`` are ignored). It is also possible for a pipeline in which
-        each step is affine for each feature, such as a scaler or a one-hot encoder.
+        each step is affine for each feature, such as a scaler or a one-hot encoder. A
+        calibrated model needs ``ensemble=False`` or a single fold, and, with more than two
+        classes, ``method="temperature"``.
     mutability, domain : dict or sequence, default=None
         Constraints in the names and units of `X`; see
         :meth:`CounterfactualTrainedClassifier.explain`. Features that are not named keep
@@ -114,10 +124,12 @@ def explain(
         If `model` is none of the above, or X is a DataFrame of a library that is
         not supported.
     sklearn.exceptions.NotFittedError
-        If `model` is a CounterfactualTrainedClassifier that is not fitted.
+        If `model` is a CounterfactualTrainedClassifier, or a wrapper around one, that is
+        not fitted.
     ValueError
-        If a step of the pipeline cannot be inverted, or as in
-        :meth:`CounterfactualTrainedClassifier.explain`.
+        If a step of the pipeline cannot be inverted, if a calibrated model never gives a
+        class the probability `tau`, if the classifiers of its folds read a feature in
+        different ways, or as in :meth:`CounterfactualTrainedClassifier.explain`.
 
     See Also
     --------
@@ -157,6 +169,14 @@ def explain(
     units where a feature reaches it alone; a group and a step of the resolution only if its
     columns arrive unchanged. An imputer that puts a mean among whole numbers hides from the
     classifier that they are whole; `X_reference` shows it.
+
+    For two classes, a calibrator around one network and a threshold are monotone functions
+    of its margin, the difference of its logits. What `tau` and the decision require is
+    therefore a bound of the margin for each class, which is found by bisection of the
+    wrapped model itself; search and proof then use the network with this bound. The
+    networks of several folds, and those of more than two classes, are searched as one
+    module, the logarithm of the mean of the calibrated probabilities. Either way, the
+    wrapped model judges every row.
 
     Categories are ordered if they are an ordered pandas categorical in `X`, or if an
     :class:`sklearn.preprocessing.OrdinalEncoder` was given them in their order.
