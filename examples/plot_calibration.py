@@ -10,9 +10,9 @@ threshold, and explains the decisions of the whole.
 # %%
 # Is a probability of 30% a share of 30%?
 # ---------------------------------------
-# The data are holders of credit cards, of whom 22% did not pay next month (class 1). Such a model is often trained with
-# ``class_weight="balanced"``, so that the rare class is not ignored. The weights raise the
-# predicted probabilities of the rare class far above its frequency. Only
+# The data are holders of credit cards, of whom 22% did not pay in the next month (class 1). Models
+# of such data are often trained with ``class_weight="balanced"``, so that they do not ignore the
+# rare class. The weights raise its predicted probabilities far above its frequency.
 # :class:`sklearn.calibration.CalibratedClassifierCV` turns them into shares: it learns a monotone
 # curve from scores to frequencies, by cross-validation. With ``ensemble=False``, a single network
 # remains.
@@ -56,8 +56,8 @@ for name, model in models.items():
 plt.show()
 
 # %%
-# The curve of the network lies far below the diagonal: of the borrowers to whom it gives a
-# probability of one half, few did not repay. The calibrated curve is close to the diagonal.
+# The curve of the network lies far below the diagonal: of the people to whom it gives a
+# probability of one half, most did pay. The calibrated curve is close to the diagonal.
 #
 # A threshold of the bank
 # -----------------------
@@ -75,7 +75,8 @@ print(f"\nlargest probability of a default: {defaults.max():.3f}")
 
 # %%
 # ``tau`` asks for more than the decision. It is a probability of the wrapped model, which is
-# calibrated here: of borrowers with such a probability, about 80% pay.
+# calibrated here: of the people to whom it gives a probability of 80%, about 80% pay. That a person
+# who changes will pay is not implied; see :ref:`limits`.
 safer = ctsk.explain(bank, rejected, credit.favorable, tau=0.8)
 print(safer)
 

@@ -197,7 +197,7 @@ def extended(module, weights, bias):
     layer = nn.utils.skip_init(nn.Linear, *reversed(weights.shape), device=device_of(module))
     # In float64, because the layer must not lose digits of the judge's margins.
     layer.weight = nn.Parameter(weights.to(layer.weight.device), requires_grad=False)
-    layer.bias = nn.Parameter(bias.to(layer.bias.device), requires_grad=False)
+    layer.bias = nn.Parameter(bias.to(layer.weight), requires_grad=False)
     # A chain in one piece is searched faster; see `ctsk.generators.nearest.problem`.
     layers = list(module) if type(module) is nn.Sequential else [module]
     return nn.Sequential(*layers, layer)

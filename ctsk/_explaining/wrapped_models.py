@@ -3,6 +3,7 @@
 import copy
 import warnings
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,8 +12,8 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from ctsk._explaining.alignment import alignment, with_all_ranges
 from ctsk._explaining.calibrated_nets import (
-    Affine,
     CalibratedNet,
     CalibratedNets,
     Isotonic,
@@ -31,10 +32,6 @@ from ctsk.exceptions import UnknownValueWarning
 
 THRESHOLDS = FixedThresholdClassifier | TunedThresholdClassifierCV
 WRAPPERS = CalibratedClassifierCV | THRESHOLDS
-# Numbers of a feature on which two encoders are compared, as shares of its range.
-_PROBES = np.linspace(-0.5, 1.5, 9)
-# Relative difference up to which the rows of two encoders count as equal.
-_TOLERANCE = 1e-6
 
 
 def wrapped_estimators(model):
@@ -63,6 +60,7 @@ def wrapped_estimators(model):
 
 
 def _without_threshold(estimator):
+    """Return what is within the thresholds around an estimator."""
     while isinstance(estimator, THRESHOLDS):
         (estimator,) = wrapped_estimators(estimator)
     return estimator
@@ -80,8 +78,8 @@ def model_of(model, inner):
     Returns
     -------
     explainable : ExplainableModel
-        With the constraints of the first inner model. If there are several, a feature whose
-        domain was inferred has the range of all of them.
+        With the constraints of the first inner model, in the units of its encoder. The domain
+        of a number is the widest one of all inner models.
 
     Raises
     ------
@@ -122,6 +120,36 @@ def _link(inner, estimator):
 def _calibrated(model, inner, estimators):
     """Return a calibrated classifier."""
     classes = np.asarray(model.classes_)
+    _check_classes(classes, estimators)
+    first = inner[0]
+    calibrated = replace(
+        first,
+        classes=classes,
+        predict_proba=partial(_judged, model),
+        head_predictions=None,
+        link=None,
+        decide=None,
+    )
+    if len(inner) == 1 and len(classes) == 2:
+        # The calibration is a function of the margin, so that the network itself is searched.
+        return replace(calibrated, link=_calibrating_link(model, _link(first, estimators[0])))
+    if any(explainable.link is not None for explainable in inner):
+        raise ValueError(
+            "model calibrates several classifiers that are calibrated themselves, or have a "
+            "threshold within a pipeline. Calibrate once, or pass ensemble=False."
+        )
+    if len(inner) == 1 and model.method == "temperature":
+        beta = float(model.calibrated_classifiers_[0].calibrators[0].beta_)
+        weights = beta * torch.eye(len(classes), dtype=torch.float64)
+        return replace(
+            calibrated, module=extended(first.module, weights, torch.zeros(len(classes)))
+        )
+    calibrated = with_all_ranges(calibrated, inner)
+    return replace(calibrated, module=_module(model, inner, estimators))
+
+
+def _check_classes(classes, estimators):
+    """Raise a ValueError if a classifier within a calibrated one knows other classes."""
     for estimator in estimators:
         # scikit-learn encodes labels of text itself if it scales by a temperature.
         known = classes, np.arange(len(classes))
@@ -131,36 +159,18 @@ def _calibrated(model, inner, estimators):
                 f"rather than {classes}: a fold has no row of some class. Pass a cv with "
                 "stratified folds to CalibratedClassifierCV."
             )
-    first = inner[0]
+
+
+def _judged(model, rows):
+    """Return probabilities of rows by a calibrated classifier; NaN for rows that it rejects."""
 
     def predict_proba(rows):
-        def judged(rows):
-            with warnings.catch_warnings():
-                # The user was warned when X was read.
-                warnings.simplefilter("ignore", UnknownValueWarning)
-                return model.predict_proba(rows.container)
+        with warnings.catch_warnings():
+            # The user was warned when X was read.
+            warnings.simplefilter("ignore", UnknownValueWarning)
+            return model.predict_proba(rows.container)
 
-        return judged_in_halves(judged, rows, len(classes))
-
-    calibrated = replace(
-        first, classes=classes, predict_proba=predict_proba, decide=None, head_predictions=None
-    )
-    if len(inner) == 1 and len(classes) == 2:
-        # The calibration is a function of the margin, so that the network itself is searched.
-        return replace(calibrated, link=_calibrating_link(model, _link(first, estimators[0])))
-    if any(explainable.link is not None for explainable in inner):
-        raise ValueError(
-            "model calibrates an ensemble of classifiers that are calibrated themselves, or have a "
-            "threshold within a pipeline. Calibrate once, or pass ensemble=False."
-        )
-    if len(inner) == 1 and model.method == "temperature":
-        beta = float(model.calibrated_classifiers_[0].calibrators[0].beta_)
-        weights = beta * torch.eye(len(classes), dtype=torch.float64)
-        module = extended(first.module, weights, torch.zeros_like(weights[0]))
-        return replace(calibrated, module=module, link=None)
-    return replace(
-        _with_all_ranges(calibrated, inner), module=_module(model, inner, estimators), link=None
-    )
+    return judged_in_halves(predict_proba, rows, len(model.classes_))
 
 
 def _calibrating_link(model, link):
@@ -183,7 +193,7 @@ def _module(model, inner, estimators):
             scores = "margins" if len(model.classes_) == 2 else "logits"
         align = nn.Identity()
         if explainable is not inner[0]:
-            align = _alignment(inner[0].encoder, explainable.encoder)
+            align = alignment(inner[0].encoder, explainable.encoder)
         curves = [_curve(calibrator) for calibrator in calibrated.calibrators]
         nets.append(CalibratedNet(align, explainable.module, curves, scores))
     return CalibratedNets(nets).to(device_of(inner[0].module))
@@ -197,102 +207,3 @@ def _curve(calibrator):
     if hasattr(calibrator, "beta_"):
         return Temperature(float(calibrator.beta_))
     return Sigmoid(-calibrator.a_, -calibrator.b_)
-
-
-def _with_all_ranges(model, inner):
-    """Return a model whose numbers may move within the domains of all inner models."""
-    encoder, n_numeric = copy.copy(model.encoder), len(model.encoder.numeric)
-
-    def widest(pairs):
-        """Return the widest bounds of the numbers, and the first model's of categories."""
-        pairs = list(pairs)
-        low, high = pairs[0][0].copy(), pairs[0][1].copy()
-        # A feature without any number in the training rows of one model has NaN.
-        low[:n_numeric] = np.fmin.reduce([pair[0][:n_numeric] for pair in pairs])
-        high[:n_numeric] = np.fmax.reduce([pair[1][:n_numeric] for pair in pairs])
-        return low, high
-
-    encoder.domain = widest(explainable.encoder.domain for explainable in inner)
-    encoder.observed = widest(explainable.encoder.observed for explainable in inner)
-    # Domains that the user has passed are the same in all models.
-    constraints = [explainable.constraints for explainable in inner]
-    low, high = widest((part.low, part.high) for part in constraints)
-    return replace(model, encoder=encoder, constraints=replace(constraints[0], low=low, high=high))
-
-
-def _alignment(encoder, other):
-    """Return a module that maps rows of one encoder to those of another.
-
-    Raises
-    ------
-    ValueError
-        If no affine map does so.
-    """
-    values = _probes(encoder)
-    rows = encoder.encode_values(values)
-    expected = other.encode_values(_translated(values, encoder.schema, other.schema))
-    # Both encoders are sums of functions of single features, so that a map that fits the probes,
-    # among which each feature takes each of its categories, fits all rows.
-    factors = np.hstack([rows, np.ones((len(rows), 1))])
-    solution = np.linalg.lstsq(factors, expected, rcond=None)[0]
-    differs = np.abs(factors @ solution - expected).max(axis=0) > _TOLERANCE
-    if differs.any():
-        feature = other.feature_of_column[np.flatnonzero(differs)[0]]
-        raise _different(f"scale numbers of feature {other.names[feature]!r} by different curves")
-    return Affine(solution[:-1], solution[-1])
-
-
-def _probes(encoder):
-    """Return values in which one feature after the other takes a number of its values."""
-    schema = encoder.schema
-    base = encoder.collapse(encoder.fill[None] + encoder.shares)[0]
-    parts = [base[None]]
-
-    def add(features, entries):
-        part = np.tile(base, (len(entries), 1))
-        part[:, features] = entries
-        parts.append(part)
-
-    ends = np.array(encoder.observed)
-    for column, feature in enumerate(encoder.numeric.tolist()):
-        low, high = ends[:, column]
-        numbers = low + _PROBES * (high - low) if low < high else base[feature] + _PROBES
-        add(feature, [*numbers, *schema.states.get(feature, ())])
-    # Shares stand for an unknown category, and differ between models. A search only starts there,
-    # or never leaves it, so that the map need not be exact.
-    for feature, categories in schema.categories.items():
-        add(feature, np.arange(len(categories.values)))
-    for group in schema.dummies:
-        add(list(group), np.eye(len(group)))
-    return np.concatenate(parts)
-
-
-def _translated(values, schema, other):
-    """Return values by the schema of another model, which may number categories otherwise.
-
-    Raises
-    ------
-    ValueError
-        If a feature is a number in one schema and a category in the other, or of use in one only.
-    """
-    translated = values.copy()
-    for feature, name in enumerate(schema.names):
-        kinds = [(feature in part.categories, feature in part.unread) for part in (schema, other)]
-        if kinds[0] != kinds[1]:
-            raise _different(f"take feature {name!r} for different kinds of data")
-        if feature in schema.categories:
-            known = other.categories[feature].values
-            codes = [
-                known.index(value) if value in known else -1
-                for value in schema.categories[feature].values
-            ]
-            # The last entry is for unknown categories, whose code is -1.
-            translated[:, feature] = np.array([*codes, -1])[values[:, feature].astype(int)]
-    return translated
-
-
-def _different(how):
-    return ValueError(
-        f"The classifiers within model {how}, because each was trained on other rows, so that no "
-        "search can follow all of them. Pass ensemble=False to CalibratedClassifierCV."
-    )
