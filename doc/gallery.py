@@ -22,6 +22,7 @@ ORDER = (
     "plot_robustness",
     "plot_nearest",
     "plot_pipeline",
+    "plot_calibration",
     "plot_cnn",
     "plot_optuna",
     "plot_dask",
@@ -31,6 +32,7 @@ ORDER = (
 # nothing that scikit-learn or ctsk does not contain.
 DATA = {
     "plot_audit": ("fetch_adult",),
+    "plot_calibration": ("fetch_credit_default",),
     "plot_optuna": ("fetch_gmsc",),
     "plot_pipeline": ("fetch_adult",),
     "plot_quickstart": ("fetch_german_credit",),

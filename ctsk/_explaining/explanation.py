@@ -77,7 +77,9 @@ class Explanation:
     classes : tuple
         The class labels, in the order of the columns of `proba`.
     tau : float
-        The probability of the target that was required.
+        The probability of the target that was required. If only the decision of a model with
+        another threshold was, the probability that the decision implies; the smaller one if
+        rows have different targets.
     n_alternatives : int, default=1
         Number of counterfactuals that were requested for each factual.
     max_changes : int or None, default=None

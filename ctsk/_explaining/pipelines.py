@@ -211,18 +211,27 @@ def _check_branches(rows, encoder):
 
 def _judged(pipeline, inner, rows):
     """Return probabilities of rows by the whole pipeline; NaN for rows that it rejects."""
-    try:
+
+    def predict_proba(rows):
         with np.errstate(all="ignore"):
             return inner.predict_proba(
                 inner.read(transformed(pipeline, rows.container), warn=False)
             )
+
+    return judged_in_halves(predict_proba, rows, len(inner.classes))
+
+
+def judged_in_halves(predict_proba, rows, n_classes):
+    """Return probabilities of rows; NaN for each row that a model rejects by a ValueError."""
+    try:
+        return predict_proba(rows)
     except ValueError:
         # A row that a step or the classifier rejects must not take the others along.
         if len(rows) == 1:
-            return np.full((1, len(inner.classes)), np.nan)
+            return np.full((1, n_classes), np.nan)
         middle = len(rows) // 2
         halves = rows.select(slice(middle)), rows.select(slice(middle, None))
-        return np.concatenate([_judged(pipeline, inner, half) for half in halves])
+        return np.concatenate([judged_in_halves(predict_proba, h, n_classes) for h in halves])
 
 
 def check_names(pipeline, X):

@@ -251,7 +251,7 @@ def problems(chunk, layers, idx, held=None):
         box=None,
         costs=encoder.encode_costs(request.feature_costs),
         target=None,
-        tau=request.tau,
+        tau=request.search_tau,
         grids=encoder.encode_grids(chunk.rows.dtypes, finest=_FINEST),
         excluded=_special_columns(encoder),
         sparse=request.sparse,
