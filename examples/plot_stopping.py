@@ -3,8 +3,8 @@ When to stop, and how to scale
 ==============================
 
 A network that trains for too long predicts new rows worse, with too much confidence. This example
-shows the loss of held-out rows while two networks are trained, what stopping does to predictions and
-counterfactuals, and how the scaling of numbers with long tails matters.
+shows the loss of held-out rows while two networks are trained, what stopping does to predictions
+and counterfactuals, and how the scaling of numbers with long tails matters.
 """
 
 # %%
@@ -82,8 +82,8 @@ for name, weights in OBJECTIVES.items():
 pd.DataFrame(table).T.round(3)
 
 # %%
-# The conventional network that trains for all epochs is too sure of itself, which costs log loss and
-# makes its counterfactuals less plausible. One that stops has better ones. A part of what
+# The conventional network that trains for all epochs is too sure of itself, which costs log loss
+# and makes its counterfactuals less plausible. One that stops has better ones. A part of what
 # counterfactual training gains over a network that overfits is thus gained by stopping alone, which
 # is why an honest comparison is one between networks that stop.
 #

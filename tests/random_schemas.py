@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pandas as pd
+from plain_training import ALL_EPOCHS
 from random_columns import (
     CATEGORICAL,
     ENCODABLE,
@@ -240,7 +241,7 @@ def _column_settings(random, columns, as_array):
 
 def unconstrained_model(random):
     """Fit a conventional classifier on random numeric columns, to see whether it is explained."""
-    settings = {"max_epochs": 30, "lr": 0.01, "standardize": True, **CONVENTIONAL}
+    settings = {"max_epochs": 30, "lr": 0.01, "standardize": True, **CONVENTIONAL, **ALL_EPOCHS}
     return random_model(random, kinds=NUMERIC, constrained=False, **settings)
 
 
