@@ -141,13 +141,14 @@ class ChunkSearch:
         # The reasons refer to the search, so they are determined before features are reverted;
         # the distance is checked afterward, because reverting may bring rows close together.
         values = batch.final_values(result)
-
-        def shares_of(positions):
-            rows = self.rows.select(idx[positions]).with_values(values[positions])
-            return self.judge(rows, idx[positions])[0]
-
         reason = reasons(
-            request.generator, self.searcher, encoder, result, targets, shares_of, T=request.T
+            request.generator,
+            self.searcher,
+            encoder,
+            result,
+            targets,
+            lambda positions: self.shares(values[positions], idx[positions]),
+            T=request.T,
         )
         if request.sparse or request.max_changes is not None:
             values = self._sparse(values, idx)
@@ -255,6 +256,10 @@ class ChunkSearch:
         # The NaN of a rejected row would pass for a prediction of the first class.
         is_predicted = self.request.model.predictions(proba) == targets
         return shares, is_predicted & ~np.isnan(shares)
+
+    def shares(self, values, idx):
+        """Return the probabilities of the targets of values."""
+        return self.judge(self.rows.select(idx).with_values(values), idx)[0]
 
     def accepted(self, states, idx):
         """Return the values of states in float64, and whether they are mature.
