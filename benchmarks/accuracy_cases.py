@@ -105,7 +105,7 @@ def _pytabkit(seed):
     from pytabkit import RealMLP_TD_S_Classifier, TabM_D_Classifier
 
     # Lightning reports the devices of each fit.
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     # The epoch is chosen by the score of the table, instead of the accuracy.
     parameters = {"n_cv": 1, "device": "cpu", "val_metric_name": "cross_entropy"}
     return {

@@ -22,6 +22,8 @@ ORDER = (
     "plot_nearest",
     "plot_pipeline",
     "plot_cnn",
+    "plot_numeric_embeddings",
+    "plot_tabm",
     "plot_optuna",
     "plot_dask",
 )
@@ -30,11 +32,13 @@ ORDER = (
 # nothing that scikit-learn or ctsk does not contain.
 DATA = {
     "plot_audit": ("fetch_adult",),
+    "plot_numeric_embeddings": ("fetch_california_housing",),
     "plot_optuna": ("fetch_gmsc",),
     "plot_pipeline": ("fetch_adult",),
     "plot_quickstart": ("fetch_german_credit",),
     "plot_recourse_csv": ("fetch_heloc",),
     "plot_robustness": ("fetch_california_housing",),
+    "plot_tabm": ("fetch_heloc",),
 }
 
 
