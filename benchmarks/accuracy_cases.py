@@ -105,9 +105,10 @@ def _pytabkit(seed):
     from pytabkit import RealMLP_TD_S_Classifier, TabM_D_Classifier
 
     # Lightning reports the devices of each fit.
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    # The epoch is chosen by the score of the table, instead of the accuracy.
-    parameters = {"n_cv": 1, "device": "cpu", "val_metric_name": "cross_entropy"}
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    # The epoch is chosen by the score of the table, instead of the accuracy. A second thread would
+    # slow such small networks down.
+    parameters = {"n_cv": 1, "device": "cpu", "n_threads": 1, "val_metric_name": "cross_entropy"}
     return {
         name: _without_gaps(kind(**parameters, random_state=seed))
         for name, kind in {"RealMLP": RealMLP_TD_S_Classifier, "TabM": TabM_D_Classifier}.items()

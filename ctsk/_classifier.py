@@ -69,8 +69,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         None builds the multilayer perceptron described by the two parameters above.
         Training rows and counterfactuals go through the module in one batch; layers
         that use batch statistics (BatchNorm) mix both. A module that is an ensemble may have
-        a method ``heads``, which maps rows to logits of shape (n_rows, n_heads, n_classes);
-        see `Explanation.agreement`.
+        a method ``heads``, which maps rows to logits of shape (n_rows, n_heads, n_classes):
+        both cross-entropies are then means over the heads; see also `Explanation.agreement`.
     lambda_div : float, default=0.5
         Weight of the contrastive divergence, which pulls mature counterfactuals toward
         observed rows of their class.

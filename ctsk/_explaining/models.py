@@ -12,7 +12,7 @@ from sklearn.utils import gen_batches
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.encoder import Encoder
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import CHUNK, device_of, inference_copy
+from ctsk._torch.utils import CHUNK, device_of, heads_of, inference_copy
 from ctsk.generators import BaseGenerator
 
 
@@ -110,9 +110,8 @@ class Judge:
     @property
     def head_predictions(self):
         """The function that returns the predictions of the heads; None without heads."""
-        if not hasattr(self.module, "heads"):
-            return None
-        return lambda rows: self._in_chunks(self.module.heads, rows).argmax(axis=2)
+        heads = heads_of(self.module)
+        return None if heads is None else lambda rows: self._in_chunks(heads, rows).argmax(axis=2)
 
     def _in_chunks(self, function, rows):
         """Apply a function of encoded rows in chunks, which bound the memory."""
