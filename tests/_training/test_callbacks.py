@@ -1,4 +1,3 @@
-import signal
 
 import numpy as np
 import pytest
@@ -32,7 +31,8 @@ class Interruption(Callback):
         n_begun = len(net.history[-1]["batches"])
         if training and (len(net.history), n_begun - 1) == (self.epoch, self.batch):
             self.epoch = None
-            signal.raise_signal(signal.SIGINT)
+            # As the handler of Ctrl-C does, unless a process in the background ignores the signal.
+            raise KeyboardInterrupt
 
 
 def weights_of(clf):
