@@ -61,8 +61,8 @@ class TabM(nn.Module):
 # Two models
 # ----------
 # The models predict from a credit report whether somebody will repay a line of credit. They are
-# trained on the same table and differ only in their seed, that is, in the initial weights, the order
-# of the rows, the dropout and the rows that are held out. They are equally accurate.
+# trained on the same table and differ only in their seed, that is, in the initial weights, the
+# order of the rows, the dropout and the rows that are held out. They are equally accurate.
 heloc = fetch_heloc()
 X_train, X_test, y_train, y_test = train_test_split(
     heloc.data, heloc.target, train_size=2000, test_size=1000, stratify=heloc.target, random_state=0
