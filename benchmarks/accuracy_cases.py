@@ -33,8 +33,8 @@ MOST_ROWS = 10_000
 TEST_SHARE = 0.3
 TRAINING_SHARE = 0.8
 CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
-# Of the network with embeddings.
-EMBEDDED = {"early_stopping": True, "weight_decay": 0.1}
+# Of the network with embeddings, whose bins are those of normal quantiles.
+EMBEDDED = {"standardize": "quantile"}
 
 
 def rows_of(name, seed, *, develop=False, most_rows=MOST_ROWS):
