@@ -114,7 +114,7 @@ plt.show()
 
 # %%
 # At a ``tau`` of 0.5, the cheapest counterfactual lies on the decision boundary of the ensemble:
-# about half of its heads reject it, and the second model rejects many of them, too. As ``tau`` and
+# about half of its heads reject it, and the second model rejects some of them, too. As ``tau`` and
 # the cost grow, the heads agree, and the second model agrees with them. It was not needed to see
 # that: the heads alone tell how high ``tau`` must be.
 #
