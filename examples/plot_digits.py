@@ -40,6 +40,8 @@ settings = {
     "n_counterfactuals": 100,
     "T": 20,
     "lr": 0.002,
+    # The epoch with the smallest loss of held-out images would come before counterfactuals matter.
+    "early_stopping": False,
     "max_epochs": 15,
     "random_state": 0,
 }
