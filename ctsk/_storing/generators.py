@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from ctsk._torch.networks import VAE, check_layers
+from ctsk.generators import GenericGenerator, NearestGenerator, REVISEGenerator
 from ctsk.generators.shortcuts import SHORTCUTS
 
 CLASSES = {generator.__name__: generator for generator in SHORTCUTS.values()}
@@ -81,6 +82,35 @@ def generator_of(state, groups, device, generator=None):
     return generator
 
 
+def learned_shapes(generator, groups, n_classes):
+    """Return the shapes of the tensors that a fitted generator of ctsk has learned, by name.
+
+    None in a shape stands for any number.
+    """
+    n_columns = groups.n_columns
+    if isinstance(generator, NearestGenerator):
+        return {"prototypes_": (None, n_columns)}
+    if isinstance(generator, GenericGenerator) and generator.learns:
+        return {"deviations_": (n_columns,), "centroids_": (n_classes, n_columns)}
+    if not isinstance(generator, REVISEGenerator):
+        return {}
+    hidden, n_latent = check_layers(generator.hidden_layer_sizes), generator.n_latent
+    parts = {
+        "encoder": weight_shapes([n_columns, *hidden, 2 * n_latent], 0),
+        "decoder": weight_shapes([n_latent, *hidden[::-1], n_columns], 0),
+    }
+    shapes = {f"vae_.{name}": (n_columns,) for name in ("varies", "center", "scale")}
+    shapes["vae_.log_deviations"] = (groups.n_numeric,)
+    for part, of_part in parts.items():
+        shapes |= {f"vae_.{part}.{name}": shape for name, shape in of_part.items()}
+    return shapes
+
+
+def learned_numbers(generator):
+    """Return the names of the numbers that a fitted generator of ctsk has learned."""
+    return ("reconstruction_error_",) if isinstance(generator, REVISEGenerator) else ()
+
+
 def _vae_of(generator, weights, groups):
     # The rows that an autoencoder is built with determine buffers only, which are then replaced.
     vae = VAE(
@@ -92,6 +122,24 @@ def _vae_of(generator, weights, groups):
     )
     vae.load_state_dict({name: tensor_of(values) for name, values in weights.items()})
     return vae.eval().requires_grad_(False)
+
+
+def weight_shapes(sizes, dropout):
+    """Return the shapes of the weights of a perceptron by their names.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Numbers of inputs, of the units of each hidden layer, and of outputs.
+    dropout : float
+    """
+    # Between two linear layers there are an activation and maybe a dropout.
+    step = 3 if dropout else 2
+    shapes = {}
+    for depth in range(len(sizes) - 1):
+        shapes[f"{step * depth}.weight"] = (sizes[depth + 1], sizes[depth])
+        shapes[f"{step * depth}.bias"] = (sizes[depth + 1],)
+    return shapes
 
 
 def array_of(tensor):

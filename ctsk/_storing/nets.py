@@ -5,7 +5,8 @@ import copy
 import numpy as np
 import torch
 
-from ctsk._storing.generators import array_of, tensor_of
+from ctsk._storing.generators import array_of, tensor_of, weight_shapes
+from ctsk._storing.values import require
 from ctsk._torch.networks import ACTIVATIONS, MLP, _Dropout, _Linear
 from ctsk._training.callbacks import BestEpoch, ProgressLine
 from ctsk._training.fit import initialized_net
@@ -27,6 +28,8 @@ SETTINGS = (
 WEIGHTS = ("lambda_div", "lambda_adv", "lambda_reg", "label_smoothing")
 _NAMES = {layer: name for name, layer in ACTIVATIONS.items()}
 _DEFAULT = "relu"
+# What the optimizers that are given by name keep of each weight.
+_ENTRIES = {"adam": {"step", "exp_avg", "exp_avg_sq"}, "sgd": {"momentum_buffer"}}
 
 
 def net_state(net):
@@ -50,9 +53,9 @@ def net_state(net):
         "weights": {name: array_of(tensor) for name, tensor in net.module_.state_dict().items()},
         "frozen": [name for name, w in net.module_.named_parameters() if not w.requires_grad],
         "optimizer": _optimizer_name(net),
-        "weight_decay": getattr(net, "optimizer__weight_decay", 0.0),
-        "settings": {name: getattr(net, name) for name in SETTINGS},
-        "objective": {name: getattr(objective, name) for name in WEIGHTS},
+        "weight_decay": _number(getattr(net, "optimizer__weight_decay", 0.0)),
+        "settings": {name: _number(getattr(net, name)) for name in SETTINGS},
+        "objective": {name: _number(getattr(objective, name)) for name in WEIGHTS},
         "class_weight": None if class_weight is None else array_of(class_weight),
         "schedule": None if schedule is None else (schedule.first_epoch, schedule.n_epochs),
         "shows_progress": any(type(callback) is ProgressLine for _, callback in net.callbacks_),
@@ -118,7 +121,11 @@ def net_of(state, *, n_columns, n_classes, device, parts, constraints, costs, ge
         module,
         optimizer=state["optimizer"] or parts["optimizer"],
         weight_decay=state["weight_decay"],
-        callbacks=[BestEpoch(), *([ProgressLine()] if state["shows_progress"] else [])],
+        callbacks=[
+            *parts.get("new_callbacks", []),
+            BestEpoch(),
+            *([ProgressLine()] if state["shows_progress"] else []),
+        ],
         n_classes=n_classes,
         device=device,
         random=random,
@@ -145,6 +152,55 @@ def net_of(state, *, n_columns, n_classes, device, parts, constraints, costs, ge
     return net
 
 
+def resume_optimizer(net, state):
+    """Load the state of an optimizer that comes from a file.
+
+    Parameters
+    ----------
+    net : CounterfactualNet
+        Has a new optimizer.
+    state : dict
+        As the optimizer's `state_dict` returns it, with arrays in place of tensors.
+
+    Raises
+    ------
+    ModelFileError
+        If it is not the state of such an optimizer.
+    """
+    groups = net.optimizer_.state_dict()["param_groups"]
+    require(len(groups) == len(state["param_groups"]), "the groups of the optimizer are others")
+    merged = []
+    for group, stored in zip(groups, state["param_groups"], strict=True):
+        is_known = isinstance(stored, dict) and stored.keys() <= group.keys()
+        require(is_known and stored.get("params") == group["params"], "the optimizer is another")
+        for name, value in stored.items():
+            is_alike = type(value) is type(group[name])
+            # Switches of the algorithm are no numbers that training changes.
+            is_equal = not isinstance(value, bool | str | None) or value == group[name]
+            require(is_alike and is_equal, f"{name} of the optimizer is invalid")
+        # Other versions of torch may know further settings.
+        merged.append({**group, **stored})
+    weights = [w for group in net.optimizer_.param_groups for w in group["params"]]
+    positions = [position for group in groups for position in group["params"]]
+    shapes = {p: tuple(w.shape) for p, w in zip(positions, weights, strict=True)}
+    known = _ENTRIES.get(_optimizer_name(net))
+    for position, entries in state["state"].items():
+        require(position in shapes, "the optimizer has other weights")
+        require(
+            known is None or entries.keys() == known, "the state of the optimizer is incomplete"
+        )
+        for name, value in entries.items():
+            # Except for the number of steps, arrays are shaped like the weight.
+            expected = () if name == "step" else shapes[position]
+            is_alike = not isinstance(value, np.ndarray) or (
+                value.shape == expected and value.dtype == np.float32
+            )
+            is_array = known is None or isinstance(value, np.ndarray)
+            require(is_alike and is_array, f"{name} of the optimizer has another shape")
+    state = {"state": mapped(state["state"], np.ndarray, tensor_of), "param_groups": merged}
+    net.optimizer_.load_state_dict(state)
+
+
 def architecture_of(module):
     """Return the settings that build a multilayer perceptron; None for any other module.
 
@@ -169,30 +225,17 @@ def architecture_of(module):
     return architecture if shapes == weight_shapes(sizes, architecture["dropout"]) else None
 
 
-def weight_shapes(sizes, dropout):
-    """Return the shapes of the weights of a perceptron by their names.
-
-    Parameters
-    ----------
-    sizes : sequence of int
-        Numbers of inputs, of the units of each hidden layer, and of outputs.
-    dropout : float
-    """
-    # Between two linear layers there are an activation and maybe a dropout.
-    step = 3 if dropout else 2
-    shapes = {}
-    for depth in range(len(sizes) - 1):
-        shapes[f"{step * depth}.weight"] = (sizes[depth + 1], sizes[depth])
-        shapes[f"{step * depth}.bias"] = (sizes[depth + 1],)
-    return shapes
-
-
 def _optimizer_name(net):
     """Return the name of the optimizer of a net; None for that of a user."""
     # Only an optimizer that was given by name is fused by us: a user may pass the same class.
     if not hasattr(net, "optimizer__fused"):
         return None
     return next(name for name, optimizer in OPTIMIZERS.items() if optimizer is net.optimizer)
+
+
+def _number(value):
+    """Return a number of NumPy, as a search over settings passes it, as one of Python."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def mapped(value, kind, function):

@@ -16,7 +16,7 @@ from ctsk._storing.state import FITTED
 # Settings that change what an estimator keeps of its training.
 SETTINGS = {
     "default": {},
-    "dropout and sgd": {"dropout": 0.2, "optimizer": "sgd", "weight_decay": 0.1},
+    "dropout and sgd": {"dropout": 0.2, "optimizer": "sgd", "weight_decay": 0.1, "tau": 0.4},
     "cosine and early stopping": {"lr_schedule": "cosine", "early_stopping": True},
     "linear": {"hidden_layer_sizes": ()},
     "deep": {"hidden_layer_sizes": (8, 4), "activation": "tanh"},
