@@ -148,20 +148,18 @@ def _encoder(state):
     }
     for feature in state["features"]:
         title = f"Feature {feature['name']!r:.60} of X"
-        # The arrays and tuples of a feature are lists; its name and its categories can be
-        # of any type, such as tuples and times.
         described["features"].append(
-            {
-                key: _stored(title, to_json, list(value) if _is_sequence(key, value) else value)
-                for key, value in feature.items()
-            }
+            {key: _stored(title, to_json, _sequence(key, value)) for key, value in feature.items()}
         )
     names = [*ARRAYS, *(f"{pair}_{end}" for pair in PAIRS for end in ("low", "high"))]
     return described | {name: _listed(state[name]) for name in names}
 
 
-def _is_sequence(key, value):
-    return key != "name" and isinstance(value, tuple | np.ndarray)
+def _sequence(key, value):
+    """Return arrays, tuples and a grid of a feature as lists; its name may be a tuple itself."""
+    if isinstance(value, np.ndarray | dict):
+        return _listed(value)
+    return list(value) if isinstance(value, tuple) and key != "name" else value
 
 
 def _training(fitted):

@@ -167,7 +167,7 @@ def _read_grid(described, title):
     step, values = described["step"], described["values"]
     require((step is None) != (values is None), f"{title} has both a step and values, or none")
     if values is not None:
-        values = tuple(check_numbers(from_json(values), 2, title).tolist())
+        values = tuple(check_numbers(values, 2, title).tolist())
         require(values[0] < values[1], f"{title} is not in ascending order")
     else:
         require(check_number(step, title) > 0, f"{title} has an invalid step")
