@@ -10,7 +10,7 @@ from ctsk import datasets, exceptions, generators, metrics, model_selection, plo
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._explain import explain
 from ctsk._explaining.explanation import Explanation
-from ctsk._persistence import load, save
+from ctsk._persistence import certificate, load, save
 from ctsk._sufficient_changes import sufficient_changes
 from ctsk._version import __version__  # noqa: F401
 from ctsk.generators import (
@@ -31,6 +31,7 @@ __all__ = [
     "GradientGenerator",
     "NearestGenerator",
     "REVISEGenerator",
+    "certificate",
     "datasets",
     "exceptions",
     "explain",

@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._columns.validation import InvalidParameterError
+from ctsk._storing.certificates import certify
 from ctsk._storing.files import open_files, write_files
 from ctsk._storing.models import check_files, files_of, fitted_attributes, parameters_of
 from ctsk._version import __version__
@@ -70,7 +71,7 @@ def save(estimator, path, *, resume=False):
     ...     sorted(path.name for path in (Path(folder) / "iris").iterdir())
     ['card.md', 'model.json', 'weights.safetensors']
     """
-    _check_estimator(estimator)
+    _check_estimator(estimator, "estimator")
     parameters = estimator.get_params(deep=False)
     files = files_of(vars(estimator), parameters, __version__, resume=resume)
     write_files(Path(path), files)
@@ -151,11 +152,64 @@ def load(path, *, module=None, generator=None, optimizer=None, callbacks=None):
     return estimator
 
 
-def _check_estimator(estimator):
+def certificate(model, explanation):
+    """Return a certificate of an explanation, which others can check against the stored model.
+
+    Parameters
+    ----------
+    model : CounterfactualTrainedClassifier
+        The fitted classifier, without a `module` of your own.
+    explanation : Explanation
+        What its method ``explain`` has returned, or some rows of it.
+
+    Returns
+    -------
+    certificate : str
+        JSON with the digest of the model; and for each row, the factual, the counterfactual, the
+        constraints of the request, the probabilities of both, and the status of the proof.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no such classifier.
+    ValueError
+        If the model has a module of your own, or did not make the explanation.
+    sklearn.exceptions.NotFittedError
+        If the model is not fitted.
+
+    See Also
+    --------
+    save : Stores the model, against which a certificate is checked.
+    Explanation.to_text : The explanation as a letter.
+
+    Notes
+    -----
+    The script ``check_certificate.py``, which needs NumPy only, computes the digests, encodes the
+    rows, evaluates the network in float64, and compares all of this with the certificate, as well
+    as the constraints. It is shown in :ref:`storing`. A proof is checked by explaining the rows
+    with ``prove=True`` again. A certificate shows that a model and rows belong together. Who
+    has issued it is shown by a signature only; see :ref:`security`.
+
+    Examples
+    --------
+    >>> import json
+    >>> from sklearn.datasets import load_iris
+    >>> import ctsk
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = ctsk.CounterfactualTrainedClassifier(max_epochs=10, random_state=0).fit(X, y)
+    >>> certified = json.loads(ctsk.certificate(clf, clf.explain(X[:2], target=1)))
+    >>> certified["rows"][0]["factual"]
+    [5.1, 3.5, 1.4, 0.2]
+    """
+    _check_estimator(model, "model")
+    return certify(model, explanation, __version__)
+
+
+def _check_estimator(estimator, name):
     """Raise an error unless an estimator is a fitted classifier of ctsk."""
     if type(estimator) is not CounterfactualTrainedClassifier:
         raise TypeError(
-            f"estimator is a {type(estimator).__name__}; only a CounterfactualTrainedClassifier is "
-            "stored. Of a pipeline, store the last step, and the other steps by skops or joblib."
+            f"{name} is a {type(estimator).__name__}; only a CounterfactualTrainedClassifier has "
+            "files. Of a pipeline, store the last step, and the other steps by skops or joblib."
         )
     check_is_fitted(estimator)

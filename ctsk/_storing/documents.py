@@ -46,13 +46,11 @@ def describe(attributes, parameters, *, resume):
     TypeError
         If a parameter, or what was learned, is of a type that is not stored.
     """
-    net = attributes["net_"]
-    fitted = fitted_state(attributes)
-    fitted["generator"] = _stored("generator", generator_state, net.generator)
-    state, is_passed = fitted["net"], _users_parts(fitted, net.callbacks_)
-    stored = {}
+    model, weights, fitted = describe_model(attributes)
+    files, state = {WEIGHTS: weights}, fitted["net"]
+    is_passed, stored = _users_parts(fitted, attributes["net_"].callbacks_), {}
     for name, value in parameters.items():
-        if name in CODE and name in is_passed:
+        if name in is_passed:
             continue
         try:
             stored[name] = to_json(value)
@@ -60,22 +58,10 @@ def describe(attributes, parameters, *, resume):
             if name not in CODE:
                 raise TypeError(f"The parameter {name} cannot be stored: {error}.") from error
             is_passed.add(name)
-    arrays = {f"module.{name}": values for name, values in state["weights"].items()}
-    for name in ("generator", "explainer"):
-        arrays |= {f"{name}.{part}": a for part, a in fitted[name]["tensors"].items()}
-    files = {WEIGHTS: _stored("module", write_tensors, arrays)}
     document = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "files": {},
-        "model": {
-            "weights_sha256": digest_of(files[WEIGHTS]),
-            "architecture": _listed(state["architecture"]),
-            "classes": _stored("classes_", to_json, attributes["classes_"]),
-            "encoder": _encoder(fitted["encoder"]),
-            "constraints": {name: _listed(fitted["constraints"][name]) for name in CONSTRAINTS},
-            "feature_costs": _listed(attributes["feature_costs_"]),
-        },
+        "model": model,
         "passed_to_load": sorted(is_passed),
         "parameters": stored,
         "training": _training(fitted),
@@ -85,6 +71,46 @@ def describe(attributes, parameters, *, resume):
     if resume:
         document["resume"], files[RESUME] = _resume(state["resume"])
     return document, files
+
+
+def describe_model(attributes):
+    """Return what predicts and explains.
+
+    Parameters
+    ----------
+    attributes : dict
+        The attributes of a fitted estimator.
+
+    Returns
+    -------
+    model : dict
+        The part "model" of a document. Its digest identifies the model.
+    weights : bytes
+        The file of the weights, and of what generators have learned.
+    fitted : dict
+        See `fitted_state`; with the state of the generator even if its class is a user's.
+
+    Raises
+    ------
+    TypeError
+        If what was learned is of a type that is not stored.
+    """
+    fitted = fitted_state(attributes)
+    fitted["generator"] = _stored("generator", generator_state, attributes["net_"].generator)
+    arrays = {f"module.{name}": values for name, values in fitted["net"]["weights"].items()}
+    for name in ("generator", "explainer"):
+        arrays |= {f"{name}.{part}": a for part, a in fitted[name]["tensors"].items()}
+    weights = _stored("module", write_tensors, arrays)
+    architecture = fitted["net"]["architecture"]
+    model = {
+        "weights_sha256": digest_of(weights),
+        "architecture": None if architecture is None else _listed(architecture),
+        "classes": _stored("classes_", to_json, attributes["classes_"]),
+        "encoder": _encoder(fitted["encoder"], attributes["encoder_"].feature_columns),
+        "constraints": {name: _listed(fitted["constraints"][name]) for name in CONSTRAINTS},
+        "feature_costs": _listed(attributes["feature_costs_"]),
+    }
+    return model, weights, fitted
 
 
 def complete(document, files, version):
@@ -138,18 +164,22 @@ def _listed(value):
     return to_json(list(value) if isinstance(value, tuple) else np.asarray(value).tolist())
 
 
-def _encoder(state):
-    """Return the state of an encoder as JSON."""
+def _encoder(state, columns):
+    """Return the state of an encoder as JSON; `columns` are the columns of each feature."""
     described = {
         "features": [],
         "one_hot_groups": [list(group) for group in state["one_hot_groups"]],
         "is_named": state["is_named"],
         "handle_unknown": state["handle_unknown"],
     }
-    for feature in state["features"]:
+    for feature, own in zip(state["features"], columns, strict=True):
         title = f"Feature {feature['name']!r:.60} of X"
+        parts = {**feature, "columns": own}
+        if feature["kind"] == "number":
+            # As a cell, a missing number is null.
+            parts["states"] = [None if np.isnan(state) else state for state in feature["states"]]
         described["features"].append(
-            {key: _stored(title, to_json, _sequence(key, value)) for key, value in feature.items()}
+            {key: _stored(title, to_json, _sequence(key, part)) for key, part in parts.items()}
         )
     names = [*ARRAYS, *(f"{pair}_{end}" for pair in PAIRS for end in ("low", "high"))]
     return described | {name: _listed(state[name]) for name in names}

@@ -23,10 +23,11 @@ _ENCODER = (
     "features", "one_hot_groups", "is_named", "handle_unknown", *ARRAYS,
     *(f"{pair}_{end}" for pair in PAIRS for end in ("low", "high")),
 )  # fmt: skip
+_EVERY = ("name", "kind", "is_integer", "columns")
 _KINDS = {
-    "number": ("name", "kind", "is_integer", "special_values", "states", "grid"),
-    "category": ("name", "kind", "is_integer", "categories", "observed", "is_ordered"),
-    "dummy": ("name", "kind", "is_integer"),
+    "number": (*_EVERY, "special_values", "states", "grid"),
+    "category": (*_EVERY, "categories", "observed", "is_ordered"),
+    "dummy": _EVERY,
 }
 _DTYPES = ("float16", "float32", "float64")
 
@@ -55,7 +56,10 @@ def read_model(model):
     check_record(model, _MODEL, "model")
     encoder = _read_encoder(model["encoder"])
     n_features = len(encoder["features"])
-    groups = encoder_of(encoder).groups
+    built = encoder_of(encoder)
+    columns = [own.tolist() for own in built.feature_columns]
+    stated = [feature["columns"] for feature in model["encoder"]["features"]]
+    require(stated == columns, "the columns of the features are others")
     costs = check_numbers(model["feature_costs"], n_features, "feature_costs")
     require((costs >= 0).all(), "feature_costs are negative")
     names = [feature["name"] for feature in encoder["features"]]
@@ -67,8 +71,8 @@ def read_model(model):
     # As in scikit-learn, only names that are texts are an attribute.
     if encoder["is_named"] and all(isinstance(name, str) for name in names):
         attributes["feature_names_in_"] = np.array(names, dtype=object)
-    constraints = _read_constraints(model["constraints"], groups.n_columns)
-    return attributes, {"encoder": encoder, "constraints": constraints}, groups
+    constraints = _read_constraints(model["constraints"], built.groups.n_columns)
+    return attributes, {"encoder": encoder, "constraints": constraints}, built.groups
 
 
 def _read_classes(encoded):
@@ -146,10 +150,12 @@ def _read_feature(described):
         feature["is_ordered"] = check_flag(described["is_ordered"], f"is_ordered of {title}")
     if kind == "number":
         special = check_numbers(described["special_values"], None, f"special_values of {title}")
-        states = check_numbers(described["states"], None, f"states of {title}", allow_nan=True)
+        states = check_list(described["states"], f"states of {title}")
         # A missing number comes last, and all others are special.
-        amounts = states[: len(states) - bool(np.isnan(states[-1:]).any())]
-        require(np.isin(amounts, special).all(), f"a state of {title} is not special")
+        n_special = len(states) - (states[-1:] == [None])
+        listed = check_numbers(states[:n_special], None, f"states of {title}")
+        require(np.isin(listed, special).all(), f"a state of {title} is not special")
+        states = np.append(listed, [np.nan] * (len(states) - n_special))
         feature["special_values"] = check_distinct(
             tuple(special.tolist()), f"special_values of {title}"
         )
