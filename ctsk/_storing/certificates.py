@@ -98,6 +98,9 @@ def _allowed(explanation, features):
             # Without states, or from one of them if it may be left, the number may move.
             is_number = factuals[:, own[1]] == 1 if len(own) > 1 else np.ones(n_rows, dtype=bool)
             may_move = is_number | group[:, :1].any(axis=1)
+            # A number that may become nothing else has no bounds.
+            is_fixed = (low[:, first] == high[:, first]) & (low[:, first] == factuals[:, first])
+            may_move &= ~is_fixed | ~is_number
             ends[may_move] = np.column_stack([low[may_move, first], high[may_move, first]])
             values = [_selected(feature["states"], mask) for mask in group[:, 1:]]
             values = values or [[]] * n_rows
