@@ -7,8 +7,8 @@ of files; JSON has keys twice, is nested deeply, or holds NaN. After such damage
 rejected, unless the model is the same in spite of it, as after a change of a date in an archive.
 
 A second part of the files has right digests, as somebody makes them who knows the format: parts of
-the document are replaced by hostile values, exchanged and deleted, and headers claim terabytes. Such
-a file has to be rejected, or to be a model that works: only a signature tells that it is another
+the document are replaced by hostile values, exchanged and deleted, and headers claim terabytes.
+Such a file has to be rejected, or to be a model that works: only a signature tells that it is another
 one. Nothing may enter an unpickler; any other error than that of a damaged file is a crash.
 
 Certificates are tampered with in digests, rows and probabilities, half of them with a new digest of

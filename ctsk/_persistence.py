@@ -65,7 +65,8 @@ def save(estimator, path, *, resume=False):
     >>> from sklearn.datasets import load_iris
     >>> import ctsk
     >>> X, y = load_iris(return_X_y=True)
-    >>> clf = ctsk.CounterfactualTrainedClassifier(max_epochs=10, random_state=0).fit(X, y)
+    >>> clf = ctsk.CounterfactualTrainedClassifier(max_epochs=10, lr=0.01, random_state=0)
+    >>> _ = clf.fit(X, y)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     ctsk.save(clf, Path(folder) / "iris")
     ...     sorted(path.name for path in (Path(folder) / "iris").iterdir())
@@ -126,7 +127,8 @@ def load(path, *, module=None, generator=None, optimizer=None, callbacks=None):
     >>> from sklearn.datasets import load_iris
     >>> import ctsk
     >>> X, y = load_iris(return_X_y=True)
-    >>> clf = ctsk.CounterfactualTrainedClassifier(max_epochs=10, random_state=0).fit(X, y)
+    >>> clf = ctsk.CounterfactualTrainedClassifier(max_epochs=10, lr=0.01, random_state=0)
+    >>> _ = clf.fit(X, y)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     ctsk.save(clf, Path(folder) / "iris.zip")
     ...     loaded = ctsk.load(Path(folder) / "iris.zip")
@@ -196,7 +198,8 @@ def certificate(model, explanation):
     >>> from sklearn.datasets import load_iris
     >>> import ctsk
     >>> X, y = load_iris(return_X_y=True)
-    >>> clf = ctsk.CounterfactualTrainedClassifier(max_epochs=10, random_state=0).fit(X, y)
+    >>> clf = ctsk.CounterfactualTrainedClassifier(max_epochs=10, lr=0.01, random_state=0)
+    >>> _ = clf.fit(X, y)
     >>> certified = json.loads(ctsk.certificate(clf, clf.explain(X[:2], target=1)))
     >>> certified["rows"][0]["factual"]
     [5.1, 3.5, 1.4, 0.2]

@@ -22,6 +22,7 @@ ORDER = (
     "plot_nearest",
     "plot_pipeline",
     "plot_cnn",
+    "plot_storing",
     "plot_optuna",
     "plot_dask",
 )

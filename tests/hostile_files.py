@@ -315,7 +315,8 @@ HOSTILE_VALUES = (
     None, True, False, 0, -1, 1, 2**31, 2**63, 10**30, -0.0, 1e308, 1e-320, "", "a", "nan", [], {},
     [[]], [None], {"$float": "nan"}, {"$float": "-inf"}, {"$float": "x"}, {"$tuple": [1]},
     {"$tuple": 1}, {"$dict": [[1, 2], [1, 3]]}, {"$dict": [[[], 2]]}, {"$set": [[]]},
-    {"$builtins.exec": "raise SystemExit"}, {"$generator": {"class": "os.system", "parameters": {}}},
+    {"$builtins.exec": "raise SystemExit"},
+    {"$generator": {"class": "os.system", "parameters": {}}},
     {"$generator": {"class": "NearestGenerator", "parameters": {"n_starts": -1}}},
     {"$generator": {"class": "NearestGenerator", "parameters": {"x": 1}}},
     {"$array": {"dtype": "<f8", "shape": [2**40], "data": []}},
@@ -361,7 +362,7 @@ def edited_document(files, random):
 
 def text_of_document(files, random):
     """Constructs of JSON that a strict reader rejects, and some that exhaust a careless one."""
-    text, kind = files["model.json"].decode(), random.randrange(6)
+    text, kind = files["model.json"].decode(), random.randrange(7)
     if kind == 0:
         key = random.choice(['"format"', '"model"', '"center"', '"kind"'])
         text = text.replace(key, f"{key}: 1, {key}", 1)
@@ -373,6 +374,8 @@ def text_of_document(files, random):
         text = text.replace("null", random.choice(["NaN", "Infinity", "-Infinity"]), 1)
     elif kind == 4:
         text = text.replace('"name": "', '"name": "\\ud800', 1)
+    elif kind == 5:
+        text = text.replace("0.0", random.choice(["1e999", "-1e999"]), random.choice([1, 9]))
     else:
         text = '{"a":' * 61 + text + "}" * 61
     return {**files, "model.json": text.encode()}
@@ -395,7 +398,15 @@ def edited_header(files, random):
     elif kind == 2:
         start, end = entry["data_offsets"]
         entry["data_offsets"] = random.choice(
-            [[start, end + 4], [0, end], [end, start], [-4, end], [start], [2**63, 2**64], [0, 2**42]]
+            [
+                [start, end + 4],
+                [0, end],
+                [end, start],
+                [-4, end],
+                [start],
+                [2**63, 2**64],
+                [0, 2**42],
+            ]
         )
     elif kind == 3:
         header[random.choice(["module.9.weight", "__class__", "", key.upper()])] = header.pop(key)

@@ -133,7 +133,11 @@ def test_with_resume_training_goes_on_with_equal_bits(iris, tmp_path, settings):
 def test_without_resume_the_files_hold_neither_optimizer_nor_random_state(iris, tmp_path):
     clf = fit(iris)
     loaded = stored(clf, tmp_path, name="model")
-    assert sorted(os.listdir(tmp_path / "model")) == ["card.md", "model.json", "weights.safetensors"]
+    assert sorted(os.listdir(tmp_path / "model")) == [
+        "card.md",
+        "model.json",
+        "weights.safetensors",
+    ]
     assert json.loads((tmp_path / "model" / "model.json").read_bytes())["resume"] is None
     # Training is possible all the same, with a new optimizer.
     assert loaded.partial_fit(*iris).n_iter_ == 4
@@ -205,7 +209,14 @@ def test_categories_of_any_type_come_back(tmp_path, categories, ordered):
 
 @pytest.mark.parametrize(
     "names",
-    [["a", "b"], [0, 1], [1.5, 2], [("a", 1), ("b", 2)], [pd.Timestamp("2020"), None], ["`|\n", ""]],
+    [
+        ["a", "b"],
+        [0, 1],
+        [1.5, 2],
+        [("a", 1), ("b", 2)],
+        [pd.Timestamp("2020"), None],
+        ["`|\n", ""],
+    ],
     ids=str,
 )
 def test_names_of_any_type_come_back(tmp_path, names):
@@ -402,7 +413,12 @@ def test_a_missing_path_is_an_os_error(tmp_path):
 def test_the_card_shows_data_settings_and_figures(fitted_loans, tmp_path):
     ctsk.save(fitted_loans, tmp_path / "model")
     card = (tmp_path / "model" / "card.md").read_text()
-    for text in ("Features: 5", "| `job` | category | `cook`, `nurse`", "| lr | `0.01` |", "train_loss"):
+    for text in (
+        "Features: 5",
+        "| `job` | category | `cook`, `nurse`",
+        "| lr | `0.01` |",
+        "train_loss",
+    ):
         assert text in card
 
 

@@ -36,8 +36,8 @@ def certify(model, explanation, version):
     described, _, _ = describe_model(vars(model))
     if described["architecture"] is None:
         raise ValueError(
-            "module of this model is a network of your own, which a certificate cannot describe, so "
-            "that nobody could check its probabilities. Train with module=None to certify."
+            "module of this model is a network of your own, which a certificate cannot describe, "
+            "so that nobody could check its probabilities. Train with module=None to certify."
         )
     _check_origin(model, explanation)
     document = {

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 
 from ctsk._storing.values import require
 
@@ -40,7 +41,7 @@ def parse_json(content):
     except ValueError as error:
         # Python limits the number of digits of an integer.
         require(False, f"its JSON holds an invalid value ({error})")
-    _check_depth(value)
+    _check_values(value)
     return value
 
 
@@ -73,18 +74,22 @@ def _refuse_constant(name):
     require(False, f"its JSON holds {name}")
 
 
-def _check_depth(value):
-    """Raise a ModelFileError if lists and objects are nested too deeply."""
+def _check_values(value):
+    """Raise a ModelFileError if lists and objects are nested too deeply, or a float is infinite."""
     level = [value]
     for _ in range(_DEEPEST):
-        level = [
-            part
-            for parent in level
-            if isinstance(parent, list | dict)
-            for part in (parent.values() if isinstance(parent, dict) else parent)
-        ]
-        if not level:
+        parts = []
+        for parent in level:
+            if isinstance(parent, dict):
+                parts += parent.values()
+            elif isinstance(parent, list):
+                parts += parent
+            # A number with a large exponent is read as infinity, which JSON does not have.
+            elif isinstance(parent, float):
+                require(math.isfinite(parent), "a number of its JSON is too large")
+        if not parts:
             return
+        level = parts
     require(False, "its JSON is nested too deeply")
 
 

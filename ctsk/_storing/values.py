@@ -77,11 +77,7 @@ def from_json(encoded):
     ModelFileError
         If the value is not what `to_json` returns.
     """
-    if encoded is None or isinstance(encoded, bool | int | str):
-        return encoded
-    if isinstance(encoded, float):
-        # JSON has no infinity, but a number with a large exponent is read as one.
-        require(math.isfinite(encoded), "a number is too large")
+    if encoded is None or isinstance(encoded, bool | int | float | str):
         return encoded
     if isinstance(encoded, list):
         return [from_json(part) for part in encoded]
