@@ -8,8 +8,8 @@ rejected, unless the model is the same in spite of it, as after a change of a da
 
 A second part of the files has right digests, as somebody makes them who knows the format: parts of
 the document are replaced by hostile values, exchanged and deleted, and headers claim terabytes.
-Such a file has to be rejected, or to be a model that works: only a signature tells that it is another
-one. Nothing may enter an unpickler; any other error than that of a damaged file is a crash.
+Such a file has to be rejected, or to be a model that works: only a signature tells that it is
+another one. Nothing may enter an unpickler; any other error than that of a damaged file is a crash.
 
 Certificates are tampered with in digests, rows and probabilities, half of them with a new digest of
 the certificate. The stand-alone script has to reject all of them::

@@ -67,7 +67,7 @@ def assert_same_rows(explanation, other):
         assert rows.dtype == of_other.dtype
 
 
-@pytest.mark.parametrize("number", range(16))
+@pytest.mark.parametrize("number", range(8))
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_models_of_columns_of_every_kind_explain_with_equal_bits(number, tmp_path):
     chance = random.Random(number)

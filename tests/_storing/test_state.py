@@ -19,7 +19,7 @@ SETTINGS = {
     "dropout and sgd": {"dropout": 0.2, "optimizer": "sgd", "weight_decay": 0.1, "tau": 0.4},
     "cosine and early stopping": {"lr_schedule": "cosine", "early_stopping": True},
     "linear": {"hidden_layer_sizes": ()},
-    "deep": {"hidden_layer_sizes": (8, 4), "activation": "tanh"},
+    "deep": {"hidden_layer_sizes": (8, 4), "activation": "tanh", "tau": 0.4},
     "class weights": {"class_weight": {0: 1, 1: 2, 2: 1}, "label_smoothing": 0.1},
     "generic": {"generator": "generic"},
     "progress": {"verbose": 1},
