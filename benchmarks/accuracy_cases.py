@@ -4,6 +4,8 @@ Three tenths of the rows of each set are test rows, the same for all seeds. All 
 the other rows, so that no test row judges a choice that it has influenced.
 """
 
+import importlib.util
+import logging
 import time
 
 import numpy as np
@@ -31,6 +33,8 @@ MOST_ROWS = 10_000
 TEST_SHARE = 0.3
 TRAINING_SHARE = 0.8
 CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
+# Of the network with embeddings, whose bins are those of normal quantiles.
+EMBEDDED = {"standardize": "quantile"}
 
 
 def rows_of(name, seed, *, develop=False, most_rows=MOST_ROWS):
@@ -51,7 +55,7 @@ def rows_of(name, seed, *, develop=False, most_rows=MOST_ROWS):
     return [(X.iloc[idx].reset_index(drop=True), y[idx]) for idx in parts]
 
 
-def models(seed, settings):
+def models(seed, settings, *, slow=True):
     """Return the models to compare, by name.
 
     Parameters
@@ -59,6 +63,8 @@ def models(seed, settings):
     seed : int
     settings : dict of str to dict
         Parameters of the classifier of ctsk, by a name for the table.
+    slow : bool, default=True
+        Whether to compare the models of pytabkit, too, if it is installed.
     """
     compared = {
         "logistic regression": _prepared(LogisticRegression(max_iter=2000)),
@@ -72,7 +78,51 @@ def models(seed, settings):
             compared[f"ctsk {training}, {name}"] = CounterfactualTrainedClassifier(
                 **{**parameters, **off}, random_state=seed
             )
+    compared |= _embedded(seed)
+    if slow:
+        compared |= _pytabkit(seed)
     return compared
+
+
+def _embedded(seed):
+    """Return classifiers with embeddings of numbers; none without ``rtdl_num_embeddings``."""
+    if importlib.util.find_spec("rtdl_num_embeddings") is None:
+        return {}
+    from accuracy_modules import EmbeddedMLP
+
+    return {
+        f"ctsk {training}, embeddings": CounterfactualTrainedClassifier(
+            module=EmbeddedMLP, **EMBEDDED, **off, random_state=seed
+        )
+        for training, off in {"BL": CONVENTIONAL, "CT": {}}.items()
+    }
+
+
+def _pytabkit(seed):
+    """Return the models of pytabkit with the default parameters of its authors; none without it."""
+    if importlib.util.find_spec("pytabkit") is None:
+        return {}
+    from pytabkit import RealMLP_TD_S_Classifier, TabM_D_Classifier
+
+    # Lightning reports the devices of each fit.
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    # The epoch is chosen by the score of the table, instead of the accuracy. A second thread would
+    # slow such small networks down.
+    parameters = {"n_cv": 1, "device": "cpu", "n_threads": 1, "val_metric_name": "cross_entropy"}
+    return {
+        name: _without_gaps(kind(**parameters, random_state=seed))
+        for name, kind in {"RealMLP": RealMLP_TD_S_Classifier, "TabM": TabM_D_Classifier}.items()
+    }
+
+
+def _without_gaps(model):
+    """Return a pipeline that imputes numbers before a model that takes categories as they are."""
+    columns = make_column_transformer(
+        (SimpleImputer(add_indicator=True), make_column_selector(dtype_include="number")),
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    )
+    return make_pipeline(columns.set_output(transform="pandas"), model)
 
 
 def _prepared(model):

@@ -70,8 +70,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         None builds the multilayer perceptron described by the two parameters above.
         Training rows and counterfactuals go through the module in one batch; layers
         that use batch statistics (BatchNorm) mix both. A module that is an ensemble may have
-        a method ``heads``, which maps rows to logits of shape (n_rows, n_heads, n_classes);
-        see `Explanation.agreement`.
+        a method ``heads``, which maps rows to logits of shape (n_rows, n_heads, n_classes):
+        both cross-entropies are then means over the heads; see also `Explanation.agreement`.
     lambda_div : float, default=0.5
         Weight of the contrastive divergence, which pulls mature counterfactuals toward
         observed rows of their class.
@@ -159,9 +159,14 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         codes them like missing values, or, if the column had none in training, by the
         shares of its categories; a counterfactual keeps or leaves them. ``"error"`` raises
         a ValueError.
-    standardize : bool, default=True
+    standardize : bool or "quantile", default=True
         Whether to standardize numeric features inside the estimator. X is passed, and
-        counterfactuals are returned, in the original units either way.
+        counterfactuals are returned, in the original units either way. ``"quantile"`` maps
+        numbers to the normal quantiles of their ranks, clipped at 3, which suits amounts with
+        long tails. Distances, costs and proofs are then in quantiles, `feature_costs` are per
+        standard deviation of the ranks instead of X, and counterfactuals do not leave the
+        training rows' quantiles of -3 to 3. A column of fewer than three distinct numbers is
+        standardized.
     optimizer : {"adam", "sgd"} or callable, default="adam"
         Name, or optimizer class that does not require a closure.
     lr : float, default=1e-3
@@ -169,7 +174,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     lr_schedule : {"constant", "cosine"}, default="constant"
         ``"cosine"`` lowers the learning rate along half a cosine from `lr` to zero after
         `max_epochs`, in each `fit`.
-    weight_decay : float, default=0.0
+    weight_decay : float, default=0.1
         Decoupled decay of the weights per step, relative to the learning rate, without the
         biases. It applies to the optimizers that are given by name.
     label_smoothing : float, default=0.0
@@ -183,10 +188,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         clipped to the range from 32 to 1,000.
     max_epochs : int, default=100
         Number of passes over the training rows, or their maximum with `early_stopping`.
-    early_stopping : bool or "auto", default=False
+    early_stopping : bool or "auto", default="auto"
         Whether `fit` holds out rows, stops when their cross-entropy has not improved for
         `n_iter_no_change` epochs, and keeps the weights of the best epoch. Epochs of the
-        `burn_in` do not count. ``"auto"`` does so if there are at least 1,000 rows. The rows
+        `burn_in` do not count. ``"auto"`` does so if there are at least 100 rows. The rows
         that are held out enter scales, domains and categories, but neither the loss nor the
         searches nor prototypes. They are a random share of each class.
     validation_fraction : float, default=0.1
@@ -227,7 +232,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         The fitted skorch net; ``net_.module_`` maps module rows to logits.
     history_ : skorch.history.History
         Records of each epoch: ``train_loss``; ``valid_loss`` and ``valid_acc``, the
-        cross-entropy and the accuracy of held-out rows, if there are any; whether these
+        cross-entropy (at most log 1000 for a row, so that an outlier does not decide) and the
+        accuracy of held-out rows, if there are any; whether these
         are the best so far (``train_loss_best`` and so on); the terms ``classification``,
         ``divergence``, ``adversarial`` and ``ridge`` before weighting (NaN for a term
         that was not computed); ``mature_share`` and ``mean_n_iter`` of the searches (NaN
@@ -335,7 +341,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         "special_values": [dict, None],
         "resolution": [StrOptions({"auto"}), dict, None],
         "handle_unknown": [StrOptions({"missing", "error"})],
-        "standardize": ["boolean"],
+        "standardize": ["boolean", StrOptions({"quantile"})],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions({"constant", "cosine"})],
@@ -383,12 +389,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         optimizer="adam",
         lr=1e-3,
         lr_schedule="constant",
-        weight_decay=0.0,
+        weight_decay=0.1,
         label_smoothing=0.0,
         dropout=0.0,
         batch_size="auto",
         max_epochs=100,
-        early_stopping=False,
+        early_stopping="auto",
         validation_fraction=0.1,
         n_iter_no_change=10,
         class_weight=None,

@@ -1,4 +1,4 @@
-"""The function that explains classifiers of ctsk, pipelines, torch modules and skorch nets."""
+"""The function that explains classifiers of ctsk, wrappers, pipelines and models of torch."""
 
 import contextlib
 import warnings
@@ -12,7 +12,7 @@ from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._columns.containers import listed
 from ctsk._columns.user_columns import check_resolution
 from ctsk._columns.validation import check_table, naming_reference
-from ctsk._explaining import foreign_models, pipelines
+from ctsk._explaining import foreign_models, pipelines, wrapped_models
 from ctsk._explaining.request import Settings, make_request
 from ctsk._explaining.search import search
 from ctsk._torch.utils import default_torch_modes
@@ -46,26 +46,36 @@ def explain(
 
     For a :class:`CounterfactualTrainedClassifier` this is the same as its method
     ``explain``. Use this function for pipelines, whose counterfactuals are rows like
-    those that enter the pipeline, and for models that were trained elsewhere.
+    those that enter the pipeline, for calibrated models and models with another
+    threshold, and for models that were trained elsewhere.
 
     Parameters
     ----------
     model : estimator or torch.nn.Module
         A fitted :class:`CounterfactualTrainedClassifier`; a fitted skorch classifier; a
         torch module that returns logits (a single logit is that of class 1 against 0);
-        or a fitted :class:`sklearn.pipeline.Pipeline` that ends in one of these. For a
-        finished search over any of them, such as
-        :class:`sklearn.model_selection.GridSearchCV`, the best estimator is explained.
+        a fitted :class:`sklearn.calibration.CalibratedClassifierCV`,
+        :class:`sklearn.model_selection.FixedThresholdClassifier` or
+        :class:`sklearn.model_selection.TunedThresholdClassifierCV` around an estimator of
+        these; or a fitted :class:`sklearn.pipeline.Pipeline` that ends in one of all
+        these. Wrappers may contain pipelines, too. For a finished search over any of
+        them, such as :class:`sklearn.model_selection.GridSearchCV`, the best estimator is
+        explained.
     X : DataFrame or array-like of shape (n_rows, n_features)
         The factuals, as they enter `model`.
     target, generator, tau, T, n_alternatives, max_changes, sparse, return_path
         See :meth:`CounterfactualTrainedClassifier.explain`. For a model that was trained
-        elsewhere, ``tau=None`` stands for 0.75, and ``generator=None`` for ECCCo.
+        elsewhere, ``tau=None`` stands for 0.75, and ``generator=None`` for ECCCo. For a
+        calibrated model, `tau` is the calibrated probability. For a model with another
+        threshold, ``tau=None`` stands for the decision of the model, and a number is
+        required beside the decision.
     prove, time_limit, n_jobs, verbose
         See :meth:`CounterfactualTrainedClassifier.explain`. A proof is possible for a module
         that is a :class:`torch.nn.Sequential` of linear layers and ReLUs (``Identity``,
         ``Dropout`` and ``Flatten`` are ignored). It is also possible for a pipeline in which
-        each step is affine for each feature, such as a scaler or a one-hot encoder.
+        each step is affine for each feature, such as a scaler or a one-hot encoder. A
+        calibrated model needs ``ensemble=False`` or a single fold, and, with more than two
+        classes, ``method="temperature"``.
     mutability, domain : dict or sequence, default=None
         Constraints in the names and units of `X`; see
         :meth:`CounterfactualTrainedClassifier.explain`. Features that are not named keep
@@ -114,10 +124,12 @@ def explain(
         If `model` is none of the above, or X is a DataFrame of a library that is
         not supported.
     sklearn.exceptions.NotFittedError
-        If `model` is a CounterfactualTrainedClassifier that is not fitted.
+        If `model` is a CounterfactualTrainedClassifier, or a wrapper around one, that is
+        not fitted.
     ValueError
-        If a step of the pipeline cannot be inverted, or as in
-        :meth:`CounterfactualTrainedClassifier.explain`.
+        If a step of the pipeline cannot be inverted, if a calibrated model never gives a
+        class the probability `tau`, if the classifiers of its folds read a feature in
+        different ways, or as in :meth:`CounterfactualTrainedClassifier.explain`.
 
     See Also
     --------
@@ -157,6 +169,14 @@ def explain(
     units where a feature reaches it alone; a group and a step of the resolution only if its
     columns arrive unchanged. An imputer that puts a mean among whole numbers hides from the
     classifier that they are whole; `X_reference` shows it.
+
+    For two classes, a calibrator around one network and a threshold are monotone functions
+    of its margin, the difference of its logits. What `tau` and the decision require is
+    therefore a bound of the margin for each class, which is found by bisection of the
+    wrapped model itself; search and proof then use the network with this bound. The
+    networks of several folds, and those of more than two classes, are searched as one
+    module, the logarithm of the mean of the calibrated probabilities. Either way, the
+    wrapped model judges every row.
 
     Categories are ordered if they are an ordered pandas categorical in `X`, or if an
     :class:`sklearn.preprocessing.OrdinalEncoder` was given them in their order.
@@ -213,23 +233,19 @@ def requested(model, X, target, settings, one_hot_groups=None):
     # the CPU is restored; by default, fork_rng would save that of every GPU.
     with default_torch_modes(), torch.random.fork_rng(devices=[]):
         model = _unwrapped(model)
-        if one_hot_groups is not None and not foreign_models.is_known(model):
+        if one_hot_groups is not None and not foreign_models.is_known(_innermost(model)):
             raise ValueError(
                 "one_hot_groups is for a torch module or a skorch classifier. Pass it to "
                 "CounterfactualTrainedClassifier before it is fitted; a pipeline knows the "
                 "columns of its own encoders."
             )
-        # A pipeline is explained in the units of its own input, as one model with its steps.
-        if isinstance(model, Pipeline):
-            table = check_table(X, _names_of(model))
-            pipeline = _explainable_pipeline(model, table, settings.X_reference)
-            request = make_request(pipeline, X, target, settings)
-            # Only our classifier has constraints that it was trained with.
-            if isinstance(_unwrapped(model.steps[-1][1]), CounterfactualTrainedClassifier):
-                _warn_where_different(request)
-        else:
-            explainable = _explainable(model, settings.X_reference, one_hot_groups)
-            request = make_request(explainable, X, target, settings)
+        explainable = _explainable(model, X, settings.X_reference, one_hot_groups)
+        request = make_request(explainable, X, target, settings)
+        # Only our classifier has constraints that it was trained with.
+        *wrappers, innermost = _chain(model)
+        is_ours = isinstance(innermost, CounterfactualTrainedClassifier)
+        if is_ours and any(isinstance(wrapper, Pipeline) for wrapper in wrappers):
+            _warn_where_different(request)
         yield request
 
 
@@ -246,10 +262,29 @@ def _unwrapped(model):
     return model.estimator if isinstance(model, FrozenEstimator) else model
 
 
-def _explainable(model, X_reference, one_hot_groups=None):
-    """Return a model other than a pipeline in the form that a search explains."""
+def _explainable(model, X, X_reference, one_hot_groups=None):
+    """Return a model in the form that a search explains.
+
+    Parameters
+    ----------
+    model : estimator or torch.nn.Module
+    X : DataFrame or array-like of shape (n_rows, n_features)
+        A table like those that enter the model, of which a pipeline needs columns and dtypes.
+    X_reference : DataFrame or array-like of shape (n_reference, n_features), or None
+    one_hot_groups : dict, list or None, default=None
+    """
     if isinstance(model, CounterfactualTrainedClassifier):
         return model._explainable()
+    if isinstance(model, wrapped_models.WRAPPERS):
+        inner = [
+            _explainable(_unwrapped(estimator), X, X_reference, one_hot_groups)
+            for estimator in wrapped_models.wrapped_estimators(model)
+        ]
+        return wrapped_models.model_of(model, inner)
+    # A pipeline is explained in the units of its own input, as one model with its steps.
+    if isinstance(model, Pipeline):
+        table = check_table(X, _names_of(model))
+        return _explainable_pipeline(model, table, X_reference)
     if foreign_models.is_known(model):
         # A model that was trained elsewhere has no settings; the estimator's defaults apply.
         defaults = CounterfactualTrainedClassifier()
@@ -264,7 +299,8 @@ def _explainable(model, X_reference, one_hot_groups=None):
     raise TypeError(
         f"model is of type {type(model).__name__}, unfitted perhaps; it must be a "
         "CounterfactualTrainedClassifier, a torch module, a fitted skorch classifier, a Pipeline "
-        "that ends in one of these, or a finished search over them (with refit)."
+        "that ends in one of these, a CalibratedClassifierCV, FixedThresholdClassifier or "
+        "TunedThresholdClassifierCV around them, or a finished search over them (with refit)."
     )
 
 
@@ -278,10 +314,35 @@ def _explainable_pipeline(pipeline, X, X_reference):
             pipelines.check_names(pipeline, X_reference)
             reference = pipelines.transformed(pipeline, X_reference)
     last = _unwrapped(pipeline.steps[-1][1])
-    inner = _explainable(last, reference)
+    if any(isinstance(step, Pipeline) for step in _chain(last)):
+        raise TypeError(
+            "The last step of the pipeline contains a pipeline. Move its steps into the outer "
+            "pipeline, or explain the last step alone, with the rows that reach it."
+        )
+    inner = _explainable(last, None, reference)
     # A model that was trained elsewhere says nothing of grids, which are inferred then.
-    resolutions = check_resolution(getattr(last, "resolution", "auto"), inner.encoder.schema)
+    innermost = _innermost(last)
+    resolutions = check_resolution(getattr(innermost, "resolution", "auto"), inner.encoder.schema)
     return pipelines.model_of(pipeline, inner, X, X_reference, resolutions=resolutions)
+
+
+def _chain(model):
+    """Yield a model, what it wraps or ends in, and so on; of an ensemble, the first estimator."""
+    while model is not None:
+        model = _unwrapped(model)
+        yield model
+        if isinstance(model, wrapped_models.WRAPPERS):
+            model = wrapped_models.wrapped_estimators(model)[0]
+        elif isinstance(model, Pipeline):
+            model = model.steps[-1][1]
+        else:
+            model = None
+
+
+def _innermost(model):
+    """Return the model that others wrap."""
+    *_, innermost = _chain(model)
+    return innermost
 
 
 def _warn_where_different(request):

@@ -18,11 +18,15 @@ ORDER = (
     "plot_fine_tuning",
     "plot_tuning",
     "plot_own_generator",
+    "plot_stopping",
     "plot_robustness",
     "plot_nearest",
     "plot_pipeline",
+    "plot_calibration",
     "plot_cnn",
     "plot_storing",
+    "plot_numeric_embeddings",
+    "plot_tabm",
     "plot_optuna",
     "plot_dask",
 )
@@ -31,11 +35,15 @@ ORDER = (
 # nothing that scikit-learn or ctsk does not contain.
 DATA = {
     "plot_audit": ("fetch_adult",),
+    "plot_calibration": ("fetch_credit_default",),
+    "plot_numeric_embeddings": ("fetch_california_housing",),
     "plot_optuna": ("fetch_gmsc",),
     "plot_pipeline": ("fetch_adult",),
     "plot_quickstart": ("fetch_german_credit",),
     "plot_recourse_csv": ("fetch_heloc",),
+    "plot_stopping": ("fetch_heloc", "fetch_gmsc"),
     "plot_robustness": ("fetch_california_housing",),
+    "plot_tabm": ("fetch_heloc",),
 }
 
 

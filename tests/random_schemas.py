@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pandas as pd
+from plain_training import ALL_EPOCHS
 from random_columns import (
     CATEGORICAL,
     ENCODABLE,
@@ -200,7 +201,9 @@ def random_model(random, *, kinds=None, constrained=True, n_rows=60, **parameter
         mutability = [random_word(random, column) for column in columns]
         domains = [random_domain(random, column) for column in columns]
     settings, columns = _column_settings(random, columns, as_array)
-    parameters.setdefault("standardize", random.random() < 0.9)
+    # One draw: a tenth of the models keep X's units, and a fifth of them see quantiles.
+    draw = random.random()
+    parameters.setdefault("standardize", "quantile" if draw < 0.2 else draw < 0.9)
     clf = CounterfactualTrainedClassifier(
         (8,),
         generator=random_generator(random),
@@ -238,7 +241,7 @@ def _column_settings(random, columns, as_array):
 
 def unconstrained_model(random):
     """Fit a conventional classifier on random numeric columns, to see whether it is explained."""
-    settings = {"max_epochs": 30, "lr": 0.01, "standardize": True, **CONVENTIONAL}
+    settings = {"max_epochs": 30, "lr": 0.01, "standardize": True, **CONVENTIONAL, **ALL_EPOCHS}
     return random_model(random, kinds=NUMERIC, constrained=False, **settings)
 
 

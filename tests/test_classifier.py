@@ -109,7 +109,9 @@ def test_refit_starts_anew(iris):
 
 def test_partial_fit_is_one_epoch_at_a_time(iris):
     X, y = iris
-    whole = CounterfactualTrainedClassifier(max_epochs=4, burn_in=0.0, random_state=0).fit(X, y)
+    whole = CounterfactualTrainedClassifier(
+        max_epochs=4, early_stopping=False, burn_in=0.0, random_state=0
+    ).fit(X, y)
     parts = CounterfactualTrainedClassifier(burn_in=0.5, random_state=0)
     for _ in range(4):
         parts.partial_fit(X, y, classes=[0, 1, 2])
@@ -266,7 +268,13 @@ def test_hidden_layer_sizes(iris, sizes):
 def test_automatic_batch_size_is_a_hundredth_clipped(n_rows, expected):
     X = np.arange(n_rows, dtype=float)[:, None]
     clf = CounterfactualTrainedClassifier(
-        (), lambda_div=0, lambda_adv=0, lambda_reg=0, max_epochs=1, random_state=0
+        (),
+        lambda_div=0,
+        lambda_adv=0,
+        lambda_reg=0,
+        max_epochs=1,
+        early_stopping=False,
+        random_state=0,
     ).fit(X, X[:, 0] > n_rows / 2)
     assert clf.net_.batch_size == expected
 
@@ -281,7 +289,11 @@ def test_n_counterfactuals_is_a_number_or_a_share(iris, wanted, drawn):
             return super().search(model, factuals, *args, **kwargs)
 
     CounterfactualTrainedClassifier(
-        n_counterfactuals=wanted, generator=Watching(), max_epochs=2, random_state=0
+        n_counterfactuals=wanted,
+        generator=Watching(),
+        max_epochs=2,
+        early_stopping=False,
+        random_state=0,
     ).fit(*iris)
     assert seen == [drawn, drawn]
 

@@ -93,6 +93,7 @@ def fitted(generator, container, n_classes):
         generator=GENERATORS[generator],
         categorical_features=["grade", "job"] if container == "frame" else [3],
         max_epochs=8,
+        early_stopping=False,
         lr=0.02,
         tau=0.5,
         random_state=0,

@@ -3,11 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import torch
+from fairlearn import metrics, reductions
+from sklearn.base import clone
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data
 
 from ctsk import CounterfactualTrainedClassifier
+from ctsk.metrics import make_multimetric_scorer, validity_scorer
 
 CONVENTIONAL = {"lambda_div": 0.0, "lambda_adv": 0.0, "lambda_reg": 0.0}
 FAST = {"max_epochs": 4, "lr": 0.01, "n_counterfactuals": 60, "random_state": 0}
@@ -119,6 +127,88 @@ def test_boosting_and_bagging_pass_their_weights(rows):
     base = CounterfactualTrainedClassifier(**CONVENTIONAL, **FAST)
     for ensemble in (AdaBoostClassifier(base, n_estimators=2), BaggingClassifier(base, 2)):
         assert ensemble.set_params(random_state=0).fit(X, y).score(X, y) > 0.5
+
+
+def test_second_model_of_a_boosting_is_fitted_with_the_weights_of_samme(rows):
+    X, y = rows[0].to_numpy(), rows[1]
+    base = CounterfactualTrainedClassifier(**FAST)
+    boosting = AdaBoostClassifier(base, n_estimators=2, random_state=0).fit(X, y)
+    first, second = boosting.estimators_
+    # Two classes, all weights 1/n before the first model: each row that it misclassifies counts
+    # (1 - error) / error times as much afterward.
+    is_wrong = first.predict(X) != y
+    odds = (1 - is_wrong.mean()) / is_wrong.mean()
+    expected = clone(second).fit(X, y, np.where(is_wrong, odds, 1.0))
+    assert 0 < is_wrong.mean() < 0.5
+    np.testing.assert_allclose(second.predict_proba(X), expected.predict_proba(X), rtol=1e-4)
+
+
+# fairlearn 0.15 uses features that pandas 3.1 deprecates.
+@pytest.mark.filterwarnings("ignore:Setting an? (value|item) ")
+@pytest.mark.parametrize("parameters", [CONVENTIONAL, {}], ids=["BL", "CT"])
+def test_reduction_of_fairlearn_lowers_the_disparity_of_a_classifier(parameters):
+    rng = np.random.default_rng(0)
+    group = rng.random(200) < 0.5
+    merit = rng.normal(size=200) + group
+    X = pd.DataFrame({"merit": merit, "group": group})
+    y = (merit + 0.3 * rng.normal(size=200) > 0.5).astype(int)
+    clf = CounterfactualTrainedClassifier(**parameters, **FAST | {"lr": 0.05})
+    mixture = reductions.ExponentiatedGradient(clf, reductions.DemographicParity(), max_iter=5)
+    mixture.fit(X, y, sensitive_features=group)
+    # A mixture draws one of its classifiers for each row.
+    mitigated, plain = mixture.predict(X, random_state=0), clf.fit(X, y).predict(X)
+    disparity, expected = (
+        metrics.demographic_parity_difference(y, predictions, sensitive_features=group)
+        for predictions in (mitigated, plain)
+    )
+    assert disparity < 0.1 < 0.4 < expected
+    assert (mitigated == y).mean() > 0.75
+
+
+def test_grid_search_routes_weights_to_fits_and_scorers(rows):
+    X, y = rows
+    weights = np.where(y == "fast", 5.0, 1.0)
+    with sklearn.config_context(enable_metadata_routing=True):
+        scoring = make_multimetric_scorer(
+            {
+                "accuracy": get_scorer("accuracy").set_score_request(sample_weight=True),
+                "validity": validity_scorer.set_score_request(sample_weight=True),
+                "plain": validity_scorer.set_score_request(sample_weight=False),
+            }
+        )
+        clf = CounterfactualTrainedClassifier(**FAST).set_fit_request(sample_weight=True)
+        search = GridSearchCV(clf, {"lambda_reg": [0.1, 0.5]}, scoring=scoring, refit="accuracy")
+        split = np.arange(120) < 60
+        search.set_params(cv=[(np.flatnonzero(split), np.flatnonzero(~split))])
+        search.fit(X, y, sample_weight=weights)
+    for lambda_reg, accuracy, validity, plain in zip(
+        [0.1, 0.5],
+        *(search.cv_results_[f"mean_test_{name}"] for name in ("accuracy", "validity", "plain")),
+        strict=True,
+    ):
+        fitted = CounterfactualTrainedClassifier(lambda_reg=lambda_reg, **FAST)
+        fitted.fit(X[split], y[split], weights[split])
+        test = (X[~split], y[~split], weights[~split])
+        assert accuracy == pytest.approx(fitted.score(*test))
+        assert validity == pytest.approx(validity_scorer(fitted, *test[:2], sample_weight=test[2]))
+        assert plain == pytest.approx(validity_scorer(fitted, *test[:2]))
+    best = CounterfactualTrainedClassifier(**search.best_params_, **FAST).fit(X, y, weights)
+    assert torch.equal(weights_of(search.best_estimator_), weights_of(best))
+
+
+def test_pipeline_routes_weights_to_the_classifier(rows):
+    X, y = rows
+    weights = np.where(y == "fast", 5.0, 1.0)
+    with sklearn.config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        clf = CounterfactualTrainedClassifier(**FAST)
+        clf.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        pipeline = make_pipeline(scaler, clf).fit(X, y, sample_weight=weights)
+        score = pipeline.score(X, y, sample_weight=weights)
+    scaled = StandardScaler().fit_transform(X)
+    alone = CounterfactualTrainedClassifier(**FAST).fit(scaled, y, weights)
+    assert torch.equal(weights_of(pipeline[-1]), weights_of(alone))
+    assert score == pytest.approx(alone.score(scaled, y, weights))
 
 
 def test_weight_equals_repetition_for_conventional_training_on_all_rows_at_once():

@@ -48,6 +48,9 @@ def untrained(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **pa
         "generator": ECCCoGenerator(step_size=step_size, max_step=None),
         "mutability": protection(name, protected),
         "random_state": seed,
+        # The paper trains all epochs, without a decay of the weights.
+        "early_stopping": False,
+        "weight_decay": 0.0,
         **PROTOCOLS[name].training,
         **differing,
         **parameters,

@@ -6,7 +6,9 @@ from functools import cached_property
 import numpy as np
 
 from ctsk._columns.containers import as_table, densified
+from ctsk._columns.curves import Line
 from ctsk._columns.one_hot import OneHotGroups
+from ctsk._columns.quantiles import quantile_curves
 from ctsk._columns.rounding import grid_of, round_numbers
 from ctsk._columns.training_statistics import (
     category_shares,
@@ -57,10 +59,24 @@ class Encoder:
     inner_ends : tuple of two ndarrays of shape (n_numeric,), or None, default=None
         The range of each numeric feature without its minimum and its maximum: one of these
         may be the constant that a step of a pipeline puts in the place of gaps.
+    curves : dict of int to tuple, default=None
+        Stages, each a `Line` or a `Curve`, that numbers pass before they are scaled, by numeric
+        column.
     """
 
     def __init__(
-        self, schema, *, center, scale, domain, observed, fill, shares, grids, inner_ends=None
+        self,
+        schema,
+        *,
+        center,
+        scale,
+        domain,
+        observed,
+        fill,
+        shares,
+        grids,
+        inner_ends=None,
+        curves=None,
     ):
         self.schema = schema
         self.center = center
@@ -71,6 +87,7 @@ class Encoder:
         self.shares = shares
         self.grids = grids
         self.inner_ends = inner_ends
+        self.curves = curves or {}
         self.numeric = np.array(schema.numeric, dtype=np.intp)
         self.categorical = np.array(sorted(schema.categories), dtype=np.intp)
         self.groups = OneHotGroups.of(schema)
@@ -82,9 +99,10 @@ class Encoder:
         Parameters
         ----------
         rows : Rows
-        standardize : bool
+        standardize : bool or "quantile"
             Whether to standardize numeric features; False keeps X's units. A constant
-            column has scale 1. Categories are never standardized.
+            column has scale 1. Categories are never standardized. "quantile" maps numbers to
+            normal quantiles; see `quantile_curves`.
         steps : dict of int to float or None, default=None
             Steps of the grids of numeric features by position; None for features without a
             grid, unless their dtype is one of integers. The grids of features that are not
@@ -110,6 +128,9 @@ class Encoder:
         zeros, ones = np.zeros_like(shares), np.ones_like(shares)
         center = mean if standardize else np.zeros_like(mean)
         scale = scale if standardize else np.ones_like(scale)
+        curves = {}
+        if standardize == "quantile":
+            curves = quantile_curves(numbers, weights, center, scale)
         grids = grids_of_numbers(schema, numbers, rows.dtypes, steps or {})
         # A feature without any number has an empty domain, into which no number can move.
         is_empty = np.isnan(low)
@@ -132,6 +153,7 @@ class Encoder:
             fill=np.append(mean, zeros),
             shares=np.append(np.zeros_like(mean), shares),
             grids=grids,
+            curves=curves,
         )
 
     @property
@@ -231,14 +253,34 @@ class Encoder:
         """Map values to module rows."""
         return self.to_module_units(self.expand(values))
 
+    def stages(self, column):
+        """Return the stages through which a numeric column passes to module units."""
+        return *self.curves.get(column, ()), Line(self.center[column], self.scale[column])
+
+    def column_to_module_units(self, numbers, column):
+        """Map numbers of one numeric column from X's units to module units."""
+        for stage in self.stages(column):
+            numbers = stage.forward(numbers)
+        return numbers
+
     def to_module_units(self, columns):
         """Map columns, or bounds of columns, from X's units to module units."""
+        if self.curves:
+            columns = np.array(columns, dtype=np.float64)
+        # A bound outside the table of a curve maps to its end, beyond which no search goes.
+        for column, stages in self.curves.items():
+            for stage in stages:
+                columns[..., column] = stage.forward(columns[..., column])
         return (columns - self.center) / self.scale
 
     def to_x_units(self, encoded):
         """Map module rows to columns in X's units."""
         # In float32, the precision of a search, the digits of large centers would be lost.
-        return np.asarray(encoded, dtype=np.float64) * self.scale + self.center
+        columns = np.asarray(encoded, dtype=np.float64) * self.scale + self.center
+        for column, stages in self.curves.items():
+            for stage in reversed(stages):
+                columns[..., column] = stage.inverse(columns[..., column])
+        return columns
 
     def encode_constraints(self, constraints):
         """Map constraints in X's units to module units."""
@@ -272,12 +314,14 @@ class Encoder:
         Returns
         -------
         origin, spacing : ndarray of shape (n_columns,)
-            The spacing is 0 for columns without a grid, and for a grid that is as good as none.
+            The spacing is 0 for columns without a grid, for a grid that is as good as none, and
+            for columns behind a curve, on which a grid is uneven.
         """
         origin, spacing = np.zeros(self.groups.n_columns), np.zeros(self.groups.n_columns)
         for column, feature in enumerate(self.numeric.tolist()):
             grid = grid_of(dtypes[feature], self.grids.get(feature))
-            if grid is not None and grid.spacing > finest * abs(self.scale[column]):
+            is_uneven = column in self.curves
+            if grid and not is_uneven and grid.spacing > finest * abs(self.scale[column]):
                 origin[column] = grid.values[0] if grid.values else 0.0
                 spacing[column] = grid.spacing
         # Columns without a grid have no origin either, whatever number this makes of zero.
@@ -377,9 +421,18 @@ class Encoder:
 
     def is_at(self, encoded, bound):
         """Return which states lie at a bound in X's units, in the precision of the states."""
+        # Beyond the table of a curve, all bounds map to its end, which is none of them.
+        is_reached = np.ones(bound.shape, dtype=bool)
+        for column, stages in self.curves.items():
+            numbers = bound[..., column]
+            for stage in stages:
+                is_reached[..., column] &= stage.is_defined(numbers)
+                numbers = stage.forward(numbers)
         # The sums of a search may miss a bound by a few units in the last place.
         tolerance = 4 * np.finfo(encoded.dtype).eps
-        return np.isclose(encoded, self.to_module_units(bound), rtol=tolerance, atol=tolerance)
+        return is_reached & np.isclose(
+            encoded, self.to_module_units(bound), rtol=tolerance, atol=tolerance
+        )
 
     def rounds(self, dtypes):
         """Return whether any number is rounded: to a grid, a dtype, or off a special value."""

@@ -125,7 +125,7 @@ class ChunkSearch:
             targets,
             batch.module_box,
             costs=torch.as_tensor(costs, dtype=torch.float32, device=device),
-            tau=request.tau,
+            tau=request.search_tau,
             T=request.T,
             accept=batch.accept,
             earlier=None
@@ -141,7 +141,15 @@ class ChunkSearch:
         # The reasons refer to the search, so they are determined before features are reverted;
         # the distance is checked afterward, because reverting may bring rows close together.
         values = batch.final_values(result)
-        reason = reasons(request.generator, self.searcher, encoder, result, targets, T=request.T)
+        reason = reasons(
+            request.generator,
+            self.searcher,
+            encoder,
+            result,
+            targets,
+            lambda positions: self.shares(values[positions], idx[positions]),
+            T=request.T,
+        )
         if request.sparse or request.max_changes is not None:
             values = self._sparse(values, idx)
         if earlier is not None:
@@ -240,12 +248,18 @@ class ChunkSearch:
 
     def judge(self, rows, idx):
         """Return the probability of the target, and whether it is predicted."""
-        # Both are needed: with a tau below one half, another class may be predicted.
+        # Both are needed: with a tau below one half, or a threshold of a wrapped model, another
+        # class may be predicted.
         proba = self.request.model.predict_proba(rows)
         targets = self.targets[idx]
         shares = proba[np.arange(len(idx)), targets]
         # The NaN of a rejected row would pass for a prediction of the first class.
-        return shares, (proba.argmax(axis=1) == targets) & ~np.isnan(shares)
+        is_predicted = self.request.model.predictions(proba) == targets
+        return shares, is_predicted & ~np.isnan(shares)
+
+    def shares(self, values, idx):
+        """Return the probabilities of the targets of values."""
+        return self.judge(self.rows.select(idx).with_values(values), idx)[0]
 
     def accepted(self, states, idx):
         """Return the values of states in float64, and whether they are mature.

@@ -50,7 +50,8 @@ class Explanation:
     cost : ndarray of shape (n_rows,)
         The l1 distance between counterfactual and factual, weighted by `feature_costs`.
         By default it is measured in module units: with ``standardize=True`` a change by
-        one standard deviation counts 1; a change of category counts 1.
+        one standard deviation counts 1, with ``standardize="quantile"`` a change by one
+        normal quantile; a change of category counts 1.
     reason : ndarray of shape (n_rows,)
         None for valid rows that are mature. Otherwise a text that states why the search
         fell short. :class:`NearestGenerator` reports the probability of the best row that it
@@ -77,7 +78,9 @@ class Explanation:
     classes : tuple
         The class labels, in the order of the columns of `proba`.
     tau : float
-        The probability of the target that was required.
+        The probability of the target that was required. If only the decision of a model with
+        another threshold was, the probability that the decision implies; the smaller one if
+        rows have different targets.
     constraints : Constraints
         Domain and mutability of the request, for each column that the module sees, in X's units.
     n_alternatives : int, default=1

@@ -77,7 +77,7 @@ def too_many_changes(at_most):
     return Reason(ReasonKind.TOO_MANY_CHANGES, text)
 
 
-def reasons(generator, model, encoder, result, targets, *, T):
+def reasons(generator, model, encoder, result, targets, shares_of, *, T):
     """Return the reason why the search of each row did not reach maturity.
 
     Parameters
@@ -90,6 +90,8 @@ def reasons(generator, model, encoder, result, targets, *, T):
     result : SearchResult
     targets : LongTensor of shape (n_rows,)
         The class that each row was to reach.
+    shares_of : callable
+        Maps positions of rows to the probabilities of their targets, as the judge computes them.
     T : int
         Maximum number of steps of the search.
 
@@ -113,8 +115,7 @@ def reasons(generator, model, encoder, result, targets, *, T):
     if isinstance(generator, GradientGenerator):
         explained = _reasons_of_descent(generator, model, encoder, result.unfinished, T)
     else:
-        shares = logits.softmax(dim=1).gather(1, targets[:, None])[:, 0]
-        explained = [_not_found(share) for share in shares.tolist()]
+        explained = [_not_found(share) for share in shares_of(idx.cpu().numpy())]
     # Unfinished rows are in the order of the result.
     for row, refused, reason in zip(idx.tolist(), is_refused.tolist(), explained, strict=True):
         found[row] = FLIPPED_BACK if refused else reason

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from sklearn.utils import gen_batches
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.encoder import Encoder
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import CHUNK, device_of, inference_copy
+from ctsk._torch.utils import CHUNK, device_of, heads_of, inference_copy
 from ctsk.generators import BaseGenerator
 
 
@@ -39,7 +40,8 @@ class ExplainableModel:
     feature_costs : ndarray of shape (n_features,)
         Cost per unit of X, or per change of category.
     generator, tau : BaseGenerator, float
-        Defaults of the search.
+        Defaults of the search. A `tau` of None stands for the decision of a model whose
+        threshold is not one half.
     learned : tuple of BaseGenerator
         Generators that have learned in the units of `encoder`.
     precision : float, default=float64's
@@ -50,6 +52,13 @@ class ExplainableModel:
     head_predictions : callable or None, default=None
         Maps `Rows` to the position of the class that each head of an ensemble predicts, as an
         ndarray of shape (n_rows, n_heads). None for a module without heads.
+    link : classifier or None, default=None
+        What a wrapped binary model makes of the margin of the module, (n_rows, 1): the same
+        wrapper around a `MarginClassifier`. Its predictions and probabilities are monotone
+        functions of the margin. None if the softmax of the logits is the probability.
+    decide : callable or None, default=None
+        Maps probabilities to the positions of the predicted classes. None stands for the
+        largest probability.
     """
 
     module: torch.nn.Module
@@ -60,11 +69,17 @@ class ExplainableModel:
     constraints: Constraints
     feature_costs: np.ndarray
     generator: BaseGenerator
-    tau: float
+    tau: float | None
     learned: tuple
     precision: float = float(np.finfo(np.float64).eps)
     curved: tuple = ()
     head_predictions: Callable | None = None
+    link: Any = None
+    decide: Callable | None = None
+
+    def predictions(self, proba):
+        """Return the positions of the classes that are predicted with some probabilities."""
+        return proba.argmax(axis=1) if self.decide is None else self.decide(proba)
 
 
 class Judge:
@@ -95,9 +110,8 @@ class Judge:
     @property
     def head_predictions(self):
         """The function that returns the predictions of the heads; None without heads."""
-        if not hasattr(self.module, "heads"):
-            return None
-        return lambda rows: self._in_chunks(self.module.heads, rows).argmax(axis=2)
+        heads = heads_of(self.module)
+        return None if heads is None else lambda rows: self._in_chunks(heads, rows).argmax(axis=2)
 
     def _in_chunks(self, function, rows):
         """Apply a function of encoded rows in chunks, which bound the memory."""

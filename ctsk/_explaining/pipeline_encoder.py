@@ -4,10 +4,10 @@ from functools import cached_property
 
 import numpy as np
 
+from ctsk._columns.curves import Curve, solve_together
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.grid import Grid
 from ctsk._columns.training_statistics import reachable_columns
-from ctsk._explaining.curves import Curve, Line, solve_together
 from ctsk._explaining.pipeline_steps import split
 
 # Relative error of numbers that were mapped to the classifier and back; lines are measured.
@@ -43,20 +43,7 @@ def rounded(numbers, error):
 
 
 class PipelineEncoder(Encoder):
-    """An encoder whose numbers may pass curves before they are scaled.
-
-    Parameters
-    ----------
-    schema : Schema
-    curves : dict of int to tuple
-        Stages, each a `Line` or a `Curve`, by numeric column.
-    **kwargs : dict
-        See `Encoder`. A scale may be negative.
-    """
-
-    def __init__(self, schema, *, curves, **kwargs):
-        super().__init__(schema, **kwargs)
-        self.curves = curves
+    """An encoder whose scales may be negative, and whose curves may have been measured."""
 
     @cached_property
     def falls(self):
@@ -66,40 +53,6 @@ class PipelineEncoder(Encoder):
         for column, stages in self.curves.items():
             directions[column] *= np.prod([stage.direction for stage in stages])
         return directions < 0
-
-    def to_module_units(self, columns):
-        """Map columns, or bounds of columns, to module units."""
-        columns = np.array(columns, dtype=np.float64)
-        # A bound outside the table of a curve maps to its end, beyond which no search goes.
-        for column, stages in self.curves.items():
-            for stage in stages:
-                columns[..., column] = stage.forward(columns[..., column])
-        return super().to_module_units(columns)
-
-    def to_x_units(self, encoded):
-        """Map module rows to columns."""
-        columns = super().to_x_units(encoded)
-        for column, stages in self.curves.items():
-            for stage in reversed(stages):
-                columns[..., column] = stage.inverse(columns[..., column])
-        return columns
-
-    def encode_grids(self, dtypes, **kwargs):
-        """Return the grids of columns; those behind a curve have none, as they are uneven."""
-        origin, spacing = super().encode_grids(dtypes, **kwargs)
-        spacing[list(self.curves)] = 0
-        return origin, spacing
-
-    def is_at(self, encoded, bound):
-        """Return which states lie at a bound in X's units, in the precision of the states."""
-        # Beyond the table of a curve, all bounds map to its end, which is none of them.
-        is_reached = np.ones(bound.shape, dtype=bool)
-        for column, stages in self.curves.items():
-            numbers = bound[..., column]
-            for stage in stages:
-                is_reached[..., column] &= stage.is_defined(numbers)
-                numbers = stage.forward(numbers)
-        return is_reached & super().is_at(encoded, bound)
 
     def solve(self, encoded):
         """Map numbers of module columns to X's units, through the functions of their curves.
@@ -161,8 +114,8 @@ def plain_encoder(paths, schema, inner):
         else:
             inner_column = inner.feature_columns[paths.alone[feature]][0]
             observed = [bounds[inner_column] for bounds in inner.observed]
-            curved, line = split(_reaching(stages, observed))
-            line = line.then(Line(inner.center[inner_column], inner.scale[inner_column]))
+            stages = _reaching(stages, observed)
+            curved, line = split((*stages, *inner.stages(inner_column)))
         center[column], scale[column] = line.origin, line.unit
         if curved:
             curves[column] = curved
@@ -264,7 +217,7 @@ def bounds_in_x_units(paths, encoder, inner, low, high):
         bounds[:, column] = ends
         # What arrives unchanged needs no way back, which would round it.
         if paths.stages[feature] and not np.isnan(ends).any():
-            mapped[column] = (ends - inner.center[inner_column]) / inner.scale[inner_column]
+            mapped[column] = inner.column_to_module_units(ends, inner_column)
     solved = encoder.solve({column: ends[np.isfinite(ends)] for column, ends in mapped.items()})
     for column, ends in mapped.items():
         # Where a column falls, the upper bound in module units is the lower one in X's. What is

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ctsk._explaining.curves import Curve
+from ctsk._columns.curves import Curve
 from ctsk._explaining.pipeline_steps import transformed
 from ctsk._explaining.transformers import REJECTIONS
 from ctsk._torch.utils import device_of
@@ -300,7 +300,7 @@ def _places(paths, encoder, inner, made_up):
         if feature in paths.alone:
             inner_column = inner.feature_columns[paths.alone[feature]][0]
             least, most = (
-                (bounds[inner_column] - inner.center[inner_column]) / inner.scale[inner_column]
+                inner.column_to_module_units(bounds[inner_column], inner_column)
                 for bounds in inner.observed
             )
             # The classifier may have seen no number at all.

@@ -12,7 +12,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from ctsk._columns.containers import is_missing
-from ctsk._explaining.curves import Curve, Line, solve
+from ctsk._columns.curves import Curve, Line, solve
 from ctsk._explaining.transformers import Uninvertible, effects_of
 
 _REMEDY = (

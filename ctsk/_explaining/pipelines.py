@@ -8,10 +8,10 @@ import torch
 
 from ctsk._columns.categories import Categories, codes_of, refuse_unknown
 from ctsk._columns.containers import check_columns, columns_of, dtypes_of, is_frame, listed
+from ctsk._columns.curves import Curve
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
 from ctsk._columns.validation import check_table, refuse_values
-from ctsk._explaining.curves import Curve
 from ctsk._explaining.made_up_rows import MadeUpRows
 from ctsk._explaining.pipeline_constraints import trained_constraints, trained_costs
 from ctsk._explaining.pipeline_encoder import complete_encoder, plain_encoder
@@ -92,7 +92,12 @@ def model_of(pipeline, inner, X, X_reference=None, *, resolutions=None):
         encoder=encoder,
         constraints=trained_constraints(paths, encoder, inner, to_module, special),
         feature_costs=trained_costs(paths, encoder, inner),
-        curved=tuple(encoder.names[encoder.numeric[column]] for column in encoder.curves),
+        curved=tuple(
+            encoder.names[encoder.numeric[column]]
+            for column, stages in encoder.curves.items()
+            # The classifier's own curves are tables, of which a proof is exact.
+            if any(isinstance(stage, Curve) and stage.function for stage in stages)
+        ),
         # What generators learned in the classifier's units holds here if they are the same.
         learned=inner.learned if to_module.is_identity(encoder.groups) else (),
     )
@@ -114,7 +119,7 @@ def _special_values(paths, encoder, inner):
             inner_feature = paths.alone[feature]
             inner_column = inner.feature_columns[inner_feature][0]
             values = np.array(inner.schema.special_values.get(inner_feature, ()))
-            encoded = (values - inner.center[inner_column]) / inner.scale[inner_column]
+            encoded = inner.column_to_module_units(values, inner_column)
             # A number that arrives unchanged needs no way back, which would round it.
             is_mapped = paths.stages[feature] and len(values)
             solved = encoder.solve({column: encoded})[column] if is_mapped else values
@@ -206,18 +211,27 @@ def _check_branches(rows, encoder):
 
 def _judged(pipeline, inner, rows):
     """Return probabilities of rows by the whole pipeline; NaN for rows that it rejects."""
-    try:
+
+    def predict_proba(rows):
         with np.errstate(all="ignore"):
             return inner.predict_proba(
                 inner.read(transformed(pipeline, rows.container), warn=False)
             )
+
+    return judged_in_halves(predict_proba, rows, len(inner.classes))
+
+
+def judged_in_halves(predict_proba, rows, n_classes):
+    """Return probabilities of rows; NaN for each row that a model rejects by a ValueError."""
+    try:
+        return predict_proba(rows)
     except ValueError:
         # A row that a step or the classifier rejects must not take the others along.
         if len(rows) == 1:
-            return np.full((1, len(inner.classes)), np.nan)
+            return np.full((1, n_classes), np.nan)
         middle = len(rows) // 2
         halves = rows.select(slice(middle)), rows.select(slice(middle, None))
-        return np.concatenate([_judged(pipeline, inner, half) for half in halves])
+        return np.concatenate([judged_in_halves(predict_proba, h, n_classes) for h in halves])
 
 
 def check_names(pipeline, X):

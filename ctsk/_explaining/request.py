@@ -19,6 +19,7 @@ from ctsk._columns.validation import (
     naming_reference,
     validate_parameter_constraints,
 )
+from ctsk._explaining.links import add_goal
 from ctsk._explaining.models import ExplainableModel
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import CHUNK, device_of, inference_copy
@@ -108,7 +109,12 @@ class Request:
         Cost per unit of X, or per change of category.
     generator : BaseGenerator
         The search, fitted if it must be.
-    tau, T, return_path : float, int, bool
+    tau : float
+        Probability of the target that the model has to give to a row.
+    search_tau : float
+        Probability of the target by the module that corresponds to `tau`. It differs only if
+        the model is a wrapper of the module.
+    T, return_path : int, bool
         See `BaseGenerator.search`.
     n_alternatives : int
         Number of counterfactuals of each row.
@@ -135,6 +141,7 @@ class Request:
     feature_costs: np.ndarray
     generator: BaseGenerator
     tau: float
+    search_tau: float
     T: int
     n_alternatives: int
     max_changes: int | None
@@ -199,21 +206,30 @@ def make_request(model, X, target, settings):
         settings.mutability, settings.domain, model.encoder, model.constraints, rows
     )
     feature_costs = check_costs(settings.feature_costs, model.encoder, model.feature_costs)
-    generator = _ready_generator(settings.generator, model, reference)
     # One prediction serves both the runner-up, which is the default target, and the report.
     _check_target_index(target, rows)
-    scores = model.predict_proba(rows)
-    _check_accepted(scores)
+    proba = model.predict_proba(rows)
+    _check_accepted(proba)
+    predictions = model.predictions(proba)
+    # A threshold may predict a class that is not the most probable one.
+    scores = proba + np.eye(len(model.classes))[predictions]
+    targets = check_target(target, model.classes, scores)
+    # What a wrapper requires of its network is known only now. The search, its generator and the
+    # proof then work with a module that is predicted where the wrapped model reaches its goal.
+    tau = model.tau if settings.tau is None else settings.tau
+    model, search_tau, tau = add_goal(model, tau, targets)
+    generator = _ready_generator(settings.generator, model, reference)
     return Request(
         model=model,
         rows=rows,
-        targets=check_target(target, model.classes, scores),
-        factual_predictions=scores.argmax(axis=1),
-        factual_proba=scores,
+        targets=targets,
+        factual_predictions=predictions,
+        factual_proba=proba,
         constraints=constraints,
         feature_costs=feature_costs,
         generator=generator,
-        tau=model.tau if settings.tau is None else settings.tau,
+        tau=tau,
+        search_tau=search_tau,
         T=generator.default_T if settings.T is None else settings.T,
         n_alternatives=settings.n_alternatives,
         max_changes=settings.max_changes,
@@ -226,9 +242,9 @@ def make_request(model, X, target, settings):
     )
 
 
-def _check_accepted(scores):
+def _check_accepted(proba):
     """Raise a ValueError if the model rejects a factual: there is no prediction to change."""
-    rejected = np.flatnonzero(np.isnan(scores).any(axis=1))
+    rejected = np.flatnonzero(np.isnan(proba).any(axis=1))
     if len(rejected):
         raise ValueError(
             f"A step of the pipeline rejects row {rejected[0]} of X ({len(rejected)} in all), so "

@@ -50,7 +50,7 @@ def search(request):
         factual_rows=factuals,
         counterfactual_rows=counterfactuals,
         target=model.classes[targets],
-        prediction=model.classes[judged.proba.argmax(axis=1)],
+        prediction=model.classes[model.predictions(judged.proba)],
         factual_prediction=model.classes[request.factual_predictions[idx]],
         proba=judged.proba,
         valid=judged.valid,
@@ -152,7 +152,7 @@ class Judged:
         reason = found.reason.copy()
         # A copy of an earlier alternative is no counterfactual of its own, whatever the model
         # predicts.
-        valid = (proba.argmax(axis=1) == targets) & (reason != TOO_NEAR)
+        valid = (request.model.predictions(proba) == targets) & (reason != TOO_NEAR)
         mature = proba[np.arange(len(targets)), targets] >= request.tau
         # The search and the judge may differ in the last bit, in which case the judge decides.
         # None is compared elementwise.

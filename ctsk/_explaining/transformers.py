@@ -8,7 +8,7 @@ import numpy as np
 from sklearn import config_context
 
 from ctsk._columns.containers import densified, is_frame
-from ctsk._explaining.curves import GRID, ROUNDING, Curve, Line, refine
+from ctsk._columns.curves import GRID, ROUNDING, Curve, Line, refine
 
 # Two cells of a text whose categories are unknown: neither in lower case nor stripped, so
 # that a change of the text shows.

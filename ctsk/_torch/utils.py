@@ -85,6 +85,16 @@ def device_of(module):
     return next(itertools.chain(module.parameters(), module.buffers())).device
 
 
+def heads_of(module):
+    """Return the method `heads` of a module that is an ensemble; None for other modules.
+
+    It maps rows to the logits of each head, of shape (n_rows, n_heads, n_classes).
+    """
+    # Only a method counts: modules may have a number of attention heads, or a list of layers, as
+    # an attribute of the same name.
+    return module.heads if callable(getattr(type(module), "heads", None)) else None
+
+
 def inference_copy(module, dtype):
     """Return a copy of a module for inference: in eval mode and without gradients."""
     return copy.deepcopy(module).to(dtype).eval().requires_grad_(False)

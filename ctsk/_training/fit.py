@@ -37,7 +37,7 @@ from ctsk.generators.result import rows_at_once
 from ctsk.generators.shortcuts import learn_alike, new_generator
 
 # The fewest training rows on which early_stopping="auto" holds rows out.
-LEAST_ROWS_TO_STOP = 1000
+LEAST_ROWS_TO_STOP = 100
 
 
 def train(estimator, net, values, labels, weights, *, epochs=None):

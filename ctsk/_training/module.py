@@ -5,7 +5,7 @@ import inspect
 import torch
 from torch.nn.parameter import is_lazy
 
-from ctsk._torch.utils import inference_copy
+from ctsk._torch.utils import heads_of, inference_copy
 
 # Number of training rows on which a module is checked. With many rows, dropout of a small
 # share is unlikely to go unnoticed.
@@ -127,6 +127,36 @@ def _check_logits(module, rows, n_classes):
     _check_gradient(logits, factuals)
     with torch.no_grad():
         check_function_of_rows(module, rows, logits.detach(), "the network that module built")
+        _check_heads(heads_of(module), rows, n_classes)
+
+
+def _check_heads(heads, rows, n_classes):
+    """Raise a ValueError unless the method `heads` of an ensemble returns logits of each head."""
+    if heads is None:
+        return
+    try:
+        logits = heads(rows)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"The method heads of the network that module built fails for rows of shape "
+            f"{tuple(rows.shape)} and dtype {rows.dtype} ({error}). Rename it if the network is no "
+            "ensemble."
+        ) from error
+    is_tensor = isinstance(logits, torch.Tensor)
+    if not is_tensor or logits.dim() != 3 or logits.shape[::2] != (len(rows), n_classes):
+        shape = tuple(logits.shape) if is_tensor else type(logits).__name__
+        raise ValueError(
+            f"The method heads of the network that module built maps {tuple(rows.shape)} to "
+            f"{shape}; it must return logits of shape (n_rows, n_heads, {n_classes}), one per head "
+            "and class. Rename it if the network is no ensemble."
+        )
+    # Shapes are known by now, so that heads can be checked like further classes.
+    check_function_of_rows(
+        lambda part: heads(part).flatten(1),
+        rows,
+        logits.flatten(1),
+        "the method `heads` of the network that module built",
+    )
 
 
 def _check_gradient(logits, factuals):

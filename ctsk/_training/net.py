@@ -232,11 +232,11 @@ class CounterfactualNet(NeuralNetClassifier):
         return {"loss": loss, "y_pred": logits, "terms": terms}
 
     def validation_step(self, batch, weights=None, **fit_params):
-        """Compute the cross-entropy of held-out rows, weighted as in training."""
+        """Compute the loss of held-out rows, weighted as in training."""
         X, y = batch
         with torch.no_grad(), evaluating(self.module_):
             logits = self.module_(X)
-            return {"loss": self.objective.cross_entropy(logits, y, weights), "y_pred": logits}
+            return {"loss": self.objective.held_out_loss(logits, y, weights), "y_pred": logits}
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
         """Undo an epoch that was interrupted, and leave the module in eval mode."""

@@ -1,13 +1,18 @@
 """The objective of counterfactual training: four named terms and their weighted sum."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch.nn.functional import cross_entropy
 
 from ctsk._torch.energy import energy
+from ctsk._torch.utils import heads_of
 
 TERMS = ("classification", "divergence", "adversarial", "ridge")
+# Limit of the loss of one held-out row, that of a probability of 0.001. A single outlier, whose
+# loss can be a hundred times larger, would decide otherwise which epoch is the best.
+_MOST_HELD_OUT_LOSS = math.log(1000)
 
 
 def divergence(exemplar_energies, counterfactual_energies, weights=None):
@@ -58,10 +63,17 @@ class Objective:
     the weight of the label times the loss. Weights of rows multiply the loss of the row, and
     all terms of the counterfactuals of the row.
 
+    For an ensemble, which is a module with a method ``heads``, both cross-entropies are means
+    over the heads [2]_; the energies are those of the module itself. If the joint prediction
+    alone were trained, heads would compensate for each other, and none would be a model of its
+    own.
+
     References
     ----------
     .. [1] Altmeyer, Buszydlik, van Deursen and Liem, "Counterfactual training:
        teaching models plausible and actionable explanations", 2025.
+    .. [2] Gorishniy, Kotelnikov and Babenko, "TabM: advancing tabular deep learning with
+       parameter-efficient ensembling", 2025.
     """
 
     lambda_div: float
@@ -86,7 +98,7 @@ class Objective:
         return not (self.uses_energies or self.uses_nascent)
 
     def terms(self, module, X, y, tuples=None, weights=None):
-        """Compute the terms of one minibatch, with one pass of all rows through the module.
+        """Compute the terms of one minibatch.
 
         Parameters
         ----------
@@ -103,34 +115,33 @@ class Objective:
         terms : dict of str to scalar Tensor
             The terms among `TERMS` whose weight is not 0.
         logits : Tensor of shape (n_rows, n_classes)
-            Output of the module for `X`.
+            Output of the module for `X`, or the mean over the heads of an ensemble.
         """
-        if tuples is None or self.is_conventional:
-            logits = module(X)
-            return {"classification": self._classification(logits, y, weights)}, logits
+        parts = {"rows": X}
+        if tuples is not None:
+            if self.uses_energies:
+                parts["exemplars"] = tuples.exemplars
+                parts["counterfactuals"] = tuples.counterfactuals
+            if self.uses_nascent:
+                parts["nascent"] = tuples.nascent
+        outputs = _outputs(module, parts)
 
-        # One pass of all parts is faster than a pass of each. Layers such as BatchNorm then
-        # compute their statistics over rows and counterfactuals together.
-        parts = [X]
-        if self.uses_energies:
-            parts += [tuples.exemplars, tuples.counterfactuals]
-        if self.uses_nascent:
-            parts += [tuples.nascent]
-        outputs = torch.split(module(torch.cat(parts)), [len(part) for part in parts])
-
-        logits = outputs[0]
+        logits = outputs["rows"]
         terms = {"classification": self._classification(logits, y, weights)}
         # Divergence and ridge share the energies of exemplars and counterfactuals.
-        if self.uses_energies:
-            energies = [energy(part, tuples.targets) for part in outputs[1:3]]
+        if "exemplars" in outputs:
+            energies = [
+                energy(outputs[name], tuples.targets) for name in ("exemplars", "counterfactuals")
+            ]
             if self.lambda_div > 0:
                 terms["divergence"] = divergence(*energies, tuples.weights)
             if self.lambda_reg > 0:
                 terms["ridge"] = ridge(*energies, tuples.weights)
         # Nascent counterfactuals keep the label of their factual, as adversarial examples do.
-        if self.uses_nascent:
-            terms["adversarial"] = self.cross_entropy(outputs[-1], tuples.labels, tuples.weights)
-        return terms, logits
+        if "nascent" in outputs:
+            nascent = outputs["nascent"]
+            terms["adversarial"] = self.cross_entropy(nascent, tuples.labels, tuples.weights)
+        return terms, logits if logits.dim() == 2 else logits.mean(dim=1)
 
     def total(self, terms):
         """Return the weighted sum of the terms."""
@@ -151,7 +162,7 @@ class Objective:
 
         Parameters
         ----------
-        logits : Tensor of shape (n_rows, n_classes)
+        logits : Tensor of shape (n_rows, n_classes) or (n_rows, n_heads, n_classes)
         y : LongTensor of shape (n_rows,)
         weights : Tensor of shape (n_rows,), default=None
         label_smoothing : float, default=0.0
@@ -160,9 +171,33 @@ class Objective:
         -------
         loss : scalar Tensor
         """
+        if logits.dim() == 3:
+            # Each head counts as a row of its own.
+            n_heads = logits.shape[1]
+            logits, y = logits.flatten(0, 1), y.repeat_interleave(n_heads)
+            weights = None if weights is None else weights.repeat_interleave(n_heads)
         if self.class_weight is None and weights is None:
             return cross_entropy(logits, y, label_smoothing=label_smoothing)
         losses = cross_entropy(logits, y, reduction="none", label_smoothing=label_smoothing)
+        return self._mean(losses, y, weights)
+
+    def held_out_loss(self, logits, y, weights=None):
+        """Return the mean cross-entropy of held-out rows, of which none counts more than log 1000.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (n_rows, n_classes)
+        y : LongTensor of shape (n_rows,)
+        weights : Tensor of shape (n_rows,), default=None
+
+        Returns
+        -------
+        loss : scalar Tensor
+        """
+        losses = cross_entropy(logits, y, reduction="none").clamp(max=_MOST_HELD_OUT_LOSS)
+        return self._mean(losses, y, weights)
+
+    def _mean(self, losses, y, weights):
         # torch's own weighted mean would divide by the sum of the weights of the batch.
         if self.class_weight is not None:
             losses = self.class_weight[y] * losses
@@ -170,3 +205,25 @@ class Objective:
 
     def _classification(self, logits, y, weights):
         return self.cross_entropy(logits, y, weights, self.label_smoothing)
+
+
+def _outputs(module, parts):
+    """Return the logits of each part: of all heads for what an ensemble classifies."""
+    heads = heads_of(module)
+    if heads is None:
+        return _in_one_pass(module, parts)
+    classified = {name: part for name, part in parts.items() if name in ("rows", "nascent")}
+    others = {name: part for name, part in parts.items() if name not in classified}
+    return _in_one_pass(heads, classified) | _in_one_pass(module, others)
+
+
+def _in_one_pass(function, parts):
+    """Apply a function to all parts at once, which is faster than to each.
+
+    Layers such as BatchNorm then compute their statistics over rows and counterfactuals together.
+    """
+    if len(parts) < 2:
+        return {name: function(part) for name, part in parts.items()}
+    outputs = function(torch.cat(list(parts.values())))
+    outputs = torch.split(outputs, [len(part) for part in parts.values()])
+    return dict(zip(parts, outputs, strict=True))

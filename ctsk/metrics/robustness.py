@@ -59,7 +59,8 @@ def robust_accuracy(
         Labels of the rows.
     epsilon : float, default=0.1
         Maximum change of each numeric feature, in module units: with
-        ``standardize=True``, in standard deviations. Categories are not attacked.
+        ``standardize=True``, in standard deviations; with "quantile", in normal
+        quantiles. Categories are not attacked.
     attack : {"worst", "fgsm", "pgd", "margin", "noise"}, default="worst"
         - "fgsm": one step along the sign of the gradient of the cross-entropy.
         - "pgd": many small steps from random starts.

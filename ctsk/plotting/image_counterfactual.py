@@ -45,7 +45,7 @@ class ImageCounterfactualDisplay:
     >>> from ctsk import CounterfactualTrainedClassifier
     >>> from ctsk.plotting import ImageCounterfactualDisplay
     >>> X, y = load_digits(return_X_y=True)
-    >>> clf = CounterfactualTrainedClassifier(max_epochs=5, random_state=0).fit(X, y)
+    >>> clf = CounterfactualTrainedClassifier(max_epochs=8, random_state=0).fit(X, y)
     >>> explanation = clf.explain(X[:2], generator="eccco", T=20)
     >>> display = ImageCounterfactualDisplay.from_explanation(explanation)
     >>> display.ax_.shape

@@ -6,6 +6,9 @@ from ctsk.metrics import robust_accuracy
 from ctsk.metrics.inputs import check_classifier
 from ctsk.plotting.style import axes_or_new, line_style
 
+# Units of a change, by the parameter `standardize`.
+_UNITS = {True: "standard deviations", "quantile": "normal quantiles", False: "units of X"}
+
 
 class RobustnessDisplay:
     """Plot the accuracy of a model under attack, against the strength of the attack.
@@ -88,7 +91,8 @@ class RobustnessDisplay:
         epsilons : array-like of shape (n_epsilons,), \
                 default=(0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
             Maximum changes of each numeric feature, in module units: with
-            ``standardize=True``, in standard deviations. 0 stands for no attack.
+            ``standardize=True``, in standard deviations; with "quantile", in normal
+            quantiles. 0 stands for no attack.
         attack : {"worst", "fgsm", "pgd", "margin", "noise"}, default="fgsm"
             See :func:`ctsk.metrics.robust_accuracy`.
         name : str, default=None
@@ -126,7 +130,7 @@ class RobustnessDisplay:
             accuracies=np.array(accuracies),
             # Models may be attacked differently on the same axes.
             name=f"{name} ({attack})",
-            unit="standard deviations" if estimator.standardize else "units of X",
+            unit=_UNITS[estimator.standardize],
         )
         return display.plot(ax=ax)
 

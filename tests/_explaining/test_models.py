@@ -56,7 +56,7 @@ class Ensemble(torch.nn.Module):
 def test_agreement_is_the_share_of_heads_that_predict_the_target(diabetes):
     X, y = diabetes
     clf = CounterfactualTrainedClassifier(module=Ensemble, max_epochs=3, lr=0.01, random_state=0)
-    explanation = clf.fit(X, y).explain(X.head(30), n_alternatives=2)
+    explanation = clf.fit(X, y).explain(X.head(30), tau=0.5, n_alternatives=2)
     encoded = torch.as_tensor(explanation.counterfactual_encoded, dtype=torch.float32)
     with torch.no_grad():
         predictions = clf.net_.module_.heads(encoded).argmax(dim=2).numpy()

@@ -84,7 +84,7 @@ def test_generator_that_can_search_without_learning_learns_where_it_can(iris, fi
     learned = request_of(fitted_iris, X, generator=Optional(), X_reference=X)
     assert hasattr(learned.generator, "centers_")
     clf = ctsk.CounterfactualTrainedClassifier(
-        generator=Optional(), max_epochs=1, random_state=0
+        generator=Optional(), max_epochs=1, early_stopping=False, random_state=0
     ).fit(X, y)
     means = np.stack([clf.encoder_.encode(X)[y == label].mean(axis=0) for label in clf.classes_])
     np.testing.assert_allclose(clf.generator_.centers_, means, atol=1e-5)

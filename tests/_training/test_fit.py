@@ -2,6 +2,7 @@ import bare_loop
 import numpy as np
 import pytest
 import torch
+from plain_training import ALL_EPOCHS
 from rivals import UnmaskedClassifier
 from sklearn.datasets import make_classification
 from sklearn.utils import check_random_state
@@ -18,7 +19,11 @@ from ctsk.exceptions import NonFiniteLossError
 def test_fit_ends_at_the_weights_of_a_bare_loop(n_classes, batch_size, n_counterfactuals):
     X, y = make_classification(300, 6, n_informative=4, n_classes=n_classes, random_state=0)
     clf = CounterfactualTrainedClassifier(
-        max_epochs=3, batch_size=batch_size, n_counterfactuals=n_counterfactuals, random_state=0
+        max_epochs=3,
+        batch_size=batch_size,
+        n_counterfactuals=n_counterfactuals,
+        random_state=0,
+        **ALL_EPOCHS,
     ).fit(X, y)
     encoder = clf.encoder_
     low, high = (
@@ -51,6 +56,7 @@ def sensitivity(estimator, seed):
         max_epochs=25,
         lr=0.01,
         random_state=seed,
+        **ALL_EPOCHS,
     ).fit(X, y)
     weights = clf.net_.module_[0].weight.detach()
     immutable, mutable = (weights[1] - weights[0]).abs().tolist()

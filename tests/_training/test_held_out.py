@@ -86,13 +86,11 @@ def test_the_fitted_net_keeps_no_held_out_row(diabetes):
     assert clf.fit(*diabetes).net_.is_held_out is None
 
 
-def test_rows_are_held_out_automatically_only_from_a_thousand_on():
+def test_rows_are_held_out_automatically_only_from_a_hundred_on():
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(1000, 2))
+    X = rng.normal(size=(100, 2))
     y = X[:, 0] > 0
-    clf = CounterfactualTrainedClassifier(
-        early_stopping="auto", max_epochs=1, n_counterfactuals=10, random_state=0
-    )
+    clf = CounterfactualTrainedClassifier(max_epochs=1, n_counterfactuals=10, random_state=0)
     assert "valid_loss" in clf.fit(X, y).history_[-1]
     assert "valid_loss" not in clf.fit(X[1:], y[1:]).history_[-1]
 

@@ -53,6 +53,32 @@ def with_computed_weight(n_features, n_classes):
     return module
 
 
+class HeadsOf(nn.Linear):
+    """A linear model whose heads are `function` of its logits."""
+
+    def __init__(self, n_features, n_classes, function):
+        super().__init__(n_features, n_classes)
+        self.function = function
+
+    def heads(self, x):
+        return self.function(self(x))
+
+
+def with_heads(function):
+    return lambda n_features, n_classes: HeadsOf(n_features, n_classes, function)
+
+
+def with_attribute(make):
+    """A linear model with an attribute `heads` that is no method."""
+
+    def build(n_features, n_classes):
+        module = nn.Linear(n_features, n_classes)
+        module.heads = make()
+        return module
+
+    return build
+
+
 INVALID = {
     "functional dropout": (net(hidden=lambda x: dropout(x, 0.5)), "random.*nn.Dropout"),
     "little dropout": (net(hidden=lambda x: dropout(x, 0.01)), "random.*nn.Dropout"),
@@ -82,6 +108,13 @@ INVALID = {
     "integers": (net(before=lambda x: x.round().long().to(x)), "No gradient"),
     "lock": (holding_a_lock, "cannot be copied.*locks"),
     "computed weight": (with_computed_weight, "cannot be copied.*parametrizations"),
+    "heads without classes": (with_heads(lambda logits: logits), r"heads.*\(n_rows, n_heads, 2\)"),
+    "heads of other rows": (
+        with_heads(lambda logits: (logits - logits.mean(0))[:, None]),
+        "`heads`.*depend on the other rows",
+    ),
+    "heads as a list": (with_heads(lambda logits: [logits, logits]), "heads.*list"),
+    "heads that fail": (with_heads(lambda logits: logits @ logits), "heads.*fails"),
     "meta": (lambda d, k: nn.Linear(d, k, device="meta"), "meta"),
 }
 
@@ -106,6 +139,9 @@ VALID = {
     "lazy": lambda d, k: nn.Sequential(nn.LazyLinear(8), nn.LazyBatchNorm1d(), nn.LazyLinear(k)),
     "float64": lambda d, k: nn.Linear(d, k, dtype=torch.float64),
     "half": lambda d, k: nn.Linear(d, k, dtype=torch.bfloat16),
+    "ensemble": with_heads(lambda logits: torch.stack([logits, 2 * logits], dim=1)),
+    "number of heads": with_attribute(lambda: 8),
+    "list of heads": with_attribute(lambda: nn.ModuleList([nn.Linear(3, 2)])),
     "partly frozen": lambda d, k: nn.Sequential(
         nn.Linear(d, 4).requires_grad_(False), nn.Linear(4, k)
     ),

@@ -4,6 +4,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from plain_training import ALL_EPOCHS
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 
@@ -55,6 +56,7 @@ def test_conventional_training_equals_a_plain_skorch_net_and_searches_nothing(di
         max_epochs=5,
         callbacks=[recorder],
         random_state=0,
+        **ALL_EPOCHS,
     ).fit(*diabetes)
     assert n_searches() == 0
 
@@ -79,8 +81,9 @@ def test_conventional_training_equals_a_plain_skorch_net_and_searches_nothing(di
 
 def test_every_epoch_passes_once_through_all_rows(diabetes):
     recorder = Recorder()
-    clf = CounterfactualTrainedClassifier(max_epochs=1, callbacks=[recorder], random_state=0)
-    clf.fit(*diabetes)
+    clf = CounterfactualTrainedClassifier(
+        max_epochs=1, callbacks=[recorder], random_state=0, **ALL_EPOCHS
+    ).fit(*diabetes)
     seen = torch.cat([X for X, _ in recorder.batches]).numpy()
     rows = clf.encoder_.encode(diabetes[0]).astype(np.float32)
     assert [len(X) for X, _ in recorder.batches] == [32] * 13 + [26]
@@ -143,7 +146,12 @@ def test_module_is_searched_in_eval_mode_and_left_in_it(iris):
             return self.linear(X)
 
     clf = CounterfactualTrainedClassifier(
-        module=Watched, max_epochs=1, batch_size=150, n_counterfactuals=40, random_state=0
+        module=Watched,
+        max_epochs=1,
+        batch_size=150,
+        n_counterfactuals=40,
+        random_state=0,
+        **ALL_EPOCHS,
     ).fit(*iris)
     first_draw = modes.index((False, 40))
     checks, searches, step = modes[:first_draw], modes[first_draw + 1 : -1], modes[-1]
@@ -189,7 +197,7 @@ def test_loss_and_size_of_each_minibatch_are_recorded_for_callbacks(iris):
             records.append((batch["train_batch_size"], batch["train_loss"] == loss.item()))
 
     CounterfactualTrainedClassifier(
-        max_epochs=1, batch_size=100, callbacks=[Batches()], random_state=0
+        max_epochs=1, batch_size=100, callbacks=[Batches()], random_state=0, **ALL_EPOCHS
     ).fit(*iris)
     assert records == [(100, True), (50, True)]
 
@@ -205,7 +213,12 @@ def test_terms_of_an_epoch_are_means_over_rows_and_over_tuples(iris):
             self.terms.append({name: term.item() for name, term in terms.items()})
 
     clf = CounterfactualTrainedClassifier(
-        max_epochs=1, batch_size=140, n_counterfactuals=3, callbacks=[Steps], random_state=0
+        max_epochs=1,
+        batch_size=140,
+        n_counterfactuals=3,
+        callbacks=[Steps],
+        random_state=0,
+        **ALL_EPOCHS,
     ).fit(X, y)
     first, second = Steps.terms
     n_rows, n_tuples = np.array([140, 10]), np.array([2, 1])

@@ -152,3 +152,48 @@ def test_weights_of_rows_multiply_their_losses_and_the_terms_of_their_counterfac
     assert weighted.keys() == expected.keys()
     for name, term in weighted.items():
         assert term.item() == pytest.approx(expected[name].item() * 7 / 6, rel=1e-12)
+
+
+class Pair(torch.nn.Module):
+    """An ensemble of two linear models, which predicts by a third of one's logits."""
+
+    def __init__(self):
+        super().__init__()
+        members = [torch.nn.Linear(3, 2, dtype=torch.float64) for _ in range(2)]
+        self.members = torch.nn.ModuleList(members)
+
+    def heads(self, X):
+        return torch.stack([member(X) for member in self.members], dim=1)
+
+    def forward(self, X):
+        return self.members[0](X) / 3
+
+
+def test_each_head_of_an_ensemble_is_trained_to_classify(minibatch):
+    """The energies are those of the module itself."""
+    pair = Pair()
+    terms, _ = Objective(**LAMBDAS).terms(pair, *tensors(minibatch))
+    heads = [by_hand(member, minibatch) for member in pair.members]
+    for name in ("classification", "adversarial"):
+        expected = np.mean([head[name][0] for head in heads])
+        assert terms[name].item() == pytest.approx(expected, rel=1e-12)
+    third = torch.nn.Linear(3, 2, dtype=torch.float64)
+    third.load_state_dict({name: w / 3 for name, w in pair.members[0].state_dict().items()})
+    for name in ("divergence", "ridge"):
+        assert terms[name].item() == pytest.approx(by_hand(third, minibatch)[name][0], rel=1e-12)
+
+
+@pytest.mark.parametrize("is_conventional", [False, True], ids=["CT", "BL"])
+def test_weights_of_rows_and_classes_multiply_the_losses_of_all_heads(minibatch, is_conventional):
+    X, y, tuples = tensors(minibatch)
+    pair, weights = Pair(), torch.tensor([0.5, 2.0, 1, 0, 1, 3], dtype=torch.float64)
+    objective = Objective(**LAMBDAS, class_weight=torch.tensor([1.0, 4.0], dtype=torch.float64))
+    if is_conventional:
+        objective = replace(objective, lambda_div=0.0, lambda_adv=0.0, lambda_reg=0.0)
+    terms, logits = objective.terms(pair, X, y, tuples, weights)
+    outputs = [member(X).log_softmax(dim=1).detach().numpy() for member in pair.members]
+    losses = [-log_proba[np.arange(6), minibatch[1]] for log_proba in outputs]
+    factors = weights.numpy() * np.array([1.0, 4.0])[minibatch[1]]
+    expected = np.mean([factors * loss for loss in losses])
+    assert terms["classification"].item() == pytest.approx(expected, rel=1e-12)
+    assert logits.shape == (6, 2)

@@ -88,7 +88,9 @@ def test_constant_schedule_leaves_the_learning_rate_to_callbacks(iris):
 def test_weight_decay_shrinks_the_weights_and_not_the_biases(iris, optimizer):
     """With one minibatch, the gradients of the first step do not depend on the decay."""
     parameters = {"optimizer": optimizer, "lr": 0.01, "max_epochs": 1, "batch_size": 150}
-    clf = CounterfactualTrainedClassifier(**parameters, random_state=0)
+    clf = CounterfactualTrainedClassifier(
+        **parameters, early_stopping=False, weight_decay=0, random_state=0
+    )
 
     class Start(Callback):
         def on_train_begin(self, net, **kwargs):

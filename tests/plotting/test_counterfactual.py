@@ -26,7 +26,13 @@ def moons():
 @pytest.fixture(scope="module")
 def model(moons):
     return CounterfactualTrainedClassifier(
-        lambda_div=0, lambda_adv=0, lambda_reg=0, lr=0.05, max_epochs=10, random_state=0
+        lambda_div=0,
+        lambda_adv=0,
+        lambda_reg=0,
+        lr=0.05,
+        max_epochs=10,
+        early_stopping=False,
+        random_state=0,
     ).fit(*moons)
 
 

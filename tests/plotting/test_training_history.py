@@ -28,14 +28,25 @@ def moons():
 def trained(moons):
     """Classifier with two conventional epochs, and with a loss of held-out rows."""
     return CounterfactualTrainedClassifier(
-        lr=0.05, max_epochs=8, burn_in=0.25, tau=0.6, callbacks=[HeldOut()], random_state=0
+        lr=0.05,
+        max_epochs=8,
+        burn_in=0.25,
+        tau=0.6,
+        callbacks=[HeldOut()],
+        early_stopping=False,
+        random_state=0,
     ).fit(*moons)
 
 
 @pytest.fixture(scope="module")
 def conventional(moons):
     return CounterfactualTrainedClassifier(
-        lambda_div=0, lambda_adv=0, lambda_reg=0, max_epochs=2, random_state=0
+        lambda_div=0,
+        lambda_adv=0,
+        lambda_reg=0,
+        max_epochs=2,
+        early_stopping=False,
+        random_state=0,
     ).fit(*moons)
 
 
@@ -68,7 +79,12 @@ def test_conventional_training_has_a_loss_only(conventional, assert_inside):
 
 def test_fine_tuning_continues_the_lines(moons):
     clf = CounterfactualTrainedClassifier(
-        lambda_div=0, lambda_adv=0, lambda_reg=0, max_epochs=2, random_state=0
+        lambda_div=0,
+        lambda_adv=0,
+        lambda_reg=0,
+        max_epochs=2,
+        early_stopping=False,
+        random_state=0,
     ).fit(*moons)
     clf.set_params(lambda_adv=0.5).partial_fit(*moons)
     display = TrainingHistoryDisplay.from_estimator(clf)

@@ -3,6 +3,7 @@
 import numpy as np
 from torch import nn
 
+from ctsk._explaining.calibrated_nets import CalibratedNets
 from ctsk._explaining.foreign_models import Logits, Unscaled
 from ctsk._explaining.pipeline_map import AffineMap
 from ctsk._explaining.proof.program import padded
@@ -81,6 +82,11 @@ def _chain(module):
         yield np.diag(scale)[columns], center[columns]
     elif isinstance(module, Logits):
         yield from _logits(module)
+    elif isinstance(module, CalibratedNets):
+        raise UnsupportedLayerError(
+            "calibrators of several networks or classes (one network remains with ensemble=False, "
+            "and more than two classes need method='temperature')"
+        )
     else:
         raise UnsupportedLayerError(type(module).__name__)
 

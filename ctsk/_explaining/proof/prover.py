@@ -251,7 +251,7 @@ def problems(chunk, layers, idx, held=None):
         box=None,
         costs=encoder.encode_costs(request.feature_costs),
         target=None,
-        tau=request.tau,
+        tau=request.search_tau,
         grids=encoder.encode_grids(chunk.rows.dtypes, finest=_FINEST),
         excluded=_special_columns(encoder),
         sparse=request.sparse,
@@ -286,7 +286,7 @@ def _special_columns(encoder):
     """Return the special values of numeric columns in module units, as a dict by column."""
     values = encoder.schema.special_values
     return {
-        column: ((np.array(values[feature]) - encoder.center[column]) / encoder.scale[column])
+        column: encoder.column_to_module_units(np.array(values[feature]), column)
         for column, feature in enumerate(encoder.numeric.tolist())
         if len(values.get(feature, ()))
     }

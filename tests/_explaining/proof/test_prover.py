@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from plain_training import ALL_EPOCHS
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -24,7 +25,7 @@ from ctsk._explaining.proof import program, prover
 TAU = 0.9
 # Small nets without counterfactual training, which reach high probabilities.
 SMALL = {"hidden_layer_sizes": (6,), "lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
-SMALL |= {"lr": 0.05, "max_epochs": 40, "random_state": 0}
+SMALL |= {"lr": 0.05, "max_epochs": 40, "random_state": 0, **ALL_EPOCHS}
 pytestmark = pytest.mark.filterwarnings("ignore::ctsk.exceptions.OtherConstraintsWarning")
 
 

@@ -1,4 +1,4 @@
-"""Monotone functions of a number that were measured, as tables."""
+"""Monotone functions of a number, as tables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -68,8 +68,9 @@ class Curve:
         Increasing.
     heights : ndarray of shape (n_points,)
         Not decreasing, or not increasing.
-    function : callable
-        The function that was measured.
+    function : callable or None
+        The function that was measured. None if the table itself is the function, with straight
+        lines between its points.
     other_branches : tuple of Curve, default=()
         The curves of the same function beyond the points where it is undefined.
     domain : tuple of two floats, default=(-inf, inf)
@@ -79,7 +80,7 @@ class Curve:
 
     points: np.ndarray
     heights: np.ndarray
-    function: Callable
+    function: Callable | None
     other_branches: tuple = ()
     domain: tuple = (-np.inf, np.inf)
 
@@ -190,8 +191,8 @@ class Curve:
         -------
         numbers : ndarray of shape (n_heights,)
         """
-        if not len(heights):
-            return heights
+        if self.function is None or not len(heights):
+            return self.inverse(heights)
         sign = self.direction
         right = np.searchsorted(sign * self.heights, sign * heights).clip(1, len(self.points) - 1)
         low, high = self.points[right - 1], self.points[right]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ctsk._explaining.curves import GRID, Curve, Line, refine, solve
+from ctsk._columns.curves import GRID, Curve, Line, refine, solve
 
 
 def measured(function):
