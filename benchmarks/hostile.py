@@ -1,10 +1,11 @@
 """Does a hostile file execute code, crash the reader, or damage a model without being noticed?
 
-The script stores a small classifier of columns of every kind, and damages its files at random: bits
-are flipped, bytes are cut, repeated and inserted, in the files and in the archive; entries of the
-archive become links, climb out of the folder, occur twice or are compressed; pickles take the place
-of files; JSON has keys twice, is nested deeply, or holds NaN. After such damage, the file has to be
-rejected, unless the model is the same in spite of it, as after a change of a date in an archive.
+The script stores two small classifiers of columns of every kind, one of which sees quantiles, and
+damages their files at random: bits are flipped, bytes are cut, repeated and inserted, in the files
+and in the archive; entries of the archive become links, climb out of the folder, occur twice or are
+compressed; pickles take the place of files; JSON has keys twice, is nested deeply, or holds NaN.
+After such damage, the file has to be rejected, unless the model is the same in spite of it, as after
+a change of a date in an archive.
 
 A second part of the files has right digests, as somebody makes them who knows the format: parts of
 the document are replaced by hostile values, exchanged and deleted, and headers claim terabytes.
@@ -60,7 +61,7 @@ def refuse(*args, **kwargs):
     raise UnpicklerEntered
 
 
-def small_model():
+def small_model(standardize):
     """Return a classifier of columns of every kind, and its training rows."""
     rng = np.random.default_rng(0)
     n_rows = 100
@@ -84,6 +85,7 @@ def small_model():
         hidden_layer_sizes=(4,),
         # Behind a ReLU, a feature may have no influence at all on some rows.
         activation="tanh",
+        standardize=standardize,
         special_values={"debt": -9},
         one_hot_groups=[["north", "south"]],
         mutability={"children": "none"},
@@ -95,11 +97,15 @@ def small_model():
     return clf.fit(X, y), X
 
 
-def try_files(files, original, rows, folder, n_files, first):
-    """Load hostile files; return the number of outcomes by kind of the attempt."""
+def try_files(models, rows, folder, n_files, first):
+    """Load hostile files; return the number of outcomes by kind of the attempt.
+
+    `models` are pairs of the files of a model and its state as text, and take turns.
+    """
     outcomes = Counter()
     for number in range(first, first + n_files):
         chance = random.Random(number)
+        files, original = models[number % len(models)]
         kind = chance.choice([*DAMAGES, *DAMAGES, *EDITS])
         path = folder / "hostile"
         written(path, kind(files, chance))
@@ -146,20 +152,20 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="seed of the first attempt")
     options = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
-    clf, rows = small_model()
+    models, n_accepted = [], 0
+    n_each = options.certificates // 2
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        ctsk.save(clf, folder / "model", resume=True)
-        files = {path.name: path.read_bytes() for path in (folder / "model").iterdir()}
-        n_accepted = try_certificates(
-            clf, rows, folder / "model", options.certificates, options.first
-        )
-        original = state_text(clf)
+        for standardize in (True, "quantile"):
+            clf, rows = small_model(standardize)
+            folder = Path(name, str(standardize))
+            ctsk.save(clf, folder, resume=True)
+            models.append(({p.name: p.read_bytes() for p in folder.iterdir()}, state_text(clf)))
+            n_accepted += try_certificates(clf, rows, folder, n_each, options.first)
         # From here on, nothing may enter an unpickler.
         for unpickler in ("load", "loads", "Unpickler", "_Unpickler"):
             setattr(pickle, unpickler, refuse)
         torch.load = np.load = refuse
-        outcomes = try_files(files, original, rows, folder, options.files, options.first)
+        outcomes = try_files(models, rows, Path(name), options.files, options.first)
     print(
         f"damaged or malicious model files tried {options.files:,} / code executed "
         f"{outcomes['executed']} / crashes {outcomes['crash']} / hangs {outcomes['hang']} / damage "
@@ -171,7 +177,7 @@ def main():
         f"{outcomes['edited']:,}"
     )
     print(
-        f"certificates tampered in digest, rows or probabilities {options.certificates:,} / "
+        f"certificates tampered in digest, rows or probabilities {2 * n_each:,} / "
         f"accepted {n_accepted}"
     )
 

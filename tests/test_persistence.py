@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hostile_files import resigned, written
 from random_schemas import random_model, random_request
 from skorch.callbacks import EpochScoring
 
@@ -22,6 +23,12 @@ from ctsk import CounterfactualTrainedClassifier, GradientGenerator
 from ctsk.exceptions import ModelFileError
 
 DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="module")
+def fitted_quantiles(loans):
+    """A classifier that sees quantiles of the two numbers among its columns."""
+    return fit(loans, standardize="quantile")
 
 
 class Squared(GradientGenerator):
@@ -104,6 +111,86 @@ def test_a_path_that_ends_with_zip_is_one_file_and_any_other_a_folder(fitted, tm
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("name", ["folder", "file.zip"])
+def test_curves_of_quantiles_come_back(fitted_quantiles, loans, tmp_path, name):
+    loaded, X = stored(fitted_quantiles, tmp_path, name=name), loans[0].head(20)
+    assert loaded.encoder_.curves.keys() == fitted_quantiles.encoder_.curves.keys() == {0, 1}
+    for column, (curve,) in fitted_quantiles.encoder_.curves.items():
+        (other,) = loaded.encoder_.curves[column]
+        assert np.array_equal(other.points, curve.points)
+        assert np.array_equal(other.heights, curve.heights)
+    assert_same_rows(fitted_quantiles.explain(X), loaded.explain(X))
+
+
+def test_curves_of_numbers_without_digits_for_their_differences_are_stored(tmp_path):
+    X = np.column_stack([1e17 + 16 * np.arange(30.0), np.arange(30) % 7])
+    clf = fit((X, np.arange(30) % 2), standardize="quantile")
+    # The scale of such a column is 1, so that the heights of all its points are equal.
+    assert np.ptp(clf.encoder_.curves[0][0].heights) == 0
+    assert np.array_equal(stored(clf, tmp_path).predict_proba(X), clf.predict_proba(X))
+
+
+CURVES = {
+    "points in another order": (
+        lambda curve: {**curve, "points": curve["points"][::-1]},
+        "are not in ascending order",
+    ),
+    "a point twice": (
+        lambda curve: {**curve, "points": curve["points"][:1] + curve["points"][:-1]},
+        "are not in ascending order",
+    ),
+    "falling heights": (
+        lambda curve: {**curve, "heights": curve["heights"][::-1]},
+        "are not in ascending order",
+    ),
+    "a point less": (
+        lambda curve: {**curve, "points": curve["points"][:-1]},
+        "has another length",
+    ),
+    "one point": (
+        lambda curve: {part: table[:1] for part, table in curve.items()},
+        "has fewer than two points",
+    ),
+    "no points": (lambda curve: dict.fromkeys(curve, []), "has fewer than two points"),
+    "an infinite height": (
+        lambda curve: {**curve, "heights": [*curve["heights"][:-1], {"$float": "inf"}]},
+        "holds infinite numbers",
+    ),
+    "a missing point": (
+        lambda curve: {**curve, "points": [{"$float": "nan"}, *curve["points"][1:]]},
+        "lacks numbers",
+    ),
+    "text": (lambda curve: {**curve, "points": ["1"] * len(curve["points"])}, "holds no numbers"),
+    "no list": (lambda curve: {**curve, "heights": 3.0}, "is no list"),
+    "no heights": (lambda curve: {"points": curve["points"]}, "lacks heights"),
+    "a function": (lambda curve: {**curve, "function": "exp"}, "has the unknown key 'function'"),
+    "no object": (lambda curve: [], "is no object"),
+}
+
+
+@pytest.mark.parametrize(("edited", "problem"), CURVES.values(), ids=CURVES)
+def test_a_curve_that_no_training_leaves_is_rejected(fitted_quantiles, tmp_path, edited, problem):
+    ctsk.save(fitted_quantiles, tmp_path / "model")
+    files = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    document = json.loads(files["model.json"])
+    feature = document["model"]["encoder"]["features"][0]
+    feature["curve"] = edited(feature["curve"])
+    # Whoever knows the format computes all digests again.
+    written(tmp_path / "edited", resigned(files, document))
+    with pytest.raises(ModelFileError, match=f"the curve of feature 'income' {problem}"):
+        ctsk.load(tmp_path / "edited")
+
+
+def test_a_point_of_a_curve_that_was_changed_is_noticed_by_the_digest(fitted_quantiles, tmp_path):
+    ctsk.save(fitted_quantiles, tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    document = json.loads(path.read_text())
+    document["model"]["encoder"]["features"][0]["curve"]["points"][3] += 1e-3
+    path.write_text(json.dumps(document))
+    with pytest.raises(ModelFileError, match="does not have its own digest"):
+        ctsk.load(tmp_path / "model")
+
+
 def test_equal_classifiers_are_equal_files(fitted_loans, tmp_path):
     loaded = stored(fitted_loans, tmp_path, name="first.zip", resume=True)
     ctsk.save(loaded, tmp_path / "second.zip", resume=True)
@@ -117,8 +204,9 @@ def test_equal_classifiers_are_equal_files(fitted_loans, tmp_path):
         {"optimizer": "sgd", "weight_decay": 0.1, "dropout": 0.2, "tau": 0.4},
         {"lr_schedule": "cosine", "early_stopping": True, "generator": "generic"},
         {"class_weight": "balanced", "random_state": np.random.RandomState(3)},
+        {"standardize": "quantile"},
     ],
-    ids=["default", "sgd and dropout", "schedule and early stopping", "random state"],
+    ids=["default", "sgd and dropout", "schedule and early stopping", "random state", "quantile"],
 )
 def test_with_resume_training_goes_on_with_equal_bits(iris, tmp_path, settings):
     clf = fit(iris, **settings)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ctsk._columns.categories import Categories
 from ctsk._columns.constraints import Constraints
+from ctsk._columns.curves import Curve
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.grid import Grid
 from ctsk._columns.schema import Schema
@@ -13,6 +14,8 @@ from ctsk._columns.schema import Schema
 # Attributes of an encoder that are arrays, and those that are pairs of arrays.
 ARRAYS = ("center", "scale", "fill", "shares")
 PAIRS = ("domain", "observed", "inner_ends")
+# Attributes of a curve: its table.
+TABLE = ("points", "heights")
 # Fields of constraints; their groups are those of the encoder.
 CONSTRAINTS = tuple(field.name for field in fields(Constraints) if field.name != "groups")
 
@@ -33,7 +36,9 @@ def encoder_state(encoder):
     """
     schema = encoder.schema
     state = {
-        "features": [_feature_state(encoder, feature) for feature in range(len(schema.names))],
+        "features": [
+            _feature_state(encoder, *feature) for feature in enumerate(encoder.feature_columns)
+        ],
         "one_hot_groups": schema.dummies,
         "is_named": schema.is_named,
         "handle_unknown": schema.handle_unknown,
@@ -69,12 +74,14 @@ def encoder_of(state):
     return Encoder(
         schema,
         grids={p: _grid_of(f["grid"]) for p, f in numbers if f["grid"] is not None},
+        # The columns of numbers come first, in the order of the features.
+        curves={c: _curve_of(f["curve"]) for c, (_, f) in enumerate(numbers) if f["curve"]},
         **{name: state[name] for name in ARRAYS},
         **{name: (state[f"{name}_low"], state[f"{name}_high"]) for name in PAIRS},
     )
 
 
-def _feature_state(encoder, position):
+def _feature_state(encoder, position, columns):
     """Return the name and the kind of a feature, and what is known of a feature of this kind."""
     schema = encoder.schema
     state = {"name": schema.names[position], "is_integer": bool(schema.integral[position])}
@@ -93,6 +100,7 @@ def _feature_state(encoder, position):
         "special_values": schema.special_values.get(position, ()),
         "states": schema.states.get(position, ()),
         "grid": _grid_state(encoder.grids.get(position)),
+        "curve": _curve_state(encoder.curves.get(columns[0])),
     }
 
 
@@ -104,6 +112,18 @@ def _grid_state(grid):
 
 def _grid_of(state):
     return Grid(state["step"], state["values"], np.dtype(state["dtype"]))
+
+
+def _curve_state(stages):
+    if stages is None:
+        return None
+    # In the encoder of an estimator, a curve is a table, without a function that was measured.
+    (curve,) = stages
+    return {name: getattr(curve, name) for name in TABLE}
+
+
+def _curve_of(state):
+    return (Curve(**state, function=None),)
 
 
 def constraints_state(constraints):

@@ -13,7 +13,7 @@ from ctsk._storing.checks import (
     check_numbers,
     check_record,
 )
-from ctsk._storing.encoders import ARRAYS, CONSTRAINTS, PAIRS, encoder_of
+from ctsk._storing.encoders import ARRAYS, CONSTRAINTS, PAIRS, TABLE, encoder_of
 from ctsk._storing.values import from_json, require
 
 _MODEL = (
@@ -25,7 +25,7 @@ _ENCODER = (
 )  # fmt: skip
 _EVERY = ("name", "kind", "is_integer", "columns")
 _KINDS = {
-    "number": (*_EVERY, "special_values", "states", "grid"),
+    "number": (*_EVERY, "special_values", "states", "grid", "curve"),
     "category": (*_EVERY, "categories", "observed", "is_ordered"),
     "dummy": _EVERY,
 }
@@ -161,6 +161,7 @@ def _read_feature(described):
         )
         feature["states"] = check_distinct(tuple(states.tolist()), f"states of {title}")
         feature["grid"] = _read_grid(described["grid"], title)
+        feature["curve"] = _read_curve(described["curve"], title)
     return feature
 
 
@@ -179,6 +180,20 @@ def _read_grid(described, title):
         require(check_number(step, title) > 0, f"{title} has an invalid step")
         step = float(step)
     return {"step": step, "values": values, "dtype": described["dtype"]}
+
+
+def _read_curve(described, title):
+    if described is None:
+        return None
+    title = f"the curve of {title}"
+    check_record(described, TABLE, title)
+    points = check_numbers(described["points"], None, f"points of {title}")
+    heights = check_numbers(described["heights"], len(points), f"heights of {title}")
+    require(len(points) >= 2, f"{title} has fewer than two points")
+    require((points[1:] > points[:-1]).all(), f"points of {title} are not in ascending order")
+    # Heights of neighbors are equal where the digits of large numbers do not tell them apart.
+    require((heights[1:] >= heights[:-1]).all(), f"heights of {title} are not in ascending order")
+    return {"points": points, "heights": heights}
 
 
 def _read_groups(described, features):

@@ -28,11 +28,12 @@ def encode(cells, encoder):  # The columns of a row: numbers, and 1 or 0 for eac
             # An unknown category counts as a missing one, if there is one, or as an average.
             cell = cell if cell in known or known[-1] is not None else None
             columns[own] = [value == cell for value in known] if cell in known else shares[own]
-            known = []
-        elif cell not in (None, *feature.get("special_values", [])):
+            continue
+        if cell not in (None, *feature.get("special_values", [])):
             columns[own[0]] = cell
-        if known:
-            columns[own[1:]] = [cell not in known, *(value == cell for value in known)]
+        if curve := feature.get("curve"):  # A table, with straight lines between its points.
+            columns[own[0]] = np.interp(columns[own[0]], curve["points"], curve["heights"])
+        columns[own[1:]] = [cell not in known, *(value == cell for value in known)]
     for group in encoder["one_hot_groups"]:  # The index of a row of the identity.
         np.eye(len(group)).tolist().index([cells[feature] for feature in group])
     return (columns - encoder["center"]) / encoder["scale"]
@@ -63,9 +64,8 @@ def problems(certificate, document, content):  # The texts of both, and the byte
             actual = probabilities(encode(row[cells], model["encoder"]), model, content)
             if len(row[proba]) != len(actual) or not np.abs(actual - row[proba]).max() < 1e-9:
                 yield f"the {cells} of row {number} has other probabilities"
-        reached = row["proba"][classes.index(row["target"])]
-        is_mature = reached >= certificate["tau"]
-        if row["mature"] != is_mature or (row["valid"] and reached < max(row["proba"])):
+        reached, largest = row["proba"][classes.index(row["target"])], max(row["proba"])
+        if row["mature"] != (reached >= certificate["tau"]) or row["valid"] and reached < largest:
             yield f"row {number} does not reach its target"
         parts = row["factual"], row["counterfactual"], row["may_become"]
         for before, after, (low, high, values), feature in zip(*parts, features, strict=True):

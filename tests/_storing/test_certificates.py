@@ -15,6 +15,7 @@ from random_schemas import random_model, random_request
 
 import ctsk
 from ctsk import CounterfactualTrainedClassifier
+from ctsk._storing.json_text import digest_of
 from ctsk._storing.values import from_json
 
 SCRIPT = Path(__file__).parents[2] / "doc" / "guide" / "check_certificate.py"
@@ -84,17 +85,40 @@ def test_a_certificate_that_was_tampered_with_is_rejected(certified, tampering, 
         assert check_certificate(tampered, folder) != []
 
 
-@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("standardize", [True, "quantile"])
+@pytest.mark.parametrize("number", range(8))
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_certificates_of_columns_and_constraints_of_every_kind_are_accepted(number, tmp_path):
+def test_certificates_of_columns_and_constraints_of_every_kind_are_accepted(
+    number, standardize, tmp_path
+):
     chance = random.Random(number)
-    model = random_model(chance, max_epochs=2, lr=0.05, n_counterfactuals=30)
+    settings = {"max_epochs": 2, "lr": 0.05, "n_counterfactuals": 30}
+    model = random_model(chance, standardize=standardize, **settings)
     ctsk.save(model.clf, tmp_path / "model")
     for _ in range(2):
         rows, arguments, _, _ = random_request(chance, model)
         explanation = model.clf.explain(rows, T=8, **arguments)
         certificate = json.loads(ctsk.certificate(model.clf, explanation))
         assert check_certificate(certificate, tmp_path / "model") == []
+
+
+def test_a_certificate_of_a_model_whose_curve_was_edited_is_rejected(loans, tmp_path):
+    clf = CounterfactualTrainedClassifier(
+        standardize="quantile", max_epochs=2, lr=0.05, random_state=0
+    ).fit(*loans)
+    ctsk.save(clf, tmp_path)
+    certificate = json.loads(ctsk.certificate(clf, clf.explain(loans[0].head(4))))
+    assert check_certificate(certificate, tmp_path) == []
+    document = json.loads((tmp_path / "model.json").read_text())
+    points = document["model"]["encoder"]["features"][0]["curve"]["points"]
+    points[:] = [1.01 * point for point in points]
+    (tmp_path / "model.json").write_text(json.dumps(document))
+    assert "a digest is another one" in check_certificate(certificate, tmp_path)
+    # A certificate that names the edited model claims probabilities that this does not give.
+    certificate["model_sha256"] = digest_of(document["model"])
+    problems = check_certificate(signed(certificate), tmp_path)
+    assert "a digest is another one" not in problems
+    assert "the factual of row 0 has other probabilities" in problems
 
 
 def test_a_certificate_holds_the_rows_and_the_constraints_of_the_request(certified):

@@ -23,6 +23,7 @@ SETTINGS = {
     "class weights": {"class_weight": {0: 1, 1: 2, 2: 1}, "label_smoothing": 0.1},
     "generic": {"generator": "generic"},
     "progress": {"verbose": 1},
+    "quantile": {"standardize": "quantile"},
 }
 
 

@@ -31,6 +31,8 @@ def main(version):
             "job": pd.Series(rng.choice(["cook", "nurse"], n_rows)).mask(rng.random(n_rows) < 0.1),
             "owner": rng.random(n_rows) < 0.4,
             "debt": np.where(rng.random(n_rows) < 0.2, -9.0, rng.integers(0, 50, n_rows)),
+            # Two numbers have no curve.
+            "rate": rng.choice([1.5, 2.5], n_rows),
             "north": north,
             "south": 1 - north,
         }
@@ -39,6 +41,7 @@ def main(version):
     score = X["income"] / 3_000 + X["owner"] - X["children"] / 3 + rng.normal(0, 0.2, n_rows)
     clf = ctsk.CounterfactualTrainedClassifier(
         hidden_layer_sizes=(6,),
+        standardize="quantile",
         special_values={"debt": -9},
         one_hot_groups=[["north", "south"]],
         mutability={"children": "none", "grade": "increase"},
