@@ -10,7 +10,9 @@ from ctsk import datasets, exceptions, generators, metrics, model_selection, plo
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._explain import explain
 from ctsk._explaining.explanation import Explanation
+from ctsk._persistence import certificate, load, save
 from ctsk._sufficient_changes import sufficient_changes
+from ctsk._version import __version__  # noqa: F401
 from ctsk.generators import (
     BaseGenerator,
     ECCCoGenerator,
@@ -19,8 +21,6 @@ from ctsk.generators import (
     NearestGenerator,
     REVISEGenerator,
 )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BaseGenerator",
@@ -31,12 +31,15 @@ __all__ = [
     "GradientGenerator",
     "NearestGenerator",
     "REVISEGenerator",
+    "certificate",
     "datasets",
     "exceptions",
     "explain",
     "generators",
+    "load",
     "metrics",
     "model_selection",
     "plotting",
+    "save",
     "sufficient_changes",
 ]

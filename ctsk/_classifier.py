@@ -26,6 +26,7 @@ from ctsk._columns.validation import Interval, StrOptions, check_partial_fit_fir
 from ctsk._explaining.models import ExplainableModel, Judge
 from ctsk._explaining.request import SHARED_SETTINGS, Settings, make_request
 from ctsk._explaining.search import search
+from ctsk._storing.state import attributes_of, plain_state
 from ctsk._torch.networks import ACTIVATIONS
 from ctsk._torch.utils import CHUNK, default_torch_modes
 from ctsk._training.fit import train
@@ -490,6 +491,14 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.string = True
         tags.input_tags.allow_nan = True
         return tags
+
+    def __getstate__(self):
+        """Return the state as names, numbers and arrays, apart from objects of a user."""
+        return plain_state(super().__getstate__())
+
+    def __setstate__(self, state):
+        """Restore the state."""
+        super().__setstate__(attributes_of(state))
 
     @property
     def history_(self):

@@ -52,6 +52,28 @@ class InertDivergenceWarning(UserWarning):
     """
 
 
+class ModelFileError(ValueError):
+    """Error used if the file of a model is damaged, or holds what no model holds.
+
+    See Also
+    --------
+    ctsk.load : The function that reads model files.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import ctsk
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "model.zip"
+    ...     _ = path.write_bytes(b"no model")
+    ...     ctsk.load(path)
+    Traceback (most recent call last):
+        ...
+    ctsk.exceptions.ModelFileError: ...
+    """
+
+
 class NonFiniteLossWarning(RuntimeWarning):
     """Warning used if an update is skipped because the loss or its gradient is not finite.
 

@@ -24,6 +24,7 @@ ORDER = (
     "plot_pipeline",
     "plot_calibration",
     "plot_cnn",
+    "plot_storing",
     "plot_numeric_embeddings",
     "plot_tabm",
     "plot_optuna",

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ctsk._columns.constraints import Constraints
 from ctsk._columns.containers import is_frame
 from ctsk._columns.encoder import Encoder
 from ctsk._columns.rows import Rows
@@ -80,6 +81,8 @@ class Explanation:
         The probability of the target that was required. If only the decision of a model with
         another threshold was, the probability that the decision implies; the smaller one if
         rows have different targets.
+    constraints : Constraints
+        Domain and mutability of the request, for each column that the module sees, in X's units.
     n_alternatives : int, default=1
         Number of counterfactuals that were requested for each factual.
     max_changes : int or None, default=None
@@ -131,6 +134,7 @@ class Explanation:
     feature_cost: np.ndarray
     classes: tuple
     tau: float
+    constraints: Constraints
     n_alternatives: int = 1
     max_changes: int | None = None
     sparse: bool = False
@@ -195,12 +199,12 @@ class Explanation:
             key = np.asarray(key, dtype=None if np.size(key) else int)
         # One dimension, so that an int selects one row instead of removing the axis of rows.
         idx = np.atleast_1d(np.arange(len(self))[key])
-        # Every field that describes single rows is an array or `Rows`; all others, such as the
-        # encoder or a path that was not recorded, hold for any selection.
+        # Every field that describes single rows is an array, `Rows` or `Constraints`; all others,
+        # such as the encoder or a path that was not recorded, hold for any selection.
         selected = {}
         for attribute in fields(self):
             value = getattr(self, attribute.name)
-            if isinstance(value, Rows):
+            if isinstance(value, Rows | Constraints):
                 selected[attribute.name] = value.select(idx)
             elif isinstance(value, np.ndarray):
                 selected[attribute.name] = value[idx]

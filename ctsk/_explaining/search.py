@@ -66,6 +66,7 @@ def search(request):
         feature_cost=request.costs_by_feature(found.values, factuals.values),
         classes=tuple(model.classes.tolist()),
         tau=request.tau,
+        constraints=request.constraints.select(idx),
         n_alternatives=n_alternatives,
         max_changes=request.max_changes,
         sparse=request.sparse,

@@ -253,11 +253,43 @@ def _new_net(estimator, encoded, random, device, settings):
     else:
         n_numeric = estimator.encoder_.groups.n_numeric
         module = build_module(estimator.module, encoded, n_classes, n_numeric)
-    optimizer = {"optimizer": estimator.optimizer}
-    if isinstance(estimator.optimizer, str):
-        optimizer = {
-            "optimizer": OPTIMIZERS[estimator.optimizer],
-            "optimizer__weight_decay": estimator.weight_decay,
+    return initialized_net(
+        module,
+        optimizer=estimator.optimizer,
+        weight_decay=estimator.weight_decay,
+        callbacks=callbacks,
+        n_classes=n_classes,
+        device=device,
+        random=random,
+        lr=estimator.lr,
+        **settings,
+    )
+
+
+def initialized_net(
+    module, *, optimizer, weight_decay, callbacks, n_classes, device, random, **settings
+):
+    """Return an initialized net.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    optimizer : {"adam", "sgd"} or callable
+    weight_decay : float
+        Decay of the weights, for an optimizer that is given by name.
+    callbacks : list
+    n_classes : int
+    device : torch.device
+    random : torch.Generator
+        A CPU generator.
+    **settings : dict
+        The other parameters of `CounterfactualNet`.
+    """
+    arguments = {"optimizer": optimizer}
+    if isinstance(optimizer, str):
+        arguments = {
+            "optimizer": OPTIMIZERS[optimizer],
+            "optimizer__weight_decay": weight_decay,
             "optimizer__param_groups": WITHOUT_DECAY,
             # A fused step is faster, but users' optimizers may not know the parameter.
             "optimizer__fused": True,
@@ -266,14 +298,13 @@ def _new_net(estimator, encoded, random, device, settings):
         module,
         # Only the objective is trained, but skorch applies softmax in predict_proba for this one.
         criterion=torch.nn.CrossEntropyLoss,
-        lr=estimator.lr,
         callbacks=callbacks,
         train_split=None,
         device=device,
         verbose=0,
         random=random,
         classes=list(range(n_classes)),
-        **optimizer,
+        **arguments,
         **settings,
     ).initialize()
 

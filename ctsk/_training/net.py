@@ -103,19 +103,6 @@ class CounterfactualNet(NeuralNetClassifier):
         # skorch's defaults print a table and average the losses, which `_record_means` does.
         return []
 
-    def __getstate__(self):
-        """Return the state without `module`, which is the same object as `module_`."""
-        state = super().__getstate__()
-        # skorch stores `module_` apart, for its map_location, so `module` would be a second copy.
-        del state["module"]
-        return state
-
-    def __setstate__(self, state):
-        """Restore the net; `module` is `module_` again."""
-        super().__setstate__(state)
-        # skorch's __setattr__ would register a parameter of an initialized net.
-        self.__dict__["module"] = self.module_
-
     def initialize_optimizer(self, *args, **kwargs):
         """Build the optimizer; a ValueError if it cannot be used."""
         try:

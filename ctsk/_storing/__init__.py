@@ -1,0 +1,1 @@
+"""Fitted estimators as plain values and as files, and certificates of explanations."""
