@@ -1,0 +1,113 @@
+"""The coding of columns, and the layers of the network, as nodes of a graph."""
+
+from itertools import zip_longest
+
+import numpy as np
+from torch import nn
+
+from ctsk._columns.curves import Line
+
+_ACTIVATIONS = {nn.Sigmoid: "Sigmoid", nn.Tanh: "Tanh", nn.ReLU: "Relu"}
+
+
+def encode_columns(graph, inputs, encoder):
+    """Return module rows, in the order of `Encoder`."""
+    schema, parts = encoder.schema, []
+    if len(encoder.numeric):
+        numbers = inputs.numbers(encoder.numeric.tolist())
+        parts.append(_standardized(graph, numbers, encoder))
+    slices = iter(encoder.groups.slices)
+    for feature in encoder.categorical.tolist():
+        parts.append(_one_hot(graph, inputs, schema, feature, encoder.shares[next(slices)]))
+    column_of = {feature: column for column, feature in enumerate(encoder.numeric.tolist())}
+    for feature in sorted(schema.states):
+        column = graph.columns(numbers, [column_of[feature]])
+        parts.append(_states(graph, column, schema.states[feature]))
+    parts += [inputs.numbers(list(group)) for group in schema.dummies]
+    return graph.concatenate(*parts)
+
+
+def _standardized(graph, numbers, encoder):
+    """Return numbers in module units; missing and special ones are replaced by their mean."""
+    schema, n_numeric = encoder.schema, len(encoder.numeric)
+    is_state = graph.add("IsNaN", numbers)
+    # The first special value of all columns, then the second one, and so on. NaN, which equals no
+    # number, stands for columns that have fewer of them.
+    special = [schema.special_values.get(feature, ()) for feature in encoder.numeric.tolist()]
+    for row in zip_longest(*special, fillvalue=np.nan):
+        is_value = graph.add("Equal", numbers, graph.constant(np.array(row, dtype=np.float64)))
+        is_state = graph.add("Or", is_state, is_value)
+    numbers = graph.add("Where", is_state, graph.constant(encoder.fill[:n_numeric]), numbers)
+    if encoder.curves:
+        columns = [graph.columns(numbers, [column]) for column in range(n_numeric)]
+        for column, stages in encoder.curves.items():
+            for stage in stages:
+                columns[column] = _stage(graph, columns[column], stage)
+        numbers = graph.concatenate(*columns)
+    return _line(graph, numbers, encoder.center[:n_numeric], encoder.scale[:n_numeric])
+
+
+def _line(graph, numbers, origin, unit):
+    shifted = graph.add("Sub", numbers, graph.constant(origin))
+    return graph.add("Div", shifted, graph.constant(unit))
+
+
+def _stage(graph, numbers, stage):
+    """Apply a `Line` or a `Curve` to numbers of shape (n_rows, 1)."""
+    if isinstance(stage, Line):
+        return _line(graph, numbers, np.array([stage.origin]), np.array([stage.unit]))
+    points, heights = stage.points, stage.heights
+    # The number of points that are not greater is the interval. The first and the last interval,
+    # outside of the table, are constant.
+    slopes = np.concatenate([[0.0], np.diff(heights) / np.diff(points), [0.0]])
+    is_passed = graph.add("GreaterOrEqual", numbers, graph.constant(points))
+    interval = graph.row_sums(graph.cast(is_passed, np.int64))
+    start, height, slope = (
+        graph.add("Gather", graph.constant(table), interval)
+        for table in (np.append(points[0], points), np.append(heights[0], heights), slopes)
+    )
+    rise = graph.add("Mul", graph.add("Sub", numbers, start), slope)
+    return graph.add("Add", height, rise)
+
+
+def _one_hot(graph, inputs, schema, feature, shares):
+    """Return the one-hot columns of a category; unknown categories count as missing ones."""
+    cells, known = inputs.cells(feature), inputs.categories[feature]
+    is_empty = not len(known)
+    if is_empty:
+        # All cells of the training rows were missing. A category is invented to compare with.
+        known = np.zeros(1) if known.dtype == np.float64 else np.array([""], dtype=object)
+    is_known = graph.cast(graph.add("Equal", cells, graph.constant(known)))
+    is_unknown = graph.complement(is_known)
+    if is_empty:
+        return graph.add("Add", is_known, is_unknown)
+    if schema.categories[feature].has_missing:
+        return graph.concatenate(is_known, is_unknown)
+    return graph.add("Add", is_known, graph.add("Mul", is_unknown, graph.constant(shares)))
+
+
+def _states(graph, numbers, states):
+    """Return the one-hot columns of "a number", of special values, and of a missing number."""
+    special = np.array([state for state in states if not np.isnan(state)], dtype=np.float64)
+    parts = []
+    if len(special):
+        parts.append(graph.cast(graph.add("Equal", numbers, graph.constant(special))))
+    if len(special) < len(states):
+        parts.append(graph.cast(graph.add("IsNaN", numbers)))
+    in_state = graph.concatenate(*parts)
+    return graph.concatenate(graph.complement(in_state), in_state)
+
+
+def evaluate_network(graph, module, encoded):
+    """Return the logits of module rows by a multilayer perceptron."""
+    for layer in module:
+        if isinstance(layer, nn.Linear):
+            weight, bias = (
+                graph.constant(tensor.detach().cpu().double().numpy())
+                for tensor in (layer.weight, layer.bias)
+            )
+            encoded = graph.add("Gemm", encoded, weight, bias, transB=1)
+        # The other layers, of dropout and of the activation "identity", change nothing.
+        elif type(layer) in _ACTIVATIONS:
+            encoded = graph.add(_ACTIVATIONS[type(layer)], encoded)
+    return encoded
