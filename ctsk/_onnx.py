@@ -114,9 +114,10 @@ def _checked_module(estimator):
     """Return the network of an estimator, or raise an error that names the reason."""
     if not isinstance(estimator, CounterfactualTrainedClassifier):
         raise TypeError(
-            f"estimator is a {type(estimator).__name__}; only a CounterfactualTrainedClassifier can "
-            "be exported. It standardizes numbers and codes categories itself: fit it on the rows "
-            "that enter the pipeline, or export the last step of a pipeline alone."
+            f"estimator is a {type(estimator).__name__}, but only a fitted "
+            "CounterfactualTrainedClassifier can be exported. It standardizes numbers and encodes "
+            "categories itself, so that it can replace a pipeline: fit it on the rows that enter "
+            "the pipeline."
         )
     check_is_fitted(estimator)
     module = estimator.net_.module_

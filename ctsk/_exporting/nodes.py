@@ -5,8 +5,6 @@ from itertools import zip_longest
 import numpy as np
 from torch import nn
 
-from ctsk._columns.curves import Line
-
 _ACTIVATIONS = {nn.Sigmoid: "Sigmoid", nn.Tanh: "Tanh", nn.ReLU: "Relu"}
 
 
@@ -40,28 +38,22 @@ def _standardized(graph, numbers, encoder):
     numbers = graph.add("Where", is_state, graph.constant(encoder.fill[:n_numeric]), numbers)
     if encoder.curves:
         columns = [graph.columns(numbers, [column]) for column in range(n_numeric)]
-        for column, stages in encoder.curves.items():
-            for stage in stages:
-                columns[column] = _stage(graph, columns[column], stage)
+        # The curves of an estimator have one stage, unlike those of a pipeline.
+        for column, (curve,) in encoder.curves.items():
+            columns[column] = _curve(graph, columns[column], curve)
         numbers = graph.concatenate(*columns)
-    return _line(graph, numbers, encoder.center[:n_numeric], encoder.scale[:n_numeric])
+    shifted = graph.add("Sub", numbers, graph.constant(encoder.center[:n_numeric]))
+    return graph.add("Div", shifted, graph.constant(encoder.scale[:n_numeric]))
 
 
-def _line(graph, numbers, origin, unit):
-    shifted = graph.add("Sub", numbers, graph.constant(origin))
-    return graph.add("Div", shifted, graph.constant(unit))
-
-
-def _stage(graph, numbers, stage):
-    """Apply a `Line` or a `Curve` to numbers of shape (n_rows, 1)."""
-    if isinstance(stage, Line):
-        return _line(graph, numbers, np.array([stage.origin]), np.array([stage.unit]))
-    points, heights = stage.points, stage.heights
-    # The number of points that are not greater is the interval. The first and the last interval,
-    # outside of the table, are constant.
+def _curve(graph, numbers, curve):
+    """Map numbers of shape (n_rows, 1) by a table with straight lines between its points."""
+    points, heights = curve.points, curve.heights
+    # The number of points that a number has reached is its interval. The first and the last
+    # interval, which lie outside of the table, are constant.
     slopes = np.concatenate([[0.0], np.diff(heights) / np.diff(points), [0.0]])
-    is_passed = graph.add("GreaterOrEqual", numbers, graph.constant(points))
-    interval = graph.row_sums(graph.cast(is_passed, np.int64))
+    is_reached = graph.add("GreaterOrEqual", numbers, graph.constant(points))
+    interval = graph.row_sums(graph.cast(is_reached, np.int64))
     start, height, slope = (
         graph.add("Gather", graph.constant(table), interval)
         for table in (np.append(points[0], points), np.append(heights[0], heights), slopes)
