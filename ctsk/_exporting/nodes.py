@@ -12,8 +12,10 @@ def encode_columns(graph, inputs, encoder):
     """Return module rows, in the order of `Encoder`."""
     schema, parts = encoder.schema, []
     if len(encoder.numeric):
+        special = _special_rows(encoder)
         numbers = inputs.numbers(encoder.numeric.tolist())
-        parts.append(_standardized(graph, numbers, encoder))
+        numbers = _with_exact_special_values(graph, numbers, special)
+        parts.append(_standardized(graph, numbers, special, encoder))
     slices = iter(encoder.groups.slices)
     for feature in encoder.categorical.tolist():
         parts.append(_one_hot(graph, inputs, schema, feature, encoder.shares[next(slices)]))
@@ -25,15 +27,32 @@ def encode_columns(graph, inputs, encoder):
     return graph.concatenate(*parts)
 
 
-def _standardized(graph, numbers, encoder):
+def _special_rows(encoder):
+    """Return the first special value of each numeric column, then the second one, and so on."""
+    values = encoder.schema.special_values
+    columns = [values.get(feature, ()) for feature in encoder.numeric.tolist()]
+    # NaN, which equals no number, stands for columns that have fewer special values.
+    rows = zip_longest(*columns, fillvalue=np.nan)
+    return [np.array(row, dtype=np.float64) for row in rows]
+
+
+def _with_exact_special_values(graph, numbers, special):
+    """Return numbers in which special values of float32, such as 999.9, are those of float64."""
+    for row in special:
+        with np.errstate(over="ignore"):
+            rounded = row.astype(np.float32).astype(np.float64)
+        if not np.array_equal(rounded, row, equal_nan=True):
+            is_rounded = graph.add("Equal", numbers, graph.constant(rounded))
+            numbers = graph.add("Where", is_rounded, graph.constant(row), numbers)
+    return numbers
+
+
+def _standardized(graph, numbers, special, encoder):
     """Return numbers in module units; missing and special ones are replaced by their mean."""
-    schema, n_numeric = encoder.schema, len(encoder.numeric)
+    n_numeric = len(encoder.numeric)
     is_state = graph.add("IsNaN", numbers)
-    # The first special value of all columns, then the second one, and so on. NaN, which equals no
-    # number, stands for columns that have fewer of them.
-    special = [schema.special_values.get(feature, ()) for feature in encoder.numeric.tolist()]
-    for row in zip_longest(*special, fillvalue=np.nan):
-        is_value = graph.add("Equal", numbers, graph.constant(np.array(row, dtype=np.float64)))
+    for row in special:
+        is_value = graph.add("Equal", numbers, graph.constant(row))
         is_state = graph.add("Or", is_state, is_value)
     numbers = graph.add("Where", is_state, graph.constant(encoder.fill[:n_numeric]), numbers)
     if encoder.curves:
