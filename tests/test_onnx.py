@@ -147,6 +147,7 @@ def test_labels_keep_their_type(classes, kind):
         ([3, 5, 8], "tensor(int64)", [4, -1]),
         ([3, 5, None], "tensor(double)", [4, None]),
         ([2**60, 2**60 + 1, 5], "tensor(int64)", [2**60 + 2]),
+        ([2**63, 5], "tensor(double)", [4]),
         ([0.5, 0.25], "tensor(double)", [0.75, None]),
         ([None, None], "tensor(string)", ["new"]),
     ],
@@ -157,6 +158,15 @@ def test_the_input_of_a_category_has_the_type_of_its_categories(cells, kind, oth
     assert input_types(clf) == {"c": kind, "n": "tensor(double)"}
     rows = pd.DataFrame({"c": pd.Series(cells + others, dtype=object), "n": 1.0})
     assert_equal_predictions(clf, rows)
+
+
+@pytest.mark.parametrize("cells", [[3, 5, 8], [0.5, 2.5], [1.0, np.nan], [np.nan]])
+def test_categories_of_an_array_are_doubles(cells):
+    X = np.column_stack([np.resize(cells, 60), np.arange(60)])
+    clf = fitted_on(X, categorical_features=[0])
+    assert input_types(clf) == {"X": "tensor(double)"}
+    assert_equal_predictions(clf, X)
+    assert_equal_predictions(clf, np.array([[4, 1], [np.nan, 2]]))
 
 
 def test_a_gap_of_text_is_an_unknown_text_if_the_empty_string_is_a_category():
