@@ -10,6 +10,7 @@ from ctsk import datasets, exceptions, generators, metrics, model_selection, plo
 from ctsk._classifier import CounterfactualTrainedClassifier
 from ctsk._explain import explain
 from ctsk._explaining.explanation import Explanation
+from ctsk._onnx import to_onnx
 from ctsk._persistence import certificate, load, save
 from ctsk._sufficient_changes import sufficient_changes
 from ctsk._version import __version__  # noqa: F401
@@ -42,4 +43,5 @@ __all__ = [
     "plotting",
     "save",
     "sufficient_changes",
+    "to_onnx",
 ]
