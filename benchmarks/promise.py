@@ -48,6 +48,7 @@ from ctsk.exceptions import (
     InertDivergenceWarning,
     OtherConstraintsWarning,
     PoorReconstructionWarning,
+    UnboundedEnergyWarning,
     UnknownValueWarning,
     UnobservedDomainWarning,
 )
@@ -57,6 +58,7 @@ EXPECTED_WARNINGS = (
     InertDivergenceWarning,
     OtherConstraintsWarning,
     PoorReconstructionWarning,
+    UnboundedEnergyWarning,
     UnknownValueWarning,
     UnobservedDomainWarning,
 )

@@ -287,7 +287,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
     the user has set a number of threads, by ``torch.set_num_threads`` or
     ``OMP_NUM_THREADS``. A user's `module` is built and trained under torch's global
     random state, forked and seeded from `random_state`, because layers such as dropout
-    have no other source of random numbers; this is not thread-safe.
+    have no other source of random numbers; fits of such modules in several threads
+    therefore run one after the other.
 
     A missing number, and each of the `special_values`, is a state of its own: the module
     sees a one-hot column beside the number, which is then the mean. These columns exist for

@@ -229,11 +229,15 @@ def requested(model, X, target, settings, one_hot_groups=None):
     ------
     request : Request
     """
-    # Models of users may draw from the global random state, if only to load rows. Only that of
-    # the CPU is restored; by default, fork_rng would save that of every GPU.
-    with default_torch_modes(), torch.random.fork_rng(devices=[]):
+    with default_torch_modes(), contextlib.ExitStack() as random_state:
         model = _unwrapped(model)
-        if one_hot_groups is not None and not foreign_models.is_known(_innermost(model)):
+        is_foreign = foreign_models.is_known(_innermost(model))
+        if is_foreign:
+            # They may draw from the global random state, if only to load rows. Our own models do
+            # not, and a restored state would disturb the training of a module in another thread.
+            # Only that of the CPU is restored; by default, fork_rng would save that of every GPU.
+            random_state.enter_context(torch.random.fork_rng(devices=[]))
+        if one_hot_groups is not None and not is_foreign:
             raise ValueError(
                 "one_hot_groups is for a torch module or a skorch classifier. Pass it to "
                 "CounterfactualTrainedClassifier before it is fitted; a pipeline knows the "
@@ -341,8 +345,8 @@ def _chain(model):
 
 def _innermost(model):
     """Return the model that others wrap."""
-    *_, innermost = _chain(model)
-    return innermost
+    # None is no model, and is reported as such later.
+    return [None, *_chain(model)][-1]
 
 
 def _warn_where_different(request):

@@ -171,6 +171,32 @@ class PoorReconstructionWarning(UserWarning):
     """
 
 
+class UnboundedEnergyWarning(UserWarning):
+    """Warning used if the divergence drives energies far beyond what a classification needs.
+
+    See Also
+    --------
+    ctsk.CounterfactualTrainedClassifier : Its parameter `lambda_reg` bounds the energies.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sklearn.datasets import make_blobs
+    >>> from ctsk import CounterfactualTrainedClassifier
+    >>> from ctsk.exceptions import UnboundedEnergyWarning
+    >>> X, y = make_blobs(50, centers=[[-5, -5], [5, 5]], random_state=0)
+    >>> clf = CounterfactualTrainedClassifier(
+    ...     lambda_reg=0, lr=1.0, weight_decay=0, max_epochs=30, random_state=0
+    ... )
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", UnboundedEnergyWarning)
+    ...     clf.fit(X, y)
+    Traceback (most recent call last):
+        ...
+    ctsk.exceptions.UnboundedEnergyWarning: Energies are of the order of...
+    """
+
+
 class UnknownValueWarning(UserWarning):
     """Warning used if X or a domain holds values that the training rows did not have.
 

@@ -1,12 +1,12 @@
 """The linear map from encoded rows of a pipeline to its classifier, learned on made-up rows."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from ctsk._columns.curves import Curve
+from ctsk._columns.user_warnings import ignored_warnings
 from ctsk._explaining.pipeline_steps import transformed
 from ctsk._explaining.transformers import REJECTIONS
 from ctsk._torch.utils import device_of
@@ -98,8 +98,7 @@ class _Probe:
     def rows(self, values):
         """Return module rows, and which rows hold a gap that the classifier has never seen."""
         X = self.made_up.write(values, self.paths.codings, self.encoder.schema)
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with np.errstate(all="ignore"), ignored_warnings():
             read = self.inner.read(transformed(self.pipeline, X), warn=False).values
         is_new = (np.isnan(read) & ~self._has_gaps).any(axis=1)
         return self.inner.encoder.encode_values(read), is_new

@@ -1,6 +1,5 @@
 """What a single fitted transformer does to each of its columns, measured on made-up rows."""
 
-import warnings
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,6 +8,7 @@ from sklearn import config_context
 
 from ctsk._columns.containers import densified, is_frame
 from ctsk._columns.curves import GRID, ROUNDING, Curve, Line, refine
+from ctsk._columns.user_warnings import ignored_warnings
 
 # Two cells of a text whose categories are unknown: neither in lower case nor stripped, so
 # that a change of the text shows.
@@ -192,10 +192,8 @@ class _Probe:
             if self.texts:
                 rows = rows.astype({self.names[i]: np.float64 for i in self.numbers})
         # Infinite and missing numbers pass through instead of being rejected.
-        with config_context(assume_finite=True), np.errstate(all="ignore"):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return _as_array(densified(self.transformer.transform(rows)))
+        with config_context(assume_finite=True), np.errstate(all="ignore"), ignored_warnings():
+            return _as_array(densified(self.transformer.transform(rows)))
 
     def _each(self, numbers, width=None):
         """Return what leaves; NaN for rows that the transformer rejects."""

@@ -1,7 +1,6 @@
 """Calibrated classifiers, and classifiers with another threshold, as explainable models."""
 
 import copy
-import warnings
 from dataclasses import replace
 from functools import partial
 
@@ -12,6 +11,7 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from ctsk._columns.user_warnings import ignored_warnings
 from ctsk._explaining.alignment import alignment, with_all_ranges
 from ctsk._explaining.calibrated_nets import (
     CalibratedNet,
@@ -165,9 +165,8 @@ def _judged(model, rows):
     """Return probabilities of rows by a calibrated classifier; NaN for rows that it rejects."""
 
     def predict_proba(rows):
-        with warnings.catch_warnings():
-            # The user was warned when X was read.
-            warnings.simplefilter("ignore", UnknownValueWarning)
+        # The user was warned when X was read.
+        with ignored_warnings(UnknownValueWarning):
             return model.predict_proba(rows.container)
 
     return judged_in_halves(predict_proba, rows, len(model.classes_))

@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
+from ctsk._torch.threads import ForkSafeLock
+
+_RANDOM_STATE = ForkSafeLock()
 # Maximum number of rows that pass through a module at once, which bounds the memory.
 CHUNK = 4096
 
@@ -105,8 +108,8 @@ def forked_random_state(generator, device):
     """Seed torch's global random state from a generator; restore it afterwards.
 
     Modules of users need this: their initial weights and their dropout draw from the
-    global random state only. Because that state belongs to the process, the context
-    manager is not safe in threads.
+    global random state only. Because that state belongs to the process, the block runs in
+    one thread at a time.
 
     Parameters
     ----------
@@ -118,7 +121,7 @@ def forked_random_state(generator, device):
     seed = int(torch.randint(2**31, (), generator=generator))
     # Without a list of devices, fork_rng would copy the states of all GPUs.
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
+    with _RANDOM_STATE.held(), torch.random.fork_rng(devices):
         # torch.manual_seed would seed all GPUs, including those that are not restored.
         torch.default_generator.manual_seed(seed)
         for cuda in devices:

@@ -96,7 +96,7 @@ def train(estimator, net, values, labels, weights, *, epochs=None):
         explainer = _explainer(estimator, net, reference)
 
         # Initial weights and dropout of a user's module draw from the global random state;
-        # ours do not, so that fits without a user's module stay safe in threads.
+        # ours do not, so that fits without a user's module run at once in several threads.
         if estimator.module is not None:
             random_state.enter_context(forked_random_state(random, device))
         n_before = 0 if net is None else len(net.history)

@@ -2,14 +2,24 @@
 
 import contextlib
 import copy
+import math
 import warnings
 
-from ctsk.exceptions import InertDivergenceWarning, NonFiniteLossWarning
+from ctsk.exceptions import (
+    InertDivergenceWarning,
+    NonFiniteLossWarning,
+    UnboundedEnergyWarning,
+)
 
 # The divergence is inert if less than this share of the searches has matured in each of the
 # last so many epochs. A single epoch below the share is common in early training.
 _INERT_SHARE = 0.01
 _INERT_EPOCHS = 5
+# Cross-entropy is zero in float32 from a difference of about 17 between logits on. Energies, or
+# differences between them, that are several times as large in one of the last so many epochs
+# are due to the divergence.
+_MOST_ENERGY = 100
+_UNBOUNDED_EPOCHS = 5
 
 
 def warn_of_training(net, n_epochs, stacklevel):
@@ -46,6 +56,27 @@ def warn_of_training(net, n_epochs, stacklevel):
             InertDivergenceWarning,
             stacklevel=stacklevel,
         )
+    # Only the first call of fit or partial_fit in which energies are too large warns.
+    energies = [_energy_of_epoch(epoch) for epoch in net.history]
+    largest = max(energies[-n_epochs:][-_UNBOUNDED_EPOCHS:], default=0)
+    if largest > _MOST_ENERGY and max(energies[:-n_epochs], default=0) <= _MOST_ENERGY:
+        warnings.warn(
+            f"Energies are of the order of {largest:.0f} at the end of training, although a "
+            "difference of 10 between logits is enough for a probability of 0.9999: the "
+            "divergence grows without bound, at the expense of the accuracy. Raise lambda_reg "
+            f"(now {net.objective.lambda_reg}), or lower lambda_div (now "
+            f"{net.objective.lambda_div}), lr or max_epochs.",
+            UnboundedEnergyWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def _energy_of_epoch(epoch):
+    """Return the size of the energies of an epoch, or of differences between them."""
+    # The ridge is a sum of two squares. Terms that were not computed are NaN; without a ridge,
+    # the divergence alone tells how large the energies are.
+    sizes = [abs(epoch["divergence"]), math.sqrt(epoch["ridge"] / 2)]
+    return max(size for size in (*sizes, 0.0) if not math.isnan(size))
 
 
 def warn_of_interruption(n_epochs, max_epochs, stacklevel):

@@ -173,12 +173,19 @@ class GradientGenerator(BaseGenerator):
         record = Record(factuals, T, epsilon, return_path)
         first = self._first_batch(factuals, targets, box, costs, earlier if push else None)
         # Rows are searched independently, so they may be searched in parts.
-        parts = first.split(rows_at_once(box.groups, factuals.device))
-        unfinished = [
-            self._descend(model, part, box, record, limit=limit, T=T, accept=accept, push=push)
-            for part in parts
-        ]
-        return record.result(Batch.concatenate(unfinished))
+        parts = [(part, T) for part in first.split(rows_at_once(box.groups, factuals.device))]
+        # Rows whose box is a point are judged, but take no step.
+        can_move = (box.lower < box.upper).any(dim=1)
+        if not can_move.all():
+            parts = [(part.select(can_move[part.idx]), T) for part, _ in parts]
+            parts.append((first.select(~can_move), 0))
+        unfinished = Batch.concatenate(
+            [
+                self._descend(model, part, box, record, limit=limit, T=n, accept=accept, push=push)
+                for part, n in parts
+            ]
+        )
+        return record.result(unfinished.at_positions(unfinished.idx.argsort()))
 
     def _descend(self, model, batch, box, record, *, limit, T, accept, push):
         """Search for the counterfactuals of a batch; record them, and return the immature rows."""
@@ -196,7 +203,7 @@ class GradientGenerator(BaseGenerator):
             if some_done:
                 record.mature(batch.idx[is_done], judged[is_done], t)
             if t == T or is_done.all():
-                record.stop(batch.idx, judged, has_reached & ~is_done)
+                record.stop(batch.idx, judged, has_reached & ~is_done, t)
                 break
 
             # Move all rows, then drop those that are done: one selection costs less than a

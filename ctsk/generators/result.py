@@ -59,7 +59,10 @@ class Batch:
     def select(self, mask):
         """Return the batch of the rows for which a boolean mask is true."""
         # A mask as an index would be searched again for each of these tensors.
-        positions = mask.nonzero()[:, 0]
+        return self.at_positions(mask.nonzero()[:, 0])
+
+    def at_positions(self, positions):
+        """Return the batch of the rows at some positions, in their order."""
         return self._of_each(lambda values: values.index_select(0, positions))
 
     def split(self, n_rows):
@@ -253,7 +256,7 @@ class Record:
         self.counterfactuals = factuals.clone()
         self.is_mature = torch.zeros(len(factuals), dtype=torch.bool, device=factuals.device)
         self.refused = torch.zeros_like(self.is_mature)
-        self.n_iter = torch.full(self.is_mature.shape, T, dtype=torch.int64, device=factuals.device)
+        self.n_iter = torch.zeros_like(self.is_mature, dtype=torch.int64)
         self.epsilon = epsilon
         # The factual itself is nascent, in case the first step already leaves the ball.
         self.nascent = None if epsilon is None else factuals.clone()
@@ -276,9 +279,10 @@ class Record:
         self.is_mature[idx] = True
         self.n_iter[idx] = t
 
-    def stop(self, idx, states, refused):
-        """Record the last states of all rows that were still searching."""
+    def stop(self, idx, states, refused, t):
+        """Record the last states, after `t` steps, of all rows that were still searching."""
         self.counterfactuals[idx] = states
+        self.n_iter[idx] = t
         self.refused[idx] = refused
 
     def result(self, unfinished):

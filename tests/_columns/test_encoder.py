@@ -44,6 +44,22 @@ def test_standardized_columns_have_mean_0_and_deviation_1_and_constants_scale_1(
     assert not rows[:, 2].any()
 
 
+@pytest.mark.parametrize("deviation", [1e-15, 1e-13, 1e-10])
+@pytest.mark.parametrize("mean", [1e9, -3e5])
+def test_a_column_that_varies_little_beside_its_mean_is_no_constant(mean, deviation):
+    numbers = mean * (1 + deviation * np.random.default_rng(0).normal(size=(1000, 1)))
+    encoder, values = fit(numbers)
+    encoded = encoder.encode_values(values)
+    assert abs(encoded.mean()) < 0.2
+    np.testing.assert_allclose(encoded.std(), 1, rtol=1e-6)
+
+
+def test_a_column_that_varies_by_rounding_errors_is_a_constant():
+    numbers = np.array([[0.1 + 0.2], [0.3], [0.3], [0.1 + 0.2]])
+    encoder, _ = fit(numbers)
+    assert encoder.scale.tolist() == [1.0]
+
+
 def test_without_standardize_rows_are_x():
     encoder, _ = fit(X, standardize=False)
     np.testing.assert_array_equal(encoder.encode(X), X)

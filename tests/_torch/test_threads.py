@@ -1,13 +1,19 @@
 import importlib
 import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+import warnings
 
 import pytest
 import torch
 from torch import nn
 
 from ctsk._torch import threads as _threads
-from ctsk._torch.threads import one_thread_if_small
+from ctsk._torch.threads import ForkSafeLock, one_thread_if_small
 
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 SMALL, LARGE = nn.Linear(30, 32), nn.Linear(1000, 1000)
 
 
@@ -74,3 +80,57 @@ def test_default_numbers_depend_on_the_machine_alone(monkeypatch):
     monkeypatch.setattr(_threads.os, "sched_getaffinity", lambda pid: range(12), raising=False)
     torch.set_num_threads(3)
     assert _threads._default_numbers() == {16, 12, 8, 6}
+
+
+def answer_of_a_fork(ask):
+    """Return the byte that a function returns in a forked process; None if it does not end."""
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        # Python warns of forks beside threads, which are the subject.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if not child:
+        os.write(write, bytes([ask()]))
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        is_answered = multiprocessing.connection.wait([pipe], timeout=20)
+        answer = pipe.read(1)[0] if is_answered else None
+    if answer is None:
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return answer
+
+
+@needs_fork
+def test_a_forked_process_computes_on_one_thread_whatever_the_size():
+    def n_threads():
+        with one_thread_if_small(LARGE, 1000):
+            return torch.get_num_threads()
+
+    assert answer_of_a_fork(n_threads) == 1
+    with one_thread_if_small(LARGE, 1000):
+        assert torch.get_num_threads() == 2
+
+
+@needs_fork
+def test_a_lock_that_another_thread_holds_is_free_after_a_fork():
+    lock, is_held, ends = ForkSafeLock(), threading.Event(), threading.Event()
+
+    def hold():
+        with lock.held():
+            is_held.set()
+            ends.wait()
+
+    def ask():
+        with lock.held(), lock.held():
+            return 7
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    is_held.wait()
+    try:
+        assert answer_of_a_fork(ask) == 7
+    finally:
+        ends.set()
+        holder.join()

@@ -1,8 +1,11 @@
 import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
 from torch import nn
 
 from ctsk import CounterfactualTrainedClassifier, REVISEGenerator, explain
@@ -137,3 +140,57 @@ def test_fit_on_a_device_that_cannot_compute_leaves_nothing_behind(device):
     with pytest.raises(ValueError, match=f"device='{device}'"):
         clf.fit(X, Y)
     assert not hasattr(clf, "encoder_")
+
+
+def test_own_modules_are_trained_in_threads_as_one_after_the_other():
+    def module(n_features, n_classes):
+        return nn.Sequential(nn.Linear(n_features, 8), nn.Dropout(0.5), nn.Linear(8, n_classes))
+
+    def weights(seed):
+        clf = CounterfactualTrainedClassifier(
+            module=module, max_epochs=4, early_stopping=False, random_state=seed
+        ).fit(X, Y)
+        return torch.cat([part.flatten() for part in clf.net_.module_.parameters()])
+
+    serial = [weights(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert all(map(torch.equal, serial, pool.map(weights, range(4))))
+
+
+def test_an_explanation_does_not_disturb_a_module_that_another_thread_trains():
+    first_epoch, search, second_epoch, explained = (threading.Event() for _ in range(4))
+
+    class Slow(GenericGenerator):
+        def search(self, *args, **kwargs):
+            search.set()
+            second_epoch.wait(timeout=20)
+            return super().search(*args, **kwargs)
+
+    class Meanwhile(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 1:
+                first_epoch.set()
+                search.wait(timeout=20)
+            elif len(net.history) == 2:
+                second_epoch.set()
+                explained.wait(timeout=20)
+
+    def fit(callbacks):
+        clf = CounterfactualTrainedClassifier(
+            module=lambda d, k: nn.Sequential(nn.Dropout(0.5), nn.Linear(d, k)),
+            max_epochs=3,
+            early_stopping=False,
+            callbacks=callbacks,
+            random_state=0,
+        )
+        return clf.fit(X, Y)
+
+    alone = fit([])
+    with ThreadPoolExecutor(1) as pool:
+        training = pool.submit(fit, [Meanwhile()])
+        first_epoch.wait(timeout=20)
+        alone.explain(X[:2], generator=Slow())
+        explained.set()
+        disturbed = training.result()
+    weights = [clf.net_.module_[1].weight for clf in (alone, disturbed)]
+    assert torch.equal(*weights)

@@ -9,7 +9,12 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 
 from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator, GenericGenerator
-from ctsk.exceptions import InertDivergenceWarning, NonFiniteLossError, NonFiniteLossWarning
+from ctsk.exceptions import (
+    InertDivergenceWarning,
+    NonFiniteLossError,
+    NonFiniteLossWarning,
+    UnboundedEnergyWarning,
+)
 
 TERMS = ("classification", "divergence", "adversarial", "ridge")
 CONVENTIONAL = {"lambda_div": 0.0, "lambda_adv": 0.0, "lambda_reg": 0.0}
@@ -256,6 +261,35 @@ def test_inert_divergence_is_warned_of_once_with_remedies(iris):
     assert [warning.category for warning in caught] == [InertDivergenceWarning]
     assert caught[0].filename == __file__
     assert all(name in str(caught[0].message) for name in ("tau", "T (now 1)", "lambda_reg"))
+
+
+def separable():
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    return np.where(y, 5, -5)[:, None] + 0.3 * rng.normal(size=(60, 2)), y
+
+
+@pytest.mark.parametrize("lambda_reg", [0, 1e-5])
+def test_energies_that_run_away_are_warned_of_once_by_the_weight_that_bounds_them(lambda_reg):
+    clf = CounterfactualTrainedClassifier(
+        lambda_reg=lambda_reg, lr=1.0, weight_decay=0, max_epochs=30, random_state=0
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clf.fit(*separable())
+        for _ in range(3):
+            clf.partial_fit(*separable())
+    assert [warning.category for warning in caught] == [UnboundedEnergyWarning]
+    assert caught[0].filename == __file__
+    assert f"lambda_reg (now {lambda_reg})" in str(caught[0].message)
+
+
+def test_a_ridge_bounds_the_energies():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf = CounterfactualTrainedClassifier(lr=0.1, max_epochs=60, random_state=0)
+        clf.fit(*separable())
+    assert clf.score(*separable()) == 1
 
 
 def test_inert_searches_do_not_matter_without_divergence(iris):

@@ -189,6 +189,27 @@ def test_finished_rows_leave_the_batch(linear):
     assert seen[-1] < 9
 
 
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_row_whose_box_is_a_point_takes_no_step(linear, generator):
+    factuals = torch.linspace(-2, 2, 9, dtype=torch.float64)[:, None].repeat(1, 3)
+    targets = linear(factuals).argmin(dim=1)
+    can_move = torch.arange(9) % 3 > 0
+    reach = can_move.float()[:, None]
+    n_calls = 0
+
+    def count(module, inputs, output):
+        nonlocal n_calls
+        n_calls += len(output)
+
+    with linear.register_forward_hook(count):
+        bounds = {"lower": factuals - reach, "upper": factuals + reach}
+        result = search(generator, linear, factuals, targets, tau=0.999999, T=50, **bounds)
+    assert n_calls == can_move.sum() * 51 + (~can_move).sum()
+    assert result.n_iter.tolist() == torch.where(can_move, 50, 0).tolist()
+    assert torch.equal(result.counterfactuals[~can_move], factuals[~can_move])
+    assert result.unfinished.idx.tolist() == list(range(len(factuals)))
+
+
 def test_row_that_is_turned_down_goes_on_searching(linear):
     factuals = torch.tensor([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0]], dtype=torch.float64)
     targets = torch.tensor([1, 1])
