@@ -28,7 +28,7 @@ from ctsk._explaining.request import SHARED_SETTINGS, Settings, make_request
 from ctsk._explaining.search import search
 from ctsk._storing.state import attributes_of, plain_state
 from ctsk._torch.networks import ACTIVATIONS
-from ctsk._torch.utils import CHUNK, default_torch_modes
+from ctsk._torch.utils import chunk_size, default_torch_modes
 from ctsk._training.fit import train
 from ctsk._training.optimizers import OPTIMIZERS
 from ctsk.generators import ECCCoGenerator
@@ -896,5 +896,6 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         judge = Judge(self.net_.module_, self.encoder_)
         # A sparse matrix is converted in chunks, which bounds the memory for dense rows.
-        parts = [judge.logits(validation.check_X(self, part)) for part in chunks_of(X, CHUNK)]
+        chunks = chunks_of(X, chunk_size(self.n_features_in_))
+        parts = [judge.logits(validation.check_X(self, part)) for part in chunks]
         return np.concatenate(parts)

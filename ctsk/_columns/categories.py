@@ -126,7 +126,7 @@ def _hashing(name):
     except TypeError as error:
         raise ValueError(
             f"Column {name!r} of X holds values that cannot be categories ({error}). Categories "
-            "are strings, numbers or booleans."
+            "are strings, numbers or booleans: convert the column, for example by .astype(str)."
         ) from error
 
 

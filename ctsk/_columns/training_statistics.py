@@ -84,15 +84,17 @@ def number_statistics(numbers, weights=None):
         mean[has_number], scale[has_number] = scaler.mean_, scaler.scale_
         low[has_number] = np.fmin.reduce(numbers, axis=0)
         high[has_number] = np.fmax.reduce(numbers, axis=0)
-        # StandardScaler takes columns whose deviation is tiny beside their mean for constant.
+        # StandardScaler takes columns for constant whose deviation is tiny beside their mean, or
+        # whose variance underflows.
         largest = np.maximum(np.abs(low), np.abs(high))
         is_narrow = has_number & (scale == 1) & (high - low > _FEW_ULPS * np.spacing(largest))
         narrow = numbers[:, is_narrow[has_number]]
         if is_narrow.any():
             # Differences from the minimum are exact enough; squares of the numbers are not.
-            scaler = StandardScaler().fit(narrow - low[is_narrow], sample_weight=weights)
-            mean[is_narrow] = low[is_narrow] + scaler.mean_
-            scale[is_narrow] = scaler.scale_
+            size = (high - low)[is_narrow]
+            scaler = StandardScaler().fit((narrow - low[is_narrow]) / size, sample_weight=weights)
+            mean[is_narrow] = low[is_narrow] + scaler.mean_ * size
+            scale[is_narrow] = scaler.scale_ * size
     after, before = low.copy(), high.copy()
     after[has_number] = np.fmin.reduce(np.where(numbers > low[has_number], numbers, np.nan))
     before[has_number] = np.fmax.reduce(np.where(numbers < high[has_number], numbers, np.nan))

@@ -18,7 +18,7 @@ from ctsk._columns.user_columns import check_groups
 from ctsk._columns.user_constraints import check_costs
 from ctsk._columns.validation import check_table, naming_reference, refuse_values
 from ctsk._explaining.models import ExplainableModel
-from ctsk._torch.utils import CHUNK
+from ctsk._torch.utils import chunk_size
 from ctsk._training.module import check_function_of_rows
 
 # Whether the module of a skorch net returns probabilities rather than logits, by the criterion
@@ -81,7 +81,7 @@ def model_of(model, X_reference, one_hot_groups=None, **search):
         return _read(table, schema, like=X)
 
     def predict_proba(rows):
-        chunks = gen_batches(len(rows), CHUNK)
+        chunks = gen_batches(len(rows), chunk_size(len(schema.names)))
         return np.concatenate([_judged(model, logits, rows.values[chunk]) for chunk in chunks])
 
     with naming_reference():
@@ -205,7 +205,8 @@ def _classes(model, logits, values):
     """
     # Both outputs are needed: the converted one for gradients and classes, the raw one for its
     # shape and values. One chunk of rows is enough for either.
-    encoded = logits.tensor(values[:CHUNK]).requires_grad_()
+    values = values[: chunk_size(values.shape[1])]
+    encoded = logits.tensor(values).requires_grad_()
     try:
         with torch.enable_grad():
             output = logits(encoded)
@@ -229,7 +230,7 @@ def _classes(model, logits, values):
     with torch.no_grad():
         check_function_of_rows(logits, encoded.detach(), output.detach(), "model")
     if _is_skorch(model):
-        _check_nonlinearity(model, logits, values[:CHUNK], output)
+        _check_nonlinearity(model, logits, values, output)
     if not logits.are_probabilities and _look_like_probabilities(raw, _is_skorch(model)):
         raise ValueError(
             "model returns probabilities; explanations need its logits. Leave out the last "

@@ -12,7 +12,7 @@ from sklearn.utils import gen_batches
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.encoder import Encoder
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import CHUNK, device_of, heads_of, inference_copy
+from ctsk._torch.utils import chunk_size, device_of, heads_of, inference_copy
 from ctsk.generators import BaseGenerator
 
 
@@ -116,9 +116,10 @@ class Judge:
     def _in_chunks(self, function, rows):
         """Apply a function of encoded rows in chunks, which bound the memory."""
         # The largest chunk, rather than the number of rows, determines the cost of one pass.
-        with one_thread_if_small(self.module, min(len(rows), CHUNK)):
+        n_at_once = chunk_size(self.encoder.groups.n_columns)
+        with one_thread_if_small(self.module, min(len(rows), n_at_once)):
             parts = []
-            for chunk in gen_batches(len(rows), CHUNK):
+            for chunk in gen_batches(len(rows), n_at_once):
                 encoded = self.encoder.encode_values(rows.values[chunk])
                 encoded = torch.as_tensor(encoded, device=device_of(self.module))
                 parts.append(function(encoded).detach().cpu().numpy())

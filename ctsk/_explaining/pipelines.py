@@ -243,13 +243,13 @@ def check_names(pipeline, X):
         if fitted is not None and names != list(fitted):
             raise ValueError(
                 f"The columns of X are {listed(names)}; the pipeline was fitted with "
-                f"{listed(list(fitted))}. Give these, in this order."
+                f"{listed(list(fitted))}. Pass these, in this order."
             )
         return names
     if fitted is not None:
         raise ValueError(
             "X has no column names, but the pipeline was fitted with a DataFrame; its columns "
-            f"are {listed(list(fitted))}."
+            f"are {listed(list(fitted))}. Pass a DataFrame with these columns."
         )
     if X.dtype.kind not in "biuf":
         raise ValueError(
@@ -259,7 +259,8 @@ def check_names(pipeline, X):
     n_fitted = getattr(pipeline, "n_features_in_", X.shape[1])
     if X.shape[1] != n_fitted:
         raise ValueError(
-            f"X has {X.shape[1]} features, but the pipeline was fitted with {n_fitted}."
+            f"X has {X.shape[1]} features, but the pipeline was fitted with {n_fitted}. Pass the "
+            "same features in the same order."
         )
     return [f"x{i}" for i in range(n_fitted)]
 

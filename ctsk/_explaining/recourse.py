@@ -102,7 +102,7 @@ def rows_of_factual(explanation, row):
             f"row is {row}, but the explanation holds {n} factual{'s' * (n != 1)}. Rows are "
             f"positions, from 0 to {n - 1}, and no labels of X's index.{_hint(explanation, row)}"
             if n
-            else f"row is {row}, but the explanation holds no rows."
+            else f"row is {row}, but the explanation holds no rows. Explain at least one row."
         )
     return groups[position]
 

@@ -22,10 +22,12 @@ from ctsk._columns.validation import (
 from ctsk._explaining.links import add_goal
 from ctsk._explaining.models import ExplainableModel
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import CHUNK, device_of, inference_copy
+from ctsk._torch.utils import chunk_size, device_of, inference_copy
 from ctsk.generators import BaseGenerator, GradientGenerator, Reference
 from ctsk.generators.shortcuts import SHORTCUTS, learn_alike, new_generator
 
+# The most values of the paths that an explanation keeps, which take 8 GB.
+_MOST_PATH_CELLS = 1_000_000_000
 # Settings that are also parameters of the estimator. In a request, None stands for the value of
 # the model, and for that of the generator in the case of T.
 SHARED_SETTINGS = {
@@ -172,7 +174,7 @@ class Request:
         """Yield the differences of module rows, for a bounded number of rows at once."""
         # A generator of chunks: one-hot columns may be many times as wide as the values.
         encode = self.model.encoder.encode_values
-        for chunk in gen_batches(len(values), CHUNK):
+        for chunk in gen_batches(len(values), chunk_size(self.model.encoder.groups.n_columns)):
             yield encode(values[chunk]) - encode(factual_values[chunk])
 
 
@@ -219,6 +221,9 @@ def make_request(model, X, target, settings):
     tau = model.tau if settings.tau is None else settings.tau
     model, search_tau, tau = add_goal(model, tau, targets)
     generator = _ready_generator(settings.generator, model, reference)
+    T = generator.default_T if settings.T is None else settings.T
+    if settings.return_path:
+        _check_size_of_path(len(rows) * settings.n_alternatives, T, len(rows.schema.names))
     return Request(
         model=model,
         rows=rows,
@@ -230,7 +235,7 @@ def make_request(model, X, target, settings):
         generator=generator,
         tau=tau,
         search_tau=search_tau,
-        T=generator.default_T if settings.T is None else settings.T,
+        T=T,
         n_alternatives=settings.n_alternatives,
         max_changes=settings.max_changes,
         sparse=settings.sparse,
@@ -250,6 +255,18 @@ def _check_accepted(proba):
             f"A step of the pipeline rejects row {rejected[0]} of X ({len(rejected)} in all), so "
             "that it has no prediction. Repair or drop it; pipeline.predict(X) raises the error of "
             "the step."
+        )
+
+
+def _check_size_of_path(n_rows, T, n_features):
+    """Raise a ValueError if the paths of all rows would not fit into the memory."""
+    # NumPy's integers would overflow.
+    n_cells = int(n_rows) * (int(T) + 1) * n_features
+    if n_cells > _MOST_PATH_CELLS:
+        raise ValueError(
+            f"return_path=True would keep {n_cells:,} values: {n_features} features of {n_rows} "
+            f"counterfactuals at T + 1 = {T + 1} steps; at most {_MOST_PATH_CELLS:,} are kept. "
+            "Lower T, or explain fewer rows at once."
         )
 
 
@@ -308,8 +325,9 @@ def _reference(model, rows):
     encoded = torch.as_tensor(
         model.encoder.encode_values(rows.values), dtype=torch.float32, device=device_of(module)
     )
-    with one_thread_if_small(module, min(len(encoded), CHUNK)):
-        labels = torch.cat([module(part).argmax(dim=1) for part in encoded.split(CHUNK)])
+    n_at_once = chunk_size(encoded.shape[1])
+    with one_thread_if_small(module, min(len(encoded), n_at_once)):
+        labels = torch.cat([module(part).argmax(dim=1) for part in encoded.split(n_at_once)])
     return Reference(
         rows=encoded,
         labels=labels,

@@ -14,7 +14,7 @@ from ctsk._explaining.failure_reasons import FLIPPED_BACK, LOST, TOO_NEAR
 from ctsk._explaining.proof.prover import Prover
 from ctsk._explaining.sparsify import n_changed_units
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import CHUNK, inference_copy
+from ctsk._torch.utils import chunk_size, inference_copy
 
 
 def search(request):
@@ -81,8 +81,11 @@ def _found_in_chunks(request, prover):
     # The search needs gradients, but no digits beyond float32; the judge has float64.
     searcher = inference_copy(request.model.module, torch.float32)
     n_rows, parts, movable = len(request.rows), [], []
-    with one_thread_if_small(searcher, min(n_rows, CHUNK)):
-        for rows in gen_batches(n_rows, CHUNK):
+    # A path has the cells of each step.
+    n_cells = request.model.encoder.groups.n_columns * (request.T + 1 if request.return_path else 1)
+    n_at_once = chunk_size(n_cells)
+    with one_thread_if_small(searcher, min(n_rows, n_at_once)):
+        for rows in gen_batches(n_rows, n_at_once):
             chunk = ChunkSearch(request, searcher, rows)
             movable.append(chunk.movable())
             parts.append(_found(chunk, rows.start, prover))

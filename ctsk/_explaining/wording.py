@@ -159,7 +159,8 @@ class Wording:
             )
         if categories is None and not isinstance(value, Real):
             raise ValueError(
-                f"labels names the value {value!r} of feature {name!r}, whose values are numbers."
+                f"labels names the value {value!r} of feature {name!r}, whose values are numbers. "
+                "Use one of its numbers."
             )
         return value
 

@@ -11,8 +11,15 @@ from sklearn.utils import check_random_state
 from ctsk._torch.threads import ForkSafeLock
 
 _RANDOM_STATE = ForkSafeLock()
-# Maximum number of rows that pass through a module at once, which bounds the memory.
-CHUNK = 4096
+# Maximum numbers of rows, and of their cells, that pass through a module at once. The second one
+# bounds the memory of wide tables.
+_MOST_ROWS = 4096
+_MOST_CELLS = 1_000_000
+
+
+def chunk_size(n_cells):
+    """Return the number of rows of so many cells each that are computed at once."""
+    return min(_MOST_ROWS, max(1, _MOST_CELLS // max(1, n_cells)))
 
 
 @contextlib.contextmanager

@@ -345,8 +345,8 @@ class CounterfactualNet(NeuralNetClassifier):
         if steps:
             return "Lower lr."
         return (
-            "Lower lr, lambda_reg or lambda_div, or keep standardize=True so that the features "
-            "are of order one."
+            "Lower lr, lambda_div, lambda_adv, lambda_reg, weight_decay or class_weight, or keep "
+            "standardize=True so that the features are of order one."
         )
 
     def _record_means(self, prefix, steps):

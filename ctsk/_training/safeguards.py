@@ -37,7 +37,8 @@ def warn_of_training(net, n_epochs, stacklevel):
     if n_skipped:
         warnings.warn(
             f"The loss or its gradient was not finite in {n_skipped} minibatches; their updates "
-            "were skipped. Lower lr, lambda_reg or lambda_div, or the step_size of the generator.",
+            "were skipped. Lower lr, lambda_div, lambda_adv, lambda_reg or class_weight, or the "
+            "step_size of the generator.",
             NonFiniteLossWarning,
             stacklevel=stacklevel,
         )
@@ -65,7 +66,7 @@ def warn_of_training(net, n_epochs, stacklevel):
             "difference of 10 between logits is enough for a probability of 0.9999: the "
             "divergence grows without bound, at the expense of the accuracy. Raise lambda_reg "
             f"(now {net.objective.lambda_reg}), or lower lambda_div (now "
-            f"{net.objective.lambda_div}), lr or max_epochs.",
+            f"{net.objective.lambda_div}), lr or max_epochs; keep standardize=True.",
             UnboundedEnergyWarning,
             stacklevel=stacklevel,
         )
@@ -83,7 +84,8 @@ def warn_of_interruption(n_epochs, max_epochs, stacklevel):
     """Warn that a fit was interrupted, and what is kept of it."""
     warnings.warn(
         f"Training was interrupted after {n_epochs} of {max_epochs} epochs. The estimator is "
-        "fitted as of the last finished epoch.",
+        "fitted as of the last finished epoch. Calls of partial_fit continue from it, as fit does "
+        "with warm_start=True.",
         UserWarning,
         stacklevel=stacklevel,
     )

@@ -173,12 +173,7 @@ class GradientGenerator(BaseGenerator):
         record = Record(factuals, T, epsilon, return_path)
         first = self._first_batch(factuals, targets, box, costs, earlier if push else None)
         # Rows are searched independently, so they may be searched in parts.
-        parts = [(part, T) for part in first.split(rows_at_once(box.groups, factuals.device))]
-        # Rows whose box is a point are judged, but take no step.
-        can_move = (box.lower < box.upper).any(dim=1)
-        if not can_move.all():
-            parts = [(part.select(can_move[part.idx]), T) for part, _ in parts]
-            parts.append((first.select(~can_move), 0))
+        parts = first.parts(rows_at_once(box.groups, factuals.device), T)
         unfinished = Batch.concatenate(
             [
                 self._descend(model, part, box, record, limit=limit, T=n, accept=accept, push=push)

@@ -65,6 +65,19 @@ class Batch:
         """Return the batch of the rows at some positions, in their order."""
         return self._of_each(lambda values: values.index_select(0, positions))
 
+    def parts(self, n_rows, T):
+        """Return batches of at most `n_rows` rows, each with its number of steps.
+
+        It is `T`, or 0 for rows whose box is a point: they are judged, but cannot move.
+        """
+        can_move = (self.box.lower < self.box.upper).any(dim=1)
+        kinds = [(self, T)]
+        if not can_move.all():
+            kinds = [(self.select(can_move), T), (self.select(~can_move), 0)]
+            # Not every module can evaluate no rows.
+            kinds = [(batch, n_steps) for batch, n_steps in kinds if len(batch.idx)]
+        return [(part, n_steps) for batch, n_steps in kinds for part in batch.split(n_rows)]
+
     def split(self, n_rows):
         """Return consecutive batches of `n_rows` rows each; the last one may be smaller."""
         # A batch that is small enough, or has no rows, is its own only part.

@@ -10,7 +10,7 @@ import torch
 from ctsk._columns.validation import Interval
 from ctsk._torch.networks import VAE, check_layers
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import CHUNK
+from ctsk._torch.utils import chunk_size
 from ctsk.exceptions import PoorReconstructionWarning
 from ctsk.generators.base import NON_NEGATIVE
 from ctsk.generators.gradient import GradientGenerator
@@ -219,7 +219,9 @@ class REVISEGenerator(GradientGenerator):
     def _reconstruction_error(self, reference):
         """Return the mean over features of the share that is lost."""
         rows, groups = reference.rows, reference.groups
-        decoded = torch.cat([self.decode(self.encode(part)) for part in rows.split(CHUNK)])
+        decoded = torch.cat(
+            [self.decode(self.encode(part)) for part in rows.split(chunk_size(rows.shape[1]))]
+        )
         # Numbers: squared error relative to the variance; constants have nothing to lose.
         vae = self.vae_
         squared = ((decoded - rows) / vae.scale).square().mean(dim=0)

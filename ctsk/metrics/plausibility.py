@@ -306,7 +306,10 @@ def maximum_mean_discrepancy(
     in_X[: len(X)] = 1
     if sample_weight is not None:
         if n_permutations is not None:
-            raise ValueError("sample_weight cannot be combined with n_permutations.")
+            raise ValueError(
+                "sample_weight cannot be combined with n_permutations. Pass one of them, and leave "
+                "the other None."
+            )
         check_consistent_length(X, sample_weight)
         return float(_unbiased(rows, in_X, scale, np.asarray(sample_weight, dtype=float))[0])
     mmd = float(_unbiased(rows, in_X, scale)[0])

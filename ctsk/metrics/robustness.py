@@ -13,7 +13,13 @@ from ctsk._columns.user_columns import check_features
 from ctsk._columns.user_constraints import check_constraints
 from ctsk._columns.validation import Interval, StrOptions, check_X, encode_labels, validate_params
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import CHUNK, default_torch_modes, device_of, inference_copy, make_generator
+from ctsk._torch.utils import (
+    chunk_size,
+    default_torch_modes,
+    device_of,
+    inference_copy,
+    make_generator,
+)
 from ctsk.metrics.inputs import check_classifier
 
 _ATTACKS = ("fgsm", "pgd", "margin", "noise")
@@ -147,8 +153,9 @@ def robust_accuracy(
     # The generator moves on from chunk to chunk: no two chunks share random starts.
     generator = make_generator(random_state)
     is_robust = []
-    with one_thread_if_small(module, min(len(values), CHUNK)):
-        for chunk in gen_batches(len(values), CHUNK):
+    n_at_once = chunk_size(tensors[0].shape[1])
+    with one_thread_if_small(module, min(len(values), n_at_once)):
+        for chunk in gen_batches(len(values), n_at_once):
             attacked = _AttackedRows(module, *(tensor[chunk] for tensor in tensors), generator)
             is_robust.append(attacked.are_robust(attack, epsilon, n_steps, n_restarts))
     return float(np.average(torch.cat(is_robust).cpu().numpy(), weights=sample_weight))

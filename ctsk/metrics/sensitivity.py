@@ -11,7 +11,7 @@ from ctsk._columns.validation import Interval, StrOptions, check_target, check_X
 from ctsk._explaining.models import Judge
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import (
-    CHUNK,
+    chunk_size,
     default_torch_modes,
     device_of,
     inference_copy,
@@ -115,7 +115,7 @@ def integrated_gradients(
 
     mean_gradients = _exact_gradients if _is_piecewise_linear(module) else _gauss_legendre_gradients
     # A row passes through the module once for each step.
-    n_at_once = max(1, CHUNK // n_steps)
+    n_at_once = chunk_size(n_steps * encoded.shape[1])
     with one_thread_if_small(module, min(len(encoded), n_at_once) * n_steps):
         parts = [
             mean_gradients(module, starts[chunk], encoded[chunk], labels[chunk], n_steps)

@@ -52,7 +52,10 @@ class FeaturePair:
             raise ValueError(f"features names {names[pair[0]]!r} twice; pass two features.")
         for feature in pair:
             if feature in schema.unread:
-                raise ValueError(f"features names {names[feature]!r}, which the model ignores.")
+                raise ValueError(
+                    f"features names {names[feature]!r}, which the model ignores. Pass a feature "
+                    "that the model uses, or 'pca'."
+                )
             n_categories = len(schema.categories.get(feature, ()))
             if n_categories > _MOST_CATEGORIES:
                 raise ValueError(

@@ -184,7 +184,7 @@ def _check_shape(schema, shape):
     if shape[0] * shape[1] != n_features:
         raise ValueError(
             f"shape is {tuple(shape)}, which is {shape[0] * shape[1]} pixels, but the explanation "
-            f"has {n_features} features."
+            f"has {n_features} features. Pass a height and a width whose product is {n_features}."
         )
     return tuple(shape)
 

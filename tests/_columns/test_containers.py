@@ -138,7 +138,7 @@ def test_sparse_rows_are_made_dense_a_chunk_at_a_time(monkeypatch, fitted_iris, 
         n_rows.append(X.shape[0])
         return original(estimator, X)
 
-    monkeypatch.setattr(_classifier, "CHUNK", 40)
+    monkeypatch.setattr(_classifier, "chunk_size", lambda n_cells: 40)
     monkeypatch.setattr(_classifier.validation, "check_X", check_X)
     assert_array_equal(fitted_iris.predict_proba(sparse.csr_array(iris[0])), expected)
     assert n_rows == [40, 40, 40, 30]

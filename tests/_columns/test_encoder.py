@@ -54,6 +54,12 @@ def test_a_column_that_varies_little_beside_its_mean_is_no_constant(mean, deviat
     np.testing.assert_allclose(encoded.std(), 1, rtol=1e-6)
 
 
+def test_a_column_whose_variance_underflows_is_no_constant():
+    numbers = 1e-300 * np.random.default_rng(0).normal(size=(50, 1))
+    encoder, values = fit(numbers)
+    np.testing.assert_allclose(encoder.encode_values(values).std(), 1, rtol=1e-6)
+
+
 def test_a_column_that_varies_by_rounding_errors_is_a_constant():
     numbers = np.array([[0.1 + 0.2], [0.3], [0.3], [0.1 + 0.2]])
     encoder, _ = fit(numbers)

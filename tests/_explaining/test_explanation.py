@@ -352,10 +352,11 @@ def test_changes_tell_categories_in_words(fitted_loans, loans):
 
 
 def test_many_rows_are_searched_like_few(fitted_iris, iris, monkeypatch):
-    from ctsk._explaining import models as _row_search
+    from ctsk._explaining import models, search
 
     whole = fitted_iris.explain(iris[0])
-    monkeypatch.setattr(_row_search, "CHUNK", 7)
+    for module in (models, search):
+        monkeypatch.setattr(module, "chunk_size", lambda n_cells: 7)
     parts = fitted_iris.explain(iris[0])
     np.testing.assert_allclose(parts.counterfactual, whole.counterfactual, rtol=1e-4)
     assert_array_equal(parts.n_iter, whole.n_iter)

@@ -26,7 +26,7 @@ def test_judge_answers_in_float64_as_the_classifier_does(fitted_loans, loans, ro
 def test_judge_answers_alike_for_rows_in_chunks(fitted_loans, rows, monkeypatch):
     judge = Judge(fitted_loans.net_.module_, fitted_loans.encoder_)
     whole = judge.logits(rows)
-    monkeypatch.setattr(models, "CHUNK", 7)
+    monkeypatch.setattr(models, "chunk_size", lambda n_cells: 7)
     np.testing.assert_allclose(judge.logits(rows), whole, rtol=1e-12)
 
 

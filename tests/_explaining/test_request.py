@@ -109,3 +109,13 @@ def test_search_without_a_gradient_offers_all_that_explain_does(iris):
     assert (np.isfinite(explanation.path)).all()
     first = explanation[::2]
     assert set(first.reason[first.valid & first.mature]) == {None}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"T": 10**9}, {"T": np.int64(2**62)}, {"T": 10**8, "n_alternatives": 3}]
+)
+def test_paths_that_no_memory_holds_are_rejected_with_a_remedy(iris, fitted_iris, settings):
+    with pytest.raises(
+        ValueError, match="return_path=True would keep .* Lower T, or explain fewer"
+    ):
+        fitted_iris.explain(iris[0][:3], return_path=True, **settings)

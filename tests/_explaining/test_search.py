@@ -266,3 +266,22 @@ def test_max_changes_is_kept_though_a_row_lies_outside_its_domain(diabetes, max_
     explanation = clf.explain(rows, max_changes=max_changes)
     n_changes = (explanation.counterfactual != explanation.factual).sum(axis=1)
     assert n_changes.max() == max_changes
+
+
+@pytest.mark.parametrize(("n_columns", "T", "return_path"), [(3_000, 2, False), (5, 999, True)])
+def test_rows_of_many_cells_are_searched_in_parts(monkeypatch, n_columns, T, return_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, n_columns))
+    clf = CounterfactualTrainedClassifier((), **CONVENTIONAL, max_epochs=1, random_state=0)
+    clf.fit(X[:40], X[:40, 0] > 0)
+    n_rows = []
+
+    class Counting(GenericGenerator):
+        def search(self, model, factuals, *args, **kwargs):
+            n_rows.append(len(factuals))
+            return super().search(model, factuals, *args, **kwargs)
+
+    clf.explain(X, generator=Counting(), T=T, return_path=return_path)
+    n_cells = n_columns * (T + 1 if return_path else 1)
+    assert max(n_rows) * n_cells <= 1_000_000
+    assert sum(n_rows) == 400

@@ -9,7 +9,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from ctsk import CounterfactualTrainedClassifier, REVISEGenerator, explain
-from ctsk._torch.utils import check_device, default_torch_modes
+from ctsk._torch.utils import check_device, chunk_size, default_torch_modes
 from ctsk.generators import GenericGenerator, check_generator
 from ctsk.metrics import energy_gap, feature_sensitivity, integrated_gradients, robust_accuracy
 
@@ -194,3 +194,12 @@ def test_an_explanation_does_not_disturb_a_module_that_another_thread_trains():
         disturbed = training.result()
     weights = [clf.net_.module_[1].weight for clf in (alone, disturbed)]
     assert torch.equal(*weights)
+
+
+@pytest.mark.parametrize("n_columns", [0, 1, 100, 5_000, 100_000, 10_000_000])
+def test_chunks_are_bounded_by_rows_and_by_cells(n_columns):
+    n_rows = chunk_size(n_columns)
+    assert 1 <= n_rows <= 4096
+    assert n_rows == 1 or n_rows * n_columns <= 1_000_000
+    # Tables of ordinary width are computed in as few chunks as before.
+    assert n_columns > 200 or n_rows == 4096

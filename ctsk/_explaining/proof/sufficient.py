@@ -17,7 +17,7 @@ from ctsk._explaining.proof.prover import (
     provable_layers,
     words,
 )
-from ctsk._torch.utils import CHUNK, inference_copy
+from ctsk._torch.utils import chunk_size, inference_copy
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def find_sufficient(request, max_size):
     layers = provable_layers(request.model)
     searcher = inference_copy(request.model.module, torch.float32)
     found = []
-    for rows in gen_batches(len(request.rows), CHUNK):
+    for rows in gen_batches(len(request.rows), chunk_size(request.model.encoder.groups.n_columns)):
         chunk = ChunkSearch(request, searcher, rows)
         of_chunk = _of_chunk(chunk, layers, max_size)
         found += [replace(result, row=rows.start + result.row) for result in of_chunk]
