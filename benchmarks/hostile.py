@@ -4,8 +4,8 @@ The script stores two small classifiers of columns of every kind, one of which s
 damages their files at random: bits are flipped, bytes are cut, repeated and inserted, in the files
 and in the archive; entries of the archive become links, climb out of the folder, occur twice or are
 compressed; pickles take the place of files; JSON has keys twice, is nested deeply, or holds NaN.
-After such damage, the file has to be rejected, unless the model is the same in spite of it, as after
-a change of a date in an archive.
+After such damage, the file has to be rejected, unless the model is the same in spite of it, as
+after a change of a date in an archive.
 
 A second part of the files has right digests, as somebody makes them who knows the format: parts of
 the document are replaced by hostile values, exchanged and deleted, and headers claim terabytes.
