@@ -115,7 +115,7 @@ def integrated_gradients(
 
     mean_gradients = _exact_gradients if _is_piecewise_linear(module) else _gauss_legendre_gradients
     # A row passes through the module once for each step.
-    n_at_once = chunk_size(n_steps * encoded.shape[1])
+    n_at_once = max(1, chunk_size(encoded.shape[1]) // n_steps)
     with one_thread_if_small(module, min(len(encoded), n_at_once) * n_steps):
         parts = [
             mean_gradients(module, starts[chunk], encoded[chunk], labels[chunk], n_steps)

@@ -349,7 +349,7 @@ def test_loss_that_is_not_finite_is_skipped(iris):
 
 def test_epoch_without_any_update_is_an_error_that_names_parameters(iris):
     clf = CounterfactualTrainedClassifier(callbacks=[Spoiler(lambda count: True)], random_state=0)
-    with pytest.raises(NonFiniteLossError, match="lr, lambda_reg or lambda_div"):
+    with pytest.raises(NonFiniteLossError, match="Lower lr, lambda_div, lambda_adv, lambda_reg"):
         clf.fit(*iris)
     assert not hasattr(clf, "net_")
 
