@@ -11,6 +11,7 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from ctsk._columns.containers import listed
 from ctsk._columns.user_warnings import ignored_warnings
 from ctsk._explaining.alignment import alignment, with_all_ranges
 from ctsk._explaining.calibrated_nets import (
@@ -155,9 +156,10 @@ def _check_classes(classes, estimators):
         known = classes, np.arange(len(classes))
         if not any(np.array_equal(estimator.classes_, labels) for labels in known):
             raise ValueError(
-                f"A classifier within model was fitted with the classes {estimator.classes_}, "
-                f"rather than {classes}: a fold has no row of some class. Pass a cv with "
-                "stratified folds to CalibratedClassifierCV."
+                "A classifier within model was fitted with the classes "
+                f"{listed(estimator.classes_.tolist())}, rather than {listed(classes.tolist())}: a "
+                "fold has no row of some class. Pass a cv with stratified folds to "
+                "CalibratedClassifierCV."
             )
 
 

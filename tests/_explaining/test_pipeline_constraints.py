@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 import ctsk
 from ctsk import (
@@ -202,3 +202,58 @@ def test_constraints_of_the_training_are_no_reason_for_a_warning(burdens, recwar
     fitted = coded({"burden": [(0, 90), -9]}).fit(X, y)
     ctsk.explain(fitted, X.head(5))
     assert not [warning for warning in recwarn if warning.category is OtherConstraintsWarning]
+
+
+# --- costs, and curves ---
+
+
+@pytest.fixture(scope="module")
+def rates():
+    """Positive numbers, of which a classifier behind a pipeline sees the inverse."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"rate": rng.uniform(1, 20, 120), "other": rng.uniform(1, 20, 120)})
+    return X, (1 / X["rate"] + 0.1 / X["other"] > 0.15).astype(int)
+
+
+def inverse(numbers):
+    return 1 / numbers
+
+
+@pytest.mark.parametrize("generator", ["nearest", "eccco"])
+def test_a_domain_behind_a_decreasing_curve_is_that_of_the_numbers_before_it(rates, generator):
+    X, y = rates
+    clf = classifier(domain={"rate": (0.1, 0.25)}, resolution=None)
+    pipeline = make_pipeline(FunctionTransformer(inverse), clf).fit(X, y)
+    # Before the curve, the domain is the interval from 4 to 10.
+    rows = X[(X["rate"] < 4) | (X["rate"] > 10)]
+    explanation = ctsk.explain(pipeline, rows, X_reference=X, tau=0.5, generator=generator)
+    before, after = rows["rate"], explanation.counterfactual["rate"]
+    moved = before != after
+    assert moved.any()
+    low, high = np.minimum(before, 4), np.maximum(before, 10)
+    assert ((after >= low * (1 - 1e-6)) & (after <= high * (1 + 1e-6))).all()
+    assert (np.abs(after - 7)[moved] < np.abs(before - 7)[moved]).all()
+    # The decision changes inside of the domain, at about 6.7, and not at one of its ends.
+    assert after[moved].between(4.1, 9.9).any()
+
+
+@pytest.mark.parametrize(("word", "sign"), [("increase", -1), ("decrease", 1)])
+def test_a_direction_behind_a_decreasing_curve_is_the_opposite_one_before_it(rates, word, sign):
+    X, y = rates
+    clf = classifier(mutability={"rate": word, "other": "none"}, resolution=None)
+    pipeline = make_pipeline(FunctionTransformer(inverse), clf).fit(X, y)
+    explanation = ctsk.explain(pipeline, X, X_reference=X, tau=0.5)
+    changes = sign * (explanation.counterfactual["rate"] - X["rate"])
+    assert (changes >= 0).all()
+    assert (changes > 0).any()
+
+
+def test_costs_of_the_classifier_hold_in_the_units_that_reach_it(rates):
+    X, y = rates
+    clf = classifier(feature_costs={"rate": 3.0}, resolution=None)
+    scaler = MinMaxScaler().set_output(transform="pandas")
+    pipeline = make_pipeline(scaler, clf).fit(X, y)
+    explanation = ctsk.explain(pipeline, X.head(30), X_reference=X, tau=0.5)
+    steps = scaler.transform(explanation.counterfactual) - scaler.transform(X.head(30))
+    costs = [3.0, 1 / scaler.transform(X)["other"].std(ddof=0)]
+    assert_allclose(explanation.cost, np.abs(steps) @ costs, rtol=1e-4)
