@@ -466,6 +466,22 @@ def test_features_that_could_not_change_are_immutable(fitted_loans, loans):
     assert own.immutable[:, 3].tolist() == (X["job"] == X["job"].dropna().unique()[0]).tolist()
 
 
+@pytest.mark.parametrize(("most", "is_immutable"), [(5.9, True), (6.1, False)])
+def test_a_feature_with_no_whole_number_between_its_bounds_is_immutable(most, is_immutable):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.integers(0, 10, 60), rng.normal(size=60)]).astype(float)
+    clf = CounterfactualTrainedClassifier(
+        max_epochs=1, n_counterfactuals=10, resolution={0: 1}, random_state=0
+    ).fit(X, X[:, 1] > 0)
+    explanation = clf.explain(
+        np.array([[5.2, 0.0]]), mutability={0: "increase"}, domain={0: (0, most)}
+    )
+    assert explanation.immutable.tolist() == [[is_immutable, False]]
+    assert explanation.counterfactual[0, 0] in (5.2, 6.0)
+    if is_immutable:
+        assert explanation.counterfactual[0, 0] == 5.2
+
+
 def test_fitted_constraints_make_features_immutable(fitted, diabetes):
     explanation = fitted.explain(diabetes[0].head(3), T=2)
     assert explanation.immutable[:, :2].all()
