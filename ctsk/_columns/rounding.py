@@ -88,10 +88,9 @@ def _on_grid(numbers, factuals, low, high, grid, rounding):
     away = np.where(is_reached, nearest, np.where(rises, above, below))
     candidates = {"nearest": nearest, "toward": toward, "away": away}
     rounded = np.where(np.isnan(factuals), nearest, candidates[rounding])
-    # The bounds may hold no number of the grid at all.
-    first, last = grid.ceil(low), grid.floor(high)
-    is_kept = (first > last) | (is_passed & (rounding == "toward"))
-    return np.where(is_kept, factuals, np.clip(rounded, first, last))
+    # If the bounds hold no number of the grid at all, the result is outside and is not returned.
+    rounded = np.clip(rounded, grid.ceil(low), grid.floor(high))
+    return np.where(is_passed & (rounding == "toward"), factuals, rounded)
 
 
 def _in_precision(numbers, low, high, dtype, grid):

@@ -197,3 +197,19 @@ def test_weights_of_rows_and_classes_multiply_the_losses_of_all_heads(minibatch,
     expected = np.mean([factors * loss for loss in losses])
     assert terms["classification"].item() == pytest.approx(expected, rel=1e-12)
     assert logits.shape == (6, 2)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_a_held_out_row_counts_at_most_the_logarithm_of_a_thousand(is_weighted):
+    logits = torch.tensor([[300.0, 0.0], [0.2, 0.7], [-1.0, 4.0]], dtype=torch.float64)
+    y = torch.tensor([1, 0, 1])
+    class_weight = torch.tensor([0.5, 2.0], dtype=torch.float64) if is_weighted else None
+    weights = torch.tensor([0.3, 1.7, 1.0], dtype=torch.float64) if is_weighted else None
+    shares = logits.numpy() - np.log(np.exp(logits.numpy()).sum(axis=1, keepdims=True))
+    losses = np.minimum(-shares[[0, 1, 2], y.numpy()], np.log(1000))
+    if is_weighted:
+        losses = losses * class_weight.numpy()[y.numpy()] * weights.numpy()
+    objective = Objective(0, 0, 0, class_weight, label_smoothing=0.3)
+    found = objective.held_out_loss(logits, y, weights).item()
+    assert found == pytest.approx(losses.mean(), rel=1e-12)
+    assert losses[0] == pytest.approx(np.log(1000) * (0.6 if is_weighted else 1))
