@@ -163,10 +163,10 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         Whether to standardize numeric features inside the estimator. X is passed, and
         counterfactuals are returned, in the original units either way. ``"quantile"`` maps
         numbers to the normal quantiles of their ranks, clipped at 3, which suits amounts with
-        long tails. Distances, costs and proofs are then in quantiles, `feature_costs` are per
-        standard deviation of the ranks instead of X, and counterfactuals do not leave the
-        training rows' quantiles of -3 to 3. A column of fewer than three distinct numbers is
-        standardized.
+        long tails. Distances, costs and proofs are then in quantiles: a change by one quantile
+        costs the entry of `feature_costs` times the standard deviation of the column. No
+        counterfactual leaves the quantiles from -3 to 3. A column of fewer than three distinct
+        numbers is standardized.
     optimizer : {"adam", "sgd"} or callable, default="adam"
         Name, or optimizer class that does not require a closure.
     lr : float, default=1e-3

@@ -105,6 +105,14 @@ def test_counterfactuals_are_in_units_of_x_and_costs_in_quantiles(clf):
     np.testing.assert_allclose(explanation.cost, moves.sum(axis=1), rtol=1e-5)
 
 
+def test_the_cost_of_a_quantile_is_the_feature_cost_times_the_deviation(clf):
+    explanation = clf.explain(AMOUNTS[:20], tau=0.6, feature_costs={0: 0.001})
+    encode = clf.encoder_.encode
+    moves = np.abs(encode(explanation.counterfactual) - encode(AMOUNTS[:20]))
+    costs = moves @ [0.001 * AMOUNTS[:, 0].std(), 1.0]
+    np.testing.assert_allclose(explanation.cost, costs, rtol=1e-5)
+
+
 def test_a_wider_domain_is_not_reached_beyond_the_training_rows(clf):
     explanation = clf.explain(AMOUNTS[:50], tau=0.9, domain={"*": (None, None)})
     assert (explanation.counterfactual >= AMOUNTS.min(axis=0)).all()
