@@ -8,7 +8,7 @@ import torch
 from ctsk._storing.generators import array_of, tensor_of, weight_shapes
 from ctsk._storing.values import require
 from ctsk._torch.networks import ACTIVATIONS, MLP, _Dropout, _Linear
-from ctsk._training.callbacks import BestEpoch, ProgressLine
+from ctsk._training.callbacks import BestEpoch, ProgressLine, users_callbacks
 from ctsk._training.fit import initialized_net
 from ctsk._training.objective import Objective
 from ctsk._training.optimizers import OPTIMIZERS, CosineSchedule
@@ -79,7 +79,7 @@ def users_parts(net):
         parts["module"] = copy.deepcopy(net.module_).cpu()
     if _optimizer_name(net) is None:
         parts["optimizer"] = net.optimizer
-    callbacks = [pair for pair in net.callbacks_ if type(pair[1]) not in (BestEpoch, ProgressLine)]
+    callbacks = users_callbacks(net)
     if callbacks:
         parts["callbacks"] = callbacks
     return parts
@@ -139,17 +139,31 @@ def net_of(state, *, n_columns, n_classes, device, parts, constraints, costs, ge
         generator=generator,
         is_held_out=None,
         sample_weight=None,
+        checkpoint=None,
         **state["settings"],
     )
     # Callbacks of a user are initialized already, which would delete what they have recorded.
     net.callbacks[:0] = net.callbacks_[:0] = parts.get("callbacks", [])
-    net.history.extend({"batches": [], **epoch} for epoch in state["history"])
+    restore_history(net, state["history"])
     # The initial weights were drawn from the same generator, so that its state comes last.
     random.set_state(tensor_of(state["resume"]["random"]))
     if state["resume"]["optimizer"] is not None:
         net.optimizer_.load_state_dict(mapped(state["resume"]["optimizer"], np.ndarray, tensor_of))
     net._set_training(False)
     return net
+
+
+def other_weights(module, weights):
+    """Return the names of weights that differ from those of a module in name, shape or dtype."""
+    built = {name: (tuple(t.shape), array_of(t).dtype) for name, t in module.state_dict().items()}
+    stored = {name: (values.shape, values.dtype) for name, values in weights.items()}
+    names = built.keys() | stored.keys()
+    return sorted(name for name in names if built.get(name) != stored.get(name))
+
+
+def restore_history(net, epochs):
+    """Replace the history of a net by records of epochs."""
+    net.history[:] = [{"batches": [], **epoch} for epoch in epochs]
 
 
 def resume_optimizer(net, state):
