@@ -353,7 +353,8 @@ def _check_optimizer(net, described, arrays):
         resume_optimizer(net, read_resume(described, arrays)["optimizer"])
         is_equal = _plain(net.optimizer_.state_dict()) == before
     except ModelFileError as error:
-        is_equal, problem = False, str(error)
+        # What precedes the colon says that the file is damaged.
+        is_equal, problem = False, str(error).partition(": ")[2].rstrip(".")
     if not is_equal:
         raise ValueError(
             f"optimizer={type(net.optimizer_).__name__} cannot be resumed with equal bits "

@@ -204,15 +204,26 @@ def resume_optimizer(net, state):
             known is None or entries.keys() == known, "the state of the optimizer is incomplete"
         )
         for name, value in entries.items():
-            # Except for the number of steps, arrays are shaped like the weight.
+            # Except for the number of steps, arrays are shaped like the weight. Other optimizers
+            # keep one number for some or all axes, too.
             expected = () if name == "step" else shapes[position]
             is_alike = not isinstance(value, np.ndarray) or (
-                value.shape == expected and value.dtype == np.float32
+                (value.shape == expected or (known is None and _fits(value.shape, expected)))
+                and value.dtype == np.float32
             )
             is_array = known is None or isinstance(value, np.ndarray)
             require(is_alike and is_array, f"{name} of the optimizer has another shape")
     state = {"state": mapped(state["state"], np.ndarray, tensor_of), "param_groups": merged}
     net.optimizer_.load_state_dict(state)
+
+
+def _fits(shape, target):
+    """Return whether a shape is that of an array that broadcasts to a target."""
+    # Missing axes come first.
+    padded = (1,) * (len(target) - len(shape)) + shape
+    return len(padded) == len(target) and all(
+        n in (1, size) for n, size in zip(padded, target, strict=True)
+    )
 
 
 def architecture_of(module):
