@@ -86,6 +86,12 @@ class BestEpoch(EarlyStopping):
             # Both a stop and Ctrl-C are a KeyboardInterrupt.
             net.is_complete_ = self.misses_ == self.patience
 
+    def on_train_end(self, net, **kwargs):
+        """Restore the weights of the best epoch, if there is one."""
+        # An interruption may come before the first epoch, on which skorch relies.
+        if self.best_model_weights_ is not None:
+            super().on_train_end(net, **kwargs)
+
 
 class ProgressLine(Callback):
     """Show the progress of a fit on one line, which is rewritten in place."""

@@ -277,14 +277,18 @@ def test_a_warm_start_resumes_from_the_same_state_only(diabetes, tmp_path, monke
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_ctrl_c_keeps_the_last_epoch_and_the_fit_can_be_resumed(diabetes, tmp_path, monkeypatch):
-    clf = estimator(tmp_path)
+def test_ctrl_c_keeps_the_last_epoch_and_the_fit_can_be_resumed(
+    diabetes, tmp_path, monkeypatch, capsys
+):
+    clf = estimator(tmp_path, verbose=1)
     # Ctrl-C hits the moment at which the second epoch has been written.
     with dying_after(monkeypatch, 2, KeyboardInterrupt):
         with pytest.warns(UserWarning, match="interrupted after 2 of 4 epochs"):
             clf.fit(*diabetes)
     assert clf.n_iter_ == 2
-    assert state_of(clf.fit(*diabetes)) == state_of(estimator().fit(*diabetes))
+    assert "epoch 2/4" in capsys.readouterr().out
+    assert state_of(clf.fit(*diabetes)) == state_of(estimator(verbose=1).fit(*diabetes))
+    assert "epoch 4/4" in capsys.readouterr().out
 
 
 def test_partial_fit_ignores_the_folder(diabetes, tmp_path):
