@@ -55,8 +55,7 @@ class CounterfactualNet(NeuralNetClassifier):
     sample_weight : Tensor of shape (n_rows,) or None
         Weights of the rows of a fit, on the net's device; also None after it.
     checkpoint : FitCheckpoint or None
-        Where a fit stores its state after each epoch, and from which it goes on; also None
-        after it.
+        Stores the state of a fit after each epoch, and restores it; also None after it.
     random : torch.Generator
         A CPU generator.
     **kwargs : dict
@@ -249,10 +248,8 @@ class CounterfactualNet(NeuralNetClassifier):
     def on_train_end(self, net, X=None, y=None, **kwargs):
         """Undo an epoch that was interrupted, and leave the module in eval mode."""
         super().on_train_end(net, X=X, y=y, **kwargs)
-        has_held_out_rows = self.is_held_out is not None
-        is_unfinished = len(self.history) > 0 and not _is_finished(
-            self.history[-1], has_held_out_rows
-        )
+        is_validated = self.is_held_out is not None
+        is_unfinished = any(not _is_finished(epoch, is_validated) for epoch in self.history[-1:])
         # Callbacks, such as one that restores the best epoch, run later.
         if is_unfinished:
             self.epoch_start_.restore()
