@@ -13,9 +13,11 @@ Such a file has to be rejected, or to be a model that works: only a signature te
 another one. Nothing may enter an unpickler; any other error than that of a damaged file is a crash.
 
 Certificates are tampered with in digests, rows and probabilities, half of them with a new digest of
-the certificate. The stand-alone script has to reject all of them::
+the certificate. The stand-alone script has to reject all of them.
 
-    python benchmarks/hostile.py [--files 100000] [--certificates 1000] [--first 0]
+Fits are killed at random moments, and resumed; see ``benchmarks/hostile_kills.py``::
+
+    python benchmarks/hostile.py [--files 100000] [--certificates 1000] [--kills 50] [--first 0]
 """
 
 import argparse
@@ -46,6 +48,7 @@ from hostile_files import (
     state_text,
     written,
 )
+from hostile_kills import try_kills
 
 import ctsk
 
@@ -149,6 +152,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--certificates", type=int, default=1_000)
+    parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--first", type=int, default=0, help="seed of the first attempt")
     options = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
@@ -180,6 +184,7 @@ def main():
         f"certificates tampered in digest, rows or probabilities {2 * n_each:,} / "
         f"accepted {n_accepted}"
     )
+    try_kills(options.kills, options.first)
 
 
 if __name__ == "__main__":

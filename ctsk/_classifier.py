@@ -3,6 +3,7 @@
 from copy import copy
 from functools import partial
 from numbers import Integral, Real
+from os import PathLike
 from typing import ClassVar
 
 import numpy as np
@@ -26,6 +27,7 @@ from ctsk._columns.validation import Interval, StrOptions, check_partial_fit_fir
 from ctsk._explaining.models import ExplainableModel, Judge
 from ctsk._explaining.request import SHARED_SETTINGS, Settings, make_request
 from ctsk._explaining.search import search
+from ctsk._storing.checkpoints import checkpoint_of
 from ctsk._storing.state import attributes_of, plain_state
 from ctsk._torch.networks import ACTIVATIONS
 from ctsk._torch.utils import chunk_size, default_torch_modes
@@ -199,6 +201,13 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         monitors their loss or accuracy.
     n_iter_no_change : int, default=10
         Number of epochs without an improvement after which `early_stopping` stops.
+    checkpoint_dir : str, path-like or None, default=None
+        Folder in which `fit` stores its whole state after each epoch. When `fit` is called
+        again with the same parameters and rows, also after its process was killed, it
+        continues after the last stored epoch, and ends with the same bits; a finished fit is
+        read from its file. Any number of different fits, such as those of a grid search, may
+        share the folder. `random_state` must be an integer, and `callbacks` None. Delete the
+        folder when it is no longer needed; see :ref:`resuming`. `partial_fit` ignores it.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in both cross-entropies.
     callbacks : list or None, default=None
@@ -354,6 +363,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         "early_stopping": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "checkpoint_dir": [str, PathLike, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "callbacks": [list, None],
         "warm_start": ["boolean"],
@@ -398,6 +408,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         early_stopping="auto",
         validation_fraction=0.1,
         n_iter_no_change=10,
+        checkpoint_dir=None,
         class_weight=None,
         callbacks=None,
         warm_start=False,
@@ -437,6 +448,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.checkpoint_dir = checkpoint_dir
         self.class_weight = class_weight
         self.callbacks = callbacks
         self.warm_start = warm_start
@@ -542,9 +554,12 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         ------
         ValueError
             If a parameter, X or y is invalid, or training diverges
-            (`NonFiniteLossError`). The estimator is then left as it was.
+            (`NonFiniteLossError`), or a checkpoint is damaged (`ModelFileError`). The
+            estimator is then left as it was.
         TypeError
             If X is a DataFrame of a library that is not supported.
+        OSError
+            If a checkpoint cannot be read or written.
         KeyboardInterrupt
             If Ctrl-C interrupts the first epoch. The estimator is then left as it was.
 
@@ -566,7 +581,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
             # A warm start keeps the classes, because the logits of the net are in their order.
             if fresh:
                 self.classes_ = np.unique(y)
-            return self._train(rows, y, weights, fresh)
+            checkpoint = checkpoint_of(self, None if fresh else self.net_)
+            return self._train(rows, y, weights, fresh, checkpoint=checkpoint)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train one epoch, without burn-in.
@@ -862,7 +878,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         return rows, y, weights
 
-    def _train(self, rows, y, weights, fresh, *, epochs=None):
+    def _train(self, rows, y, weights, fresh, **settings):
         """Train a new net, or continue to train the fitted one."""
         validation.check_two_classes(self.classes_, len(y))
         remedy = "Pass all classes to the first partial_fit, or refit with warm_start=False."
@@ -888,7 +904,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         check_inferred_domains(self.constraints_, encoder)
         self.feature_costs_ = check_costs(self.feature_costs, encoder)
         net = None if fresh else self.net_
-        self.net_, self.explainer_ = train(self, net, rows.values, labels, weights, epochs=epochs)
+        self.net_, self.explainer_ = train(self, net, rows.values, labels, weights, **settings)
         return self
 
     @default_torch_modes()

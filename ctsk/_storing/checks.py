@@ -4,10 +4,62 @@ import math
 
 import numpy as np
 
+from ctsk._storing.json_text import digest_of
 from ctsk._storing.values import from_json, require
 
 # Integers up to here are exact in every reader of JSON.
 _LARGEST = 2**53
+
+
+def check_document(document, names, title, *, file_format, latest):
+    """Check keys, format, version and digest of a document.
+
+    Parameters
+    ----------
+    document : object
+    names : collection of str
+        Its keys.
+    title : str
+        The name of its file.
+    file_format : str
+    latest : int
+        The version of the format that this version of ctsk writes.
+    """
+    check_record(document, names, title)
+    require(document["format"] == file_format, f"its format is {document['format']!r:.60}")
+    version = check_integer(document["format_version"], "format_version", low=1)
+    require(
+        version <= latest,
+        f"its format version is {version}, which a later version of ctsk has written",
+    )
+    content = {name: value for name, value in document.items() if name != "digest"}
+    require(document["digest"] == digest_of(content), f"{title} does not have its own digest")
+
+
+def check_contents(files, read, title, *, required, optional=frozenset()):
+    """Return the contents of the files whose sizes and digests a document states.
+
+    Parameters
+    ----------
+    files : object
+        The part "files" of the document.
+    read : callable
+        See `open_files`.
+    title : str
+        The name of the document.
+    required, optional : set of str
+        Names of files.
+    """
+    require(isinstance(files, dict), "files is no object")
+    require(required <= set(files) <= required | optional, "it names other files")
+    contents = {}
+    for name, entry in files.items():
+        check_record(entry, ("size", "sha256"), f"the entry of {name}")
+        content = read(name, check_integer(entry["size"], f"the size of {name}"))
+        is_intact = len(content) == entry["size"] and digest_of(content) == entry["sha256"]
+        require(is_intact, f"{name} does not have the digest that {title} states")
+        contents[name] = content
+    return contents
 
 
 def check_record(value, names, title):

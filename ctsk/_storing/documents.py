@@ -20,6 +20,9 @@ DOCUMENT, WEIGHTS, RESUME, CARD = (
 )
 # Parameters whose values can be code. What cannot be stored of them is passed to `load`.
 CODE = ("module", "generator", "optimizer", "callbacks")
+# Parameters that belong to the machine of the training: a path says nothing elsewhere, and whoever
+# edits a file must not choose where `fit` writes.
+LOCAL = ("checkpoint_dir",)
 
 
 def describe(attributes, parameters, *, resume):
@@ -50,7 +53,7 @@ def describe(attributes, parameters, *, resume):
     files, state = {WEIGHTS: weights}, fitted["net"]
     is_passed, stored = _users_parts(fitted, attributes["net_"].callbacks_), {}
     for name, value in parameters.items():
-        if name in is_passed:
+        if name in is_passed or name in LOCAL:
             continue
         try:
             stored[name] = to_json(value)
@@ -69,7 +72,9 @@ def describe(attributes, parameters, *, resume):
         "resume": None,
     }
     if resume:
-        document["resume"], files[RESUME] = _resume(state["resume"])
+        numbers, arrays = split_resume(state["resume"])
+        document["resume"] = _stored("optimizer", to_json, numbers)
+        files[RESUME] = _stored("optimizer", write_tensors, arrays)
     return document, files
 
 
@@ -205,8 +210,21 @@ def _training(fitted):
     return described
 
 
-def _resume(state):
-    """Return the state of the optimizer as JSON, and the file of its arrays."""
+def split_resume(state):
+    """Return what training goes on from in two parts.
+
+    Parameters
+    ----------
+    state : dict
+        The part "resume" of the state of a net.
+
+    Returns
+    -------
+    described : dict
+        The numbers of the optimizer, and its groups of parameters, as plain values.
+    arrays : dict of str to ndarray
+        The arrays of the optimizer, and the random state.
+    """
     arrays, numbers = {"random": state["random"]}, {}
     for weight, entries in state["optimizer"]["state"].items():
         for name, value in entries.items():
@@ -214,6 +232,4 @@ def _resume(state):
                 arrays[f"optimizer.{weight}.{name}"] = value
             else:
                 numbers.setdefault(str(weight), {})[name] = value
-    groups = state["optimizer"]["param_groups"]
-    described = _stored("optimizer", to_json, {"numbers": numbers, "param_groups": groups})
-    return described, _stored("optimizer", write_tensors, arrays)
+    return {"numbers": numbers, "param_groups": state["optimizer"]["param_groups"]}, arrays

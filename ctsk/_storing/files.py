@@ -5,6 +5,7 @@ import os
 import secrets
 import stat
 import struct
+import time
 import zipfile
 
 from ctsk._storing.documents import CARD, DOCUMENT, RESUME, WEIGHTS
@@ -12,6 +13,8 @@ from ctsk._storing.values import require
 from ctsk.exceptions import ModelFileError
 
 _NAMES = (DOCUMENT, WEIGHTS, RESUME, CARD)
+# Seconds after which a temporary file is no longer being written.
+_LEFT_AFTER = 3600
 # zipfile reports damage by all of these. KeyError and IndexError are among them, because it looks
 # up what a damaged file names.
 _ZIP_ERRORS = (
@@ -47,21 +50,63 @@ def write_files(path, files):
     FileExistsError
         If the path is anything but a model, or a folder with other files, too.
     """
+    if is_archive(path):
+        _check_replaceable(path, path.is_dir())
+        write_archive(path, files)
+        return
+    _check_replaceable(path, path.exists() and not _is_model_folder(path))
+    with _temporary_name(path) as temporary:
+        temporary.mkdir()
+        for name, content in files.items():
+            with open(temporary / name, "xb") as file:
+                _write(file, content)
+        _replace_folder(temporary, path)
+
+
+def write_archive(path, files):
+    """Write files into a zip file, which appears at once and as a whole.
+
+    Parameters
+    ----------
+    path : Path
+        A file at this path is replaced.
+    files : dict of str to bytes
+    """
+    with _temporary_name(path) as temporary:
+        with open(temporary, "xb") as file:
+            # Nothing is compressed: weights hardly shrink, and a reader need not fear zip bombs.
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                for name, content in files.items():
+                    # A fixed date, so that equal models are equal files.
+                    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+                    entry.external_attr = (stat.S_IFREG | 0o644) << 16
+                    archive.writestr(entry, content)
+            _write(file, b"")
+        os.replace(temporary, path)
+
+
+def remove_leftovers(path):
+    """Delete the temporary files that processes have left when they were killed at writing.
+
+    Parameters
+    ----------
+    path : Path
+        The path to which the processes were writing.
+    """
+    for temporary in path.parent.glob(f".{path.name}.*"):
+        # Another process may have replaced the path, or be writing, at this moment.
+        with contextlib.suppress(OSError):
+            if time.time() - temporary.stat().st_mtime > _LEFT_AFTER:
+                temporary.unlink()
+
+
+@contextlib.contextmanager
+def _temporary_name(path):
+    """Provide a free name beside a path; what is there at the end of the block is deleted."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        if is_archive(path):
-            _check_replaceable(path, path.is_dir())
-            _write_archive(temporary, files)
-            os.replace(temporary, path)
-        else:
-            _check_replaceable(path, path.exists() and not _is_model_folder(path))
-            temporary.mkdir()
-            for name, content in files.items():
-                with open(temporary / name, "xb") as file:
-                    _write(file, content)
-            _replace_folder(temporary, path)
+        yield temporary
     finally:
-        # After success, the temporary name is free again.
         _remove(temporary)
 
 
@@ -82,18 +127,6 @@ def _write(file, content):
     file.flush()
     # Otherwise, a power failure could leave an empty file under the final name.
     os.fsync(file.fileno())
-
-
-def _write_archive(path, files):
-    with open(path, "xb") as file:
-        # Nothing is compressed: weights hardly shrink, and a reader need not fear zip bombs.
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            for name, content in files.items():
-                # A fixed date, so that equal models are equal files.
-                entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-                entry.external_attr = (stat.S_IFREG | 0o644) << 16
-                archive.writestr(entry, content)
-        _write(file, b"")
 
 
 def _replace_folder(temporary, path):
@@ -123,13 +156,15 @@ def _remove(path):
 
 
 @contextlib.contextmanager
-def open_files(path):
+def open_files(path, names=_NAMES):
     """Provide a function that reads the files of a model.
 
     Parameters
     ----------
     path : Path
         A folder or a zip file.
+    names : collection of str, default=_NAMES
+        The names of files that a zip file may hold.
 
     Yields
     ------
@@ -146,7 +181,7 @@ def open_files(path):
         with contextlib.ExitStack() as stack:
             with _reporting_damage():
                 archive = stack.enter_context(zipfile.ZipFile(file))
-                entries = _entries(archive, size)
+                entries = _entries(archive, size, names)
             yield lambda name, largest: _read_of_archive(archive, entries, name, largest)
 
 
@@ -169,11 +204,11 @@ def _read_of_folder(folder, name, largest):
     return content
 
 
-def _entries(archive, size):
+def _entries(archive, size, names):
     """Return the entries of a zip file by name; a ModelFileError unless all are harmless."""
     entries = {entry.filename: entry for entry in archive.infolist()}
     require(len(entries) == len(archive.infolist()), "it holds a name twice")
-    require(set(entries) <= set(_NAMES), "it holds other files than those of a model")
+    require(set(entries) <= set(names), "it holds other files than those of a model")
     for name, entry in entries.items():
         kind = stat.S_IFMT(entry.external_attr >> 16)
         require(kind in (0, stat.S_IFREG), f"{name} is no regular file")

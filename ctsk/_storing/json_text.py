@@ -50,6 +50,11 @@ def canonical_json(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
+def compact_json(value):
+    """Return a value as the shortest JSON, with keys in their own order, as bytes."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+
+
 def readable_json(value):
     """Return a value as indented JSON, in bytes."""
     return (_readable(value, "\n") + "\n").encode()

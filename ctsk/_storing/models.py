@@ -6,13 +6,14 @@ import numpy as np
 import torch
 
 from ctsk._storing.card import card_of
-from ctsk._storing.checks import check_choice, check_integer, check_list, check_record
+from ctsk._storing.checks import check_choice, check_contents, check_document, check_list
 from ctsk._storing.documents import (
     CARD,
     CODE,
     DOCUMENT,
     FORMAT,
     FORMAT_VERSION,
+    LOCAL,
     RESUME,
     WEIGHTS,
     complete,
@@ -20,7 +21,7 @@ from ctsk._storing.documents import (
 )
 from ctsk._storing.generators import array_of
 from ctsk._storing.json_text import LARGEST, digest_of, parse_json, readable_json
-from ctsk._storing.nets import resume_optimizer
+from ctsk._storing.nets import other_weights, resume_optimizer
 from ctsk._storing.reading import read_model
 from ctsk._storing.reading_training import read_resume, read_training
 from ctsk._storing.state import FITTED, attributes_of
@@ -97,8 +98,10 @@ def check_files(read):
         If a file is damaged, or holds anything that no model holds.
     """
     document = parse_json(read(DOCUMENT, LARGEST))
-    _check_document(document)
-    contents = _read_others(document["files"], read)
+    check_document(document, _TOP, DOCUMENT, file_format=FORMAT, latest=FORMAT_VERSION)
+    contents = check_contents(
+        document["files"], read, DOCUMENT, required={WEIGHTS, CARD}, optional={RESUME}
+    )
     model = document["model"]
     attributes, states, groups = read_model(model)
     require(model["weights_sha256"] == digest_of(contents[WEIGHTS]), "the weights are others")
@@ -113,34 +116,6 @@ def check_files(read):
     if document["resume"] is not None:
         resume = read_resume(document["resume"], read_tensors(contents[RESUME]))
     return document, {"attributes": attributes, "states": states, "resume": resume}
-
-
-def _check_document(document):
-    """Check format, version and digest of a document."""
-    check_record(document, _TOP, DOCUMENT)
-    require(document["format"] == FORMAT, f"its format is {document['format']!r:.60}")
-    version = check_integer(document["format_version"], "format_version", low=1)
-    require(
-        version <= FORMAT_VERSION,
-        f"its format version is {version}, which a later version of ctsk has written",
-    )
-    content = {name: value for name, value in document.items() if name != "digest"}
-    require(document["digest"] == digest_of(content), "model.json does not have its own digest")
-
-
-def _read_others(files, read):
-    """Return the contents of all files but the document, whose sizes and digests are known."""
-    require(isinstance(files, dict), "files is no object")
-    required = {WEIGHTS, CARD}
-    require(required <= set(files) <= required | {RESUME}, "it names other files")
-    contents = {}
-    for name, entry in files.items():
-        check_record(entry, ("size", "sha256"), f"the entry of {name}")
-        content = read(name, check_integer(entry["size"], f"the size of {name}"))
-        is_intact = len(content) == entry["size"] and digest_of(content) == entry["sha256"]
-        require(is_intact, f"{name} does not have the digest that model.json states")
-        contents[name] = content
-    return contents
 
 
 def _check_passed(names, states):
@@ -188,7 +163,7 @@ def parameters_of(document, names, passed):
         )
     parameters = from_json(document["parameters"])
     require(isinstance(parameters, dict), "parameters are no object")
-    require(set(parameters) <= set(names) - expected, "a parameter is unknown")
+    require(set(parameters) <= set(names) - expected - set(LOCAL), "a parameter is unknown")
     return {**parameters, **passed}
 
 
@@ -256,12 +231,8 @@ def _module(build, states, n_classes):
     # Its initial weights are drawn from the global random state, which is restored.
     with default_torch_modes(), forked_random_state(random, torch.device("cpu")):
         module = build_module(build, rows, n_classes, n_numeric)
-    built = {name: (tuple(t.shape), array_of(t).dtype) for name, t in module.state_dict().items()}
-    stored = {name: (a.shape, a.dtype) for name, a in states["net"]["weights"].items()}
-    if built != stored:
-        others = sorted(
-            name for name in built.keys() | stored.keys() if built.get(name) != stored.get(name)
-        )
+    others = other_weights(module, states["net"]["weights"])
+    if others:
         raise ValueError(
             f"module builds a network whose weights are not those of the model: {others[:10]} "
             "differ in name, shape or dtype. Pass the same module as in training."

@@ -8,7 +8,7 @@ import torch
 from ctsk._storing.generators import array_of, tensor_of, weight_shapes
 from ctsk._storing.values import require
 from ctsk._torch.networks import ACTIVATIONS, MLP, _Dropout, _Linear
-from ctsk._training.callbacks import BestEpoch, ProgressLine
+from ctsk._training.callbacks import BestEpoch, ProgressLine, users_callbacks
 from ctsk._training.fit import initialized_net
 from ctsk._training.objective import Objective
 from ctsk._training.optimizers import OPTIMIZERS, CosineSchedule
@@ -79,7 +79,7 @@ def users_parts(net):
         parts["module"] = copy.deepcopy(net.module_).cpu()
     if _optimizer_name(net) is None:
         parts["optimizer"] = net.optimizer
-    callbacks = [pair for pair in net.callbacks_ if type(pair[1]) not in (BestEpoch, ProgressLine)]
+    callbacks = users_callbacks(net)
     if callbacks:
         parts["callbacks"] = callbacks
     return parts
@@ -139,17 +139,31 @@ def net_of(state, *, n_columns, n_classes, device, parts, constraints, costs, ge
         generator=generator,
         is_held_out=None,
         sample_weight=None,
+        checkpoint=None,
         **state["settings"],
     )
     # Callbacks of a user are initialized already, which would delete what they have recorded.
     net.callbacks[:0] = net.callbacks_[:0] = parts.get("callbacks", [])
-    net.history.extend({"batches": [], **epoch} for epoch in state["history"])
+    restore_history(net, state["history"])
     # The initial weights were drawn from the same generator, so that its state comes last.
     random.set_state(tensor_of(state["resume"]["random"]))
     if state["resume"]["optimizer"] is not None:
         net.optimizer_.load_state_dict(mapped(state["resume"]["optimizer"], np.ndarray, tensor_of))
     net._set_training(False)
     return net
+
+
+def other_weights(module, weights):
+    """Return the names of weights that differ from those of a module in name, shape or dtype."""
+    built = {name: (tuple(t.shape), array_of(t).dtype) for name, t in module.state_dict().items()}
+    stored = {name: (values.shape, values.dtype) for name, values in weights.items()}
+    names = built.keys() | stored.keys()
+    return sorted(name for name in names if built.get(name) != stored.get(name))
+
+
+def restore_history(net, epochs):
+    """Replace the history of a net by records of epochs."""
+    net.history[:] = [{"batches": [], **epoch} for epoch in epochs]
 
 
 def resume_optimizer(net, state):
@@ -190,15 +204,26 @@ def resume_optimizer(net, state):
             known is None or entries.keys() == known, "the state of the optimizer is incomplete"
         )
         for name, value in entries.items():
-            # Except for the number of steps, arrays are shaped like the weight.
+            # Except for the number of steps, arrays are shaped like the weight. Other optimizers
+            # keep one number for some or all axes, too.
             expected = () if name == "step" else shapes[position]
             is_alike = not isinstance(value, np.ndarray) or (
-                value.shape == expected and value.dtype == np.float32
+                (value.shape == expected or (known is None and _fits(value.shape, expected)))
+                and value.dtype == np.float32
             )
             is_array = known is None or isinstance(value, np.ndarray)
             require(is_alike and is_array, f"{name} of the optimizer has another shape")
     state = {"state": mapped(state["state"], np.ndarray, tensor_of), "param_groups": merged}
     net.optimizer_.load_state_dict(state)
+
+
+def _fits(shape, target):
+    """Return whether a shape is that of an array that broadcasts to a target."""
+    # Missing axes come first.
+    padded = (1,) * (len(target) - len(shape)) + shape
+    return len(padded) == len(target) and all(
+        n in (1, size) for n, size in zip(padded, target, strict=True)
+    )
 
 
 def architecture_of(module):

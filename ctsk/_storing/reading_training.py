@@ -49,13 +49,13 @@ def read_training(training, model, history, arrays, groups, n_classes):
     check_record(training, _TRAINING, "training")
     sizes = groups, n_classes
     states = {
-        name: _read_generator(training[name], _part(arrays, name), *sizes, name)
+        name: _read_generator(training[name], part_of(arrays, name), *sizes, name)
         for name in ("generator", "explainer")
     }
     require(states["explainer"]["class"] == "NearestGenerator", "the explainer has another class")
-    n_parts = sum(len(_part(arrays, name)) for name in ("module", "generator", "explainer"))
+    n_parts = sum(len(part_of(arrays, name)) for name in ("module", "generator", "explainer"))
     require(n_parts == len(arrays), "the weights contain unknown arrays")
-    weights, architecture = _part(arrays, "module"), None
+    weights, architecture = part_of(arrays, "module"), None
     if model["architecture"] is not None:
         architecture = _read_architecture(model["architecture"])
         layers = [groups.n_columns, *architecture["hidden_layer_sizes"], n_classes]
@@ -64,7 +64,7 @@ def read_training(training, model, history, arrays, groups, n_classes):
         "architecture": architecture,
         "weights": weights,
         "frozen": check_list(training["frozen"], "frozen"),
-        "history": _read_history(history),
+        "history": read_history(history),
         **_read_settings(training, n_classes),
     }
     require(
@@ -74,7 +74,7 @@ def read_training(training, model, history, arrays, groups, n_classes):
     return states
 
 
-def _part(arrays, name):
+def part_of(arrays, name):
     """Return the arrays whose names begin with a name and a dot, without both."""
     prefix = f"{name}."
     return {key[len(prefix) :]: a for key, a in arrays.items() if key.startswith(prefix)}
@@ -135,7 +135,8 @@ def _read_settings(training, n_classes):
     }
 
 
-def _read_history(history):
+def read_history(history):
+    """Return the records of the epochs, from the part "history" of a document."""
     epochs = from_json(check_list(history, "history"))
     require(all(isinstance(epoch, dict) for epoch in epochs), "an epoch is no object")
     require(

@@ -50,13 +50,17 @@ def default_torch_modes():
 
 @contextlib.contextmanager
 def evaluating(module):
-    """Put a module into eval mode and restore its mode afterwards."""
-    training = module.training
+    """Put a module into eval mode and restore its mode, and those of its parts, afterwards."""
+    modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
         yield module
     finally:
-        module.train(training)
+        # A module may have a `train` of its own. A part can stay in eval mode in training, such
+        # as a normalization by fixed statistics.
+        module.train(modes[0][1])
+        for part, training in modes:
+            part.training = training
 
 
 def check_device(device):

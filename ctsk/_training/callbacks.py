@@ -53,6 +53,11 @@ def monitors_held_out_rows(callbacks):
     return any(isinstance(name, str) and name in _VALIDATION_SCORES for name in monitors)
 
 
+def users_callbacks(net):
+    """Return the callbacks of a user in a net, as pairs of a name and a callback."""
+    return [pair for pair in net.callbacks_ if type(pair[1]) not in (BestEpoch, ProgressLine)]
+
+
 class BestEpoch(EarlyStopping):
     """Stop when the loss of held-out rows stops improving, and keep the weights of the best epoch.
 
@@ -73,8 +78,19 @@ class BestEpoch(EarlyStopping):
         if net.patience is None:
             return
         is_burn_in = len(net.history) <= net.n_conventional_epochs
-        if net.objective.is_conventional or not is_burn_in:
+        if is_burn_in and not net.objective.is_conventional:
+            return
+        try:
             super().on_epoch_end(net, **kwargs)
+        finally:
+            # Both a stop and Ctrl-C are a KeyboardInterrupt.
+            net.is_complete_ = self.misses_ == self.patience
+
+    def on_train_end(self, net, **kwargs):
+        """Restore the weights of the best epoch, if there is one."""
+        # An interruption may come before the first epoch, on which skorch relies.
+        if self.best_model_weights_ is not None:
+            super().on_train_end(net, **kwargs)
 
 
 class ProgressLine(Callback):
@@ -85,18 +101,21 @@ class ProgressLine(Callback):
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Start the clock."""
         self.n_before_ = len(net.history)
+        self.n_trained_ = 0
         self.started_ = time.monotonic()
         self.written_ = -math.inf
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Rewrite the line, at most ten times a second."""
         now = time.monotonic()
+        # Epochs of a checkpoint are done, too, but took no time.
         n_done = len(net.history) - self.n_before_
+        self.n_trained_ += 1
         if now - self.written_ < self._SECONDS_BETWEEN and n_done < net.max_epochs:
             return
         self.written_ = now
         epoch = net.history[-1]
-        seconds_left = (now - self.started_) / n_done * (net.max_epochs - n_done)
+        seconds_left = (now - self.started_) / self.n_trained_ * (net.max_epochs - n_done)
         parts = [f"epoch {n_done}/{net.max_epochs}"]
         parts += [f"{name} {epoch[name]:.3f}" for name in TERMS if not math.isnan(epoch[name])]
         if not math.isnan(epoch["mature_share"]):

@@ -40,7 +40,7 @@ from ctsk.generators.shortcuts import learn_alike, new_generator
 LEAST_ROWS_TO_STOP = 100
 
 
-def train(estimator, net, values, labels, weights, *, epochs=None):
+def train(estimator, net, values, labels, weights, *, epochs=None, checkpoint=None):
     """Train a net with the parameters of an estimator.
 
     Parameters
@@ -58,6 +58,8 @@ def train(estimator, net, values, labels, weights, *, epochs=None):
     epochs : int or None, default=None
         Number of epochs of a call of `partial_fit`, which has neither a burn-in nor early
         stopping nor a schedule of the learning rate. None trains as the estimator states.
+    checkpoint : FitCheckpoint or None, default=None
+        Where the state is stored after each epoch, and from which the training goes on.
 
     Returns
     -------
@@ -101,14 +103,17 @@ def train(estimator, net, values, labels, weights, *, epochs=None):
             random_state.enter_context(forked_random_state(random, device))
         n_before = 0 if net is None else len(net.history)
         settings = _settings(estimator, labels, len(labels[trained]), device)
-        settings["generator"] = generator
-        settings["is_held_out"] = is_held_out
-        settings["sample_weight"] = None
         if weights is not None:
-            settings["sample_weight"] = torch.as_tensor(weights, dtype=torch.float32, device=device)
-        # Held-out rows that only a callback of the user monitors do not stop the training.
-        settings["patience"] = estimator.n_iter_no_change if stops else None
-        settings |= _course(estimator, n_before, epochs)
+            weights = torch.as_tensor(weights, dtype=torch.float32, device=device)
+        settings |= {
+            "generator": generator,
+            "is_held_out": is_held_out,
+            "sample_weight": weights,
+            "checkpoint": checkpoint,
+            # Held-out rows that only a callback of the user monitors do not stop the training.
+            "patience": estimator.n_iter_no_change if stops else None,
+            **_course(estimator, n_before, epochs),
+        }
         if net is None:
             net = _new_net(estimator, encoded, random, device, settings)
 
@@ -126,9 +131,11 @@ def train(estimator, net, values, labels, weights, *, epochs=None):
             # skorch ends silently on Ctrl-C.
             if net.is_interrupted_:
                 _drop_unfinished_epoch(net, n_before)
+            elif checkpoint is not None:
+                checkpoint.finish(net)
             # This stacklevel points the warning to the user's call of fit or partial_fit.
             warn_of_training(net, len(net.history) - n_before, stacklevel=5)
-            net.is_held_out = net.sample_weight = None
+            net.is_held_out = net.sample_weight = net.checkpoint = None
 
     # Records of single minibatches would dominate the memory of long trainings.
     for epoch in net.history:
@@ -187,11 +194,12 @@ def _held_out(estimator, labels, random, stops):
 
 def _drop_unfinished_epoch(net, n_before):
     """Keep the last finished epoch of an interrupted training."""
-    if len(net.history) - 1 == n_before:
+    n_finished = net.n_finished_ - n_before
+    if not n_finished:
         # Nothing is finished, so that the estimator is left as it was.
         raise KeyboardInterrupt
-    del net.history[-1:]
-    warn_of_interruption(len(net.history) - n_before, net.max_epochs, stacklevel=6)
+    del net.history[net.n_finished_ :]
+    warn_of_interruption(n_finished, net.max_epochs, stacklevel=6)
 
 
 def _settings(estimator, labels, n_rows, device):

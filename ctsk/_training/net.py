@@ -7,6 +7,7 @@ from skorch import NeuralNetClassifier
 from skorch.utils import TeeGenerator, to_tensor
 
 from ctsk._torch.utils import evaluating
+from ctsk._training.callbacks import users_callbacks
 from ctsk._training.objective import TERMS
 from ctsk._training.optimizers import check_optimizer
 from ctsk._training.safeguards import Snapshot
@@ -53,6 +54,8 @@ class CounterfactualNet(NeuralNetClassifier):
         None again after a fit, because a net keeps no training rows.
     sample_weight : Tensor of shape (n_rows,) or None
         Weights of the rows of a fit, on the net's device; also None after it.
+    checkpoint : FitCheckpoint or None
+        Stores the state of a fit after each epoch, and restores it; also None after it.
     random : torch.Generator
         A CPU generator.
     **kwargs : dict
@@ -79,6 +82,7 @@ class CounterfactualNet(NeuralNetClassifier):
         patience,
         is_held_out,
         sample_weight,
+        checkpoint,
         random,
         **kwargs,
     ):
@@ -96,6 +100,7 @@ class CounterfactualNet(NeuralNetClassifier):
         self.patience = patience
         self.is_held_out = is_held_out
         self.sample_weight = sample_weight
+        self.checkpoint = checkpoint
         self.random = random
 
     @property
@@ -140,8 +145,23 @@ class CounterfactualNet(NeuralNetClassifier):
         is_chosen = torch.as_tensor(self.is_held_out != training, device=self.device)
         return self.sample_weight[is_chosen]
 
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Train the epochs that the checkpoint, if there is one, does not contain."""
+        self.is_complete_ = False
+        if self.checkpoint is not None:
+            n_before = len(self.history)
+            is_finished = self.checkpoint.resume(self, X, y)
+            # Early stopping may have ended the fit before its last epoch.
+            epochs = 0 if is_finished else epochs - (len(self.history) - n_before)
+        super().fit_loop(X, y, epochs=epochs, **fit_params)
+        self.is_complete_ = True
+        return self
+
     def on_epoch_begin(self, net, **kwargs):
-        """Keep the state of the net, to undo an epoch that is interrupted."""
+        """Keep the state of the net, to undo an epoch that is interrupted, or to resume it."""
+        # Callbacks have seen the last epoch only now.
+        if self.checkpoint is not None and len(self.history) > self.checkpoint.n_epochs:
+            self.checkpoint.write(self)
         self.epoch_start_ = Snapshot(self)
         super().on_epoch_begin(net, **kwargs)
 
@@ -228,11 +248,16 @@ class CounterfactualNet(NeuralNetClassifier):
     def on_train_end(self, net, X=None, y=None, **kwargs):
         """Undo an epoch that was interrupted, and leave the module in eval mode."""
         super().on_train_end(net, X=X, y=y, **kwargs)
+        is_validated = self.is_held_out is not None
+        is_unfinished = any(not _is_finished(epoch, is_validated) for epoch in self.history[-1:])
         # Callbacks, such as one that restores the best epoch, run later.
-        self.is_interrupted_ = not _is_finished(self.history[-1], self.is_held_out is not None)
-        if self.is_interrupted_:
+        if is_unfinished:
             self.epoch_start_.restore()
         self.epoch_start_ = None
+        self.n_finished_ = len(self.history) - is_unfinished
+        # A callback of a user can stop the training after an epoch, in the same way as Ctrl-C.
+        is_stopped = self.is_complete_ or bool(users_callbacks(self))
+        self.is_interrupted_ = is_unfinished or not is_stopped
         self._set_training(False)
 
     def _validate(self, iterator, prefix, step_fn):

@@ -116,6 +116,7 @@ class Snapshot:
 def restoring_on_failure(net):
     """Restore settings, weights, optimizer, history and random state if training fails."""
     attributes, n_epochs, snapshot = dict(net.__dict__), len(net.history), Snapshot(net)
+    is_training = net.module_.training
     try:
         yield
     except BaseException:
@@ -123,5 +124,6 @@ def restoring_on_failure(net):
         # state is not the one to restore.
         net.__dict__.update(attributes)
         snapshot.restore()
+        net.module_.train(is_training)
         del net.history[n_epochs:]
         raise

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hostile_files import state_text
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PowerTransformer, StandardScaler
@@ -13,6 +14,7 @@ from ctsk import BaseGenerator, CounterfactualTrainedClassifier, GenericGenerato
 from ctsk._explaining.chunk_search import ChunkSearch
 from ctsk._explaining.failure_reasons import ReasonKind
 from ctsk._explaining.request import Settings, make_request
+from ctsk._torch.networks import MLP
 from ctsk.exceptions import OtherConstraintsWarning, UnknownValueWarning
 from ctsk.generators import SearchResult
 
@@ -285,3 +287,36 @@ def test_rows_of_many_cells_are_searched_in_parts(monkeypatch, n_columns, T, ret
     n_cells = n_columns * (T + 1 if return_path else 1)
     assert max(n_rows) * n_cells <= 1_000_000
     assert sum(n_rows) == 400
+
+
+@pytest.mark.parametrize("n_calls", [1, 4, 12])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"generator": "eccco"}, {"n_alternatives": 2, "sparse": True}],
+    ids=["nearest", "eccco", "alternatives"],
+)
+def test_ctrl_c_raises_and_leaves_the_estimator_as_it_was(
+    fitted_loans, loans, monkeypatch, settings, n_calls
+):
+    X = loans[0].head(20)
+    expected = fitted_loans.explain(X, T=10, **settings)
+    state, n_threads = state_text(fitted_loans), torch.get_num_threads()
+    random_state, forward = torch.get_rng_state(), MLP.forward
+    calls = []
+
+    def interrupted(module, rows):
+        calls.append(len(rows))
+        if len(calls) == n_calls:
+            raise KeyboardInterrupt
+        return forward(module, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MLP, "forward", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fitted_loans.explain(X, T=10, **settings)
+    assert state_text(fitted_loans) == state
+    assert not fitted_loans.net_.module_.training
+    assert torch.get_num_threads() == n_threads
+    assert torch.equal(torch.get_rng_state(), random_state)
+    again = fitted_loans.explain(X, T=10, **settings)
+    pd.testing.assert_frame_equal(again.counterfactual, expected.counterfactual)

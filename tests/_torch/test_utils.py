@@ -9,7 +9,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from ctsk import CounterfactualTrainedClassifier, REVISEGenerator, explain
-from ctsk._torch.utils import check_device, chunk_size, default_torch_modes
+from ctsk._torch.utils import check_device, chunk_size, default_torch_modes, evaluating
 from ctsk.generators import GenericGenerator, check_generator
 from ctsk.metrics import energy_gap, feature_sensitivity, integrated_gradients, robust_accuracy
 
@@ -203,3 +203,11 @@ def test_chunks_are_bounded_by_rows_and_by_cells(n_columns):
     assert n_rows == 1 or n_rows * n_columns <= 1_000_000
     # Tables of ordinary width are computed in as few chunks as before.
     assert n_columns > 200 or n_rows == 4096
+
+
+def test_evaluating_restores_the_mode_of_each_part():
+    module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    module[1].eval()
+    with evaluating(module):
+        assert not any(part.training for part in module.modules())
+    assert [part.training for part in module.modules()] == [True, True, False]

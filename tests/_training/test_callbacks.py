@@ -4,6 +4,7 @@ import torch
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler
 
 from ctsk import CounterfactualTrainedClassifier
+from ctsk._training import net
 
 CONVENTIONAL = {"lambda_div": 0.0, "lambda_adv": 0.0, "lambda_reg": 0.0}
 
@@ -195,6 +196,40 @@ def test_training_goes_on_after_ctrl_c_as_if_it_had_not_been_interrupted(diabete
 
 def test_ctrl_c_in_the_first_epoch_raises_and_leaves_the_estimator_as_it_was(diabetes):
     clf = CounterfactualTrainedClassifier(callbacks=[Interruption(1, 2)], random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*diabetes)
+    assert not hasattr(clf, "net_")
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_ctrl_c_between_two_epochs_is_noticed(diabetes, monkeypatch, early_stopping):
+    settings = {"early_stopping": early_stopping, "warm_start": True, "random_state": 0}
+    clf = CounterfactualTrainedClassifier(max_epochs=4, **settings)
+    n_begun, keep_state = [], net.Snapshot
+
+    def interrupted(*args):
+        n_begun.append(1)
+        if len(n_begun) in (3, 4):
+            raise KeyboardInterrupt
+        return keep_state(*args)
+
+    monkeypatch.setattr(net, "Snapshot", interrupted)
+    with pytest.warns(UserWarning, match="interrupted after 2 of 4 epochs"):
+        clf.fit(*diabetes)
+    weights = weights_of(clf)
+    # Before the first epoch of another fit, nothing changes.
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*diabetes)
+    assert clf.n_iter_ == 2
+    assert torch.equal(weights_of(clf), weights)
+
+
+def test_ctrl_c_before_the_first_epoch_raises(diabetes, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(net, "Snapshot", interrupted)
+    clf = CounterfactualTrainedClassifier(random_state=0)
     with pytest.raises(KeyboardInterrupt):
         clf.fit(*diabetes)
     assert not hasattr(clf, "net_")
