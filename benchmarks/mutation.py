@@ -16,8 +16,8 @@ the reverse, because they differ for few objects, if at all; other signs in plac
 parameters that must be named. Docstrings, messages and annotations are not mutated. Other mutants
 that change nothing, such as a tolerance of 2e-9 in place of 1e-9, are drawn, and survive.
 
-The table ``results/mutation.csv`` has a line for each mutant. Its last column gives the reason why a
-mutant that survives is acceptable. The reason is written by hand, and is kept if the same mutant
+The table ``results/mutation.csv`` has a line for each mutant. Its last column gives the reason why
+a mutant that survives is acceptable. The reason is written by hand, and is kept if the same mutant
 survives again::
 
     python benchmarks/mutation.py [--seed 0] [--mutants 60] [--limit 60] [--survivors]
