@@ -9,7 +9,7 @@ are possible at the place, so that neither long lists of operators nor short fil
 Only mirrored tests run, such as ``tests/metrics/test_groups.py`` for ``ctsk/metrics/groups.py``;
 see `mirrored_tests` for modules without such a file. A mutant is killed if a test fails, or if the
 tests do not end within the limit although they pass within half of it otherwise. Tests that fail
-or exceed the limit without any mutation decide nothing, and their mutants count as not killed.
+or are too slow without any mutation decide nothing, and their mutants count as not killed.
 
 Four kinds of mutants are never drawn: those that are no valid Python; ``==`` in place of ``is`` and
 the reverse, because they differ for few objects, if at all; other signs in place of the star before
@@ -37,7 +37,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from functools import cache
 from pathlib import Path
 
@@ -60,6 +59,8 @@ SUBJECTS = (
 )
 # Equality and identity differ for few objects, if at all.
 SKIPPED = re.compile(r"core/ReplaceComparisonOperator_(Eq_Is|Is_Eq|NotEq_IsNot|IsNot_NotEq)$")
+# A line of pytest's summary.
+FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.M)
 KILLED = ("killed", "timed out")
 # A mutant may build a huge array. torch alone reserves some GiB of addresses.
 MEMORY = 16 * 2**30
@@ -181,16 +182,21 @@ def copy_repository(folder):
             shutil.copy2(ROOT / name, folder / name)
 
 
+def pytest_command(folder, *arguments):
+    return {
+        "args": [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        "cwd": folder,
+        "env": {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"},
+    }
+
+
 def run_tests(files, folder, limit):
     """Run tests until one fails; return "passed", "failed" or "timed out", and the one that fails.
 
     All processes that the tests have started end with them.
     """
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *files]
     process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"},
+        **pytest_command(folder, "-x", *files),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -205,33 +211,37 @@ def run_tests(files, folder, limit):
         return "timed out", ""
     if process.returncode == 0:
         return "passed", ""
-    failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.M)
+    failed = FAILED.search(output)
     return "failed", failed[1] if failed else f"exit status {process.returncode}"
 
 
-def judge(row, mutated, folder, limit, baselines):
-    """Run the tests of a mutant; return its outcome and the test that kills it.
-
-    `baselines` keeps the results and seconds of tests without a mutation.
-    """
+def judge(row, mutated, folder, limit):
+    """Run the tests of a mutant; return its outcome and the test that fails."""
     files = mirrored_tests(Path(row["file"]))
-    if files not in baselines:
-        start = time.monotonic()
-        baselines[files] = (*run_tests(files, folder, limit), time.monotonic() - start)
-    result, test, seconds = baselines[files]
-    if result != "passed":
-        return ("tests fail" if result == "failed" else "tests too slow"), test
     path = folder / row["file"]
     text = path.read_text()
-    path.write_text(mutated)
-    # Python recognizes a changed file by its size and second only.
-    shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
+    replace_module(path, mutated)
     result, test = run_tests(files, folder, limit)
-    path.write_text(text)
-    shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
-    if result == "timed out" and seconds > limit / 2:
+    replace_module(path, text)
+    # The tests may be slow, or the machine busy.
+    if result == "timed out" and run_tests(files, folder, limit / 2)[0] != "passed":
         return "tests too slow", ""
     return {"passed": "survived", "failed": "killed"}.get(result, result), test
+
+
+def replace_module(path, text):
+    path.write_text(text)
+    # Python recognizes a changed file by its size and second only.
+    shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
+
+
+def failing_tests(rows, folder):
+    """Return those of the tests that killed a mutant which fail without a mutation as well."""
+    # A file that cannot be imported, or a crash, is not the fault of one test.
+    tests = sorted({row["test"] for row in rows if "::" in row["test"]})
+    command = pytest_command(folder, *tests)
+    output = subprocess.run(**command, capture_output=True, text=True).stdout if tests else ""
+    return set(FAILED.findall(output))
 
 
 def key(row):
@@ -263,7 +273,7 @@ def main():
     print(f"{options.mutants} mutants at {n_places:,} places, seed {options.seed}", flush=True)
     stored = {key(row): row for row in read_table()}
     seed = str(options.seed)
-    rows, baselines = [], {}
+    rows = []
     others = [row for row in stored.values() if row["seed"] != seed]
     with tempfile.TemporaryDirectory() as name:
         copy_repository(Path(name))
@@ -273,13 +283,17 @@ def main():
             if options.survivors and known.get("outcome") in KILLED:
                 row = known
             else:
-                outcome, test = judge(row, mutated, Path(name), options.limit, baselines)
+                outcome, test = judge(row, mutated, Path(name), options.limit)
                 reason = "" if outcome in KILLED else known.get("reason", "")
                 row.update(outcome=outcome, test=test, reason=reason)
                 print(
                     f"{row['file']}:{row['line']} {row['operator']}: {outcome} {test}", flush=True
                 )
             rows.append(row)
+        for test in failing_tests(rows, Path(name)):
+            for row in rows:
+                if row["test"] == test:
+                    row["outcome"] = "test fails without a mutation"
     write_table(sorted([*others, *rows], key=lambda row: int(row["seed"])))
     n_killed = sum(row["outcome"] in KILLED for row in rows)
     print(f"killed {n_killed} of {len(rows)}: {n_killed / len(rows):.0%}")
