@@ -8,8 +8,9 @@ are possible at the place, so that neither long lists of operators nor short fil
 
 Only mirrored tests run, such as ``tests/metrics/test_groups.py`` for ``ctsk/metrics/groups.py``;
 see `mirrored_tests` for modules without such a file. A mutant is killed if a test fails, or if the
-tests do not end within the limit although they pass within half of it otherwise. Tests that fail
-or are too slow without any mutation decide nothing, and their mutants count as not killed.
+tests do not end within a limit although they pass within half of it otherwise. The limit is one of
+processor time, because the machine may be busy. Tests that fail or are too slow without any
+mutation decide nothing, and their mutants count as not killed.
 
 Four kinds of mutants are never drawn: those that are no valid Python; ``==`` in place of ``is`` and
 the reverse, because they differ for few objects, if at all; other signs in place of the star before
@@ -62,6 +63,8 @@ SKIPPED = re.compile(r"core/ReplaceComparisonOperator_(Eq_Is|Is_Eq|NotEq_IsNot|I
 # A line of pytest's summary.
 FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.M)
 KILLED = ("killed", "timed out")
+# Tests that wait rather than compute end after this multiple of the limit.
+MOST_WAITING = 4
 # A mutant may build a huge array. torch alone reserves some GiB of addresses.
 MEMORY = 16 * 2**30
 
@@ -190,6 +193,11 @@ def pytest_command(folder, *arguments):
     }
 
 
+def limit_resources(seconds):
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
 def run_tests(files, folder, limit):
     """Run tests until one fails; return "passed", "failed" or "timed out", and the one that fails.
 
@@ -201,16 +209,16 @@ def run_tests(files, folder, limit):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
+        preexec_fn=lambda: limit_resources(limit),
     )
     try:
-        output, _ = process.communicate(timeout=limit)
+        output, _ = process.communicate(timeout=MOST_WAITING * limit)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         return "timed out", ""
-    if process.returncode == 0:
-        return "passed", ""
+    if process.returncode in (0, -signal.SIGXCPU):
+        return ("passed" if process.returncode == 0 else "timed out"), ""
     failed = FAILED.search(output)
     return "failed", failed[1] if failed else f"exit status {process.returncode}"
 
@@ -223,8 +231,8 @@ def judge(row, mutated, folder, limit):
     replace_module(path, mutated)
     result, test = run_tests(files, folder, limit)
     replace_module(path, text)
-    # The tests may be slow, or the machine busy.
-    if result == "timed out" and run_tests(files, folder, limit / 2)[0] != "passed":
+    # The tests may be slow without the mutation, too.
+    if result == "timed out" and run_tests(files, folder, limit // 2)[0] != "passed":
         return "tests too slow", ""
     return {"passed": "survived", "failed": "killed"}.get(result, result), test
 
@@ -266,7 +274,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--mutants", type=int, default=60)
-    parser.add_argument("--limit", type=float, default=60, help="seconds for the tests of a mutant")
+    parser.add_argument("--limit", type=int, default=60, help="seconds of the tests of a mutant")
     parser.add_argument("--survivors", action="store_true", help="repeat those not killed so far")
     options = parser.parse_args()
     n_places, mutants = sample(options.seed, options.mutants)
