@@ -111,6 +111,11 @@ def test_two_values_have_nothing_below_and_nothing_above():
     assert grid.contains(numbers).tolist() == [False, True, False, False, True, False]
 
 
+def test_spacing_is_the_distance_between_neighbors():
+    assert Grid.of_step(0.5).spacing == 0.5
+    assert Grid(values=(1.0, 4.0)).spacing == 3.0
+
+
 def test_zero_has_no_sign():
     for grid in Grid.of_step(0.5), Grid(values=(0.0, 1.0)), Grid(values=(-1.0, 0.0)):
         zeros = np.array([*grid.ceil([-0.0, -0.3]), *grid.floor([-0.0])])
