@@ -19,7 +19,8 @@ that change nothing, such as a tolerance of 2e-9 in place of 1e-9, are drawn, an
 
 The table ``results/mutation.csv`` has a line for each mutant. Its last column gives the reason why
 a mutant that survives is acceptable. The reason is written by hand, and is kept if the same mutant
-survives again::
+survives again. Tests were written for those mutants of seed 0 that had survived before, so that
+other seeds tell more about the tests::
 
     python benchmarks/mutation.py [--seed 0] [--mutants 60] [--limit 60] [--survivors]
 
@@ -247,9 +248,12 @@ def failing_tests(rows, folder):
     """Return those of the tests that killed a mutant which fail without a mutation as well."""
     # A file that cannot be imported, or a crash, is not the fault of one test.
     tests = sorted({row["test"] for row in rows if "::" in row["test"]})
-    command = pytest_command(folder, *tests)
-    output = subprocess.run(**command, capture_output=True, text=True).stdout if tests else ""
-    return set(FAILED.findall(output))
+    if not tests:
+        return set()
+    done = subprocess.run(**pytest_command(folder, *tests), capture_output=True, text=True)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"The tests that killed mutants cannot be run again.\n{done.stdout}")
+    return set(FAILED.findall(done.stdout))
 
 
 def key(row):
@@ -267,7 +271,7 @@ def write_table(rows):
     with TABLE.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(sorted(rows, key=lambda row: int(row["seed"])))
 
 
 def main():
@@ -298,11 +302,14 @@ def main():
                     f"{row['file']}:{row['line']} {row['operator']}: {outcome} {test}", flush=True
                 )
             rows.append(row)
+            # What is done is kept if the command is interrupted.
+            stored[key(row)] = row
+            write_table(stored.values())
         for test in failing_tests(rows, Path(name)):
             for row in rows:
                 if row["test"] == test:
                     row["outcome"] = "test fails without a mutation"
-    write_table(sorted([*others, *rows], key=lambda row: int(row["seed"])))
+    write_table([*others, *rows])
     n_killed = sum(row["outcome"] in KILLED for row in rows)
     print(f"killed {n_killed} of {len(rows)}: {n_killed / len(rows):.0%}")
     for row in rows:
