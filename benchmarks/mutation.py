@@ -260,6 +260,10 @@ def key(row):
     return tuple(row[name] for name in ("seed", "file", "operator", "before", "after"))
 
 
+def place_of(row):
+    return f"{row['file']}:{row['line']}"
+
+
 def read_table():
     if not TABLE.exists():
         return []
@@ -272,6 +276,15 @@ def write_table(rows):
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(sorted(rows, key=lambda row: int(row["seed"])))
+
+
+def report(rows):
+    n_killed = sum(row["outcome"] in KILLED for row in rows)
+    print(f"killed {n_killed} of {len(rows)}: {n_killed / len(rows):.0%}")
+    for row in rows:
+        if row["outcome"] not in KILLED:
+            print(f"{place_of(row)} {row['outcome']}\n    - {row['before']}\n    + {row['after']}")
+            print(f"    {row['reason'] or 'no reason is given'}")
 
 
 def main():
@@ -298,9 +311,7 @@ def main():
                 outcome, test = judge(row, mutated, Path(name), options.limit)
                 reason = "" if outcome in KILLED else known.get("reason", "")
                 row.update(outcome=outcome, test=test, reason=reason)
-                print(
-                    f"{row['file']}:{row['line']} {row['operator']}: {outcome} {test}", flush=True
-                )
+                print(f"{place_of(row)} {row['operator']}: {outcome} {test}", flush=True)
             rows.append(row)
             # What is done is kept if the command is interrupted.
             stored[key(row)] = row
@@ -310,13 +321,7 @@ def main():
                 if row["test"] == test:
                     row["outcome"] = "test fails without a mutation"
     write_table([*others, *rows])
-    n_killed = sum(row["outcome"] in KILLED for row in rows)
-    print(f"killed {n_killed} of {len(rows)}: {n_killed / len(rows):.0%}")
-    for row in rows:
-        if row["outcome"] not in KILLED:
-            place = f"{row['file']}:{row['line']}"
-            print(f"{place} {row['outcome']}\n    - {row['before']}\n    + {row['after']}")
-            print(f"    {row['reason'] or 'no reason is given'}")
+    report(rows)
 
 
 if __name__ == "__main__":
