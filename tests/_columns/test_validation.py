@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from ctsk._columns import validation
 from ctsk._columns.validation import (
     check_table,
     check_target,
@@ -124,6 +125,16 @@ def test_errors_about_reference_rows_name_the_parameter():
     with pytest.raises(ValueError, match="^X_reference cannot be used: too few rows$"):
         with naming_reference():
             raise ValueError("too few rows")
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+@pytest.mark.parametrize(
+    "container", [list, pd.Series, lambda labels: np.array(labels, dtype=object)]
+)
+def test_the_first_missing_label_is_named_in_any_container(container, missing):
+    with pytest.raises(ValueError, match="the label of row 1 is missing .2 in all.. Drop these"):
+        validation._check_no_label_missing(container(["a", missing, "b", missing]))
+    validation._check_no_label_missing(container(["a", "b"]))
 
 
 def test_labels_become_positions_of_classes():
