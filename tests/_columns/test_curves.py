@@ -75,6 +75,33 @@ def test_a_function_that_falls_and_rises_is_taken_for_non_negative_numbers_or_no
     assert measured(np.zeros_like) is None
 
 
+def reciprocal(low, high):
+    """Return the curve of 1 / x in a table of whole numbers, with a gap at 0."""
+    points = np.arange(low, high + 1.0)
+    heights = np.divide(1, points, where=points != 0, out=np.full_like(points, np.nan))
+    return Curve.from_table(points, heights, np.reciprocal)
+
+
+@pytest.mark.parametrize(("high", "sign"), [(9, 1), (4, 1), (3, 1), (2, -1)])
+def test_positive_numbers_come_first_unless_they_have_less_than_half_of_the_points(high, sign):
+    curve = reciprocal(-6, high)
+    (other,) = curve.other_branches
+    positive, negative = (curve, other) if sign > 0 else (other, curve)
+    assert_array_equal(positive.points, np.arange(1, high + 1))
+    assert_array_equal(negative.points, np.arange(-6, 0))
+    assert (positive.domain, negative.domain) == ((1, high), (-6, -1))
+
+
+def test_a_branch_reaches_the_interval_that_its_heights_cover_most():
+    curve = reciprocal(-6, 4)
+    (other,) = curve.other_branches
+    assert curve.reaching(-0.9, 0.3) is curve.reaching(-1, -0.5) is other
+    assert curve.reaching(-0.2, 0.9) is curve.reaching(0.5, 1) is curve
+    # Neither branch has more than one of these heights.
+    for low, high in ((5, 6), (-0.1, 0.1), (-6, -1)):
+        assert curve.reaching(low, high) is curve
+
+
 def test_lines_are_composed():
     line = Line(3.0, 2.0).then(Line(1.0, -5.0))
     numbers = np.array([-1.0, 0.5, 7.0])

@@ -111,6 +111,11 @@ def test_two_values_have_nothing_below_and_nothing_above():
     assert grid.contains(numbers).tolist() == [False, True, False, False, True, False]
 
 
+def test_spacing_is_the_distance_between_neighbors():
+    assert Grid.of_step(0.5).spacing == 0.5
+    assert Grid(values=(1.0, 4.0)).spacing == 3.0
+
+
 def test_zero_has_no_sign():
     for grid in Grid.of_step(0.5), Grid(values=(0.0, 1.0)), Grid(values=(-1.0, 0.0)):
         zeros = np.array([*grid.ceil([-0.0, -0.3]), *grid.floor([-0.0])])
@@ -275,6 +280,20 @@ def test_large_floats_are_whole_by_necessity_and_have_no_grid(dtype, digits):
         amounts = amounts.astype(dtype).astype(np.float64)
         assert (amounts == np.rint(amounts)).all()
         assert Grid.infer(amounts, dtype) is None
+
+
+@pytest.mark.parametrize(
+    ("dtype", "digits"), [(np.float64, 53), (np.float32, 24), (np.float16, 11)]
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_whole_numbers_are_evidence_if_four_floats_or_more_lie_in_a_unit(dtype, digits, sign):
+    counts = sign * np.array([1.0, 1.25, 1.75])
+    quarters, halves = counts * 2.0 ** (digits - 3), counts * 2.0 ** (digits - 2)
+    assert np.spacing(np.abs(quarters).astype(dtype)).tolist() == [0.25] * 3
+    assert Grid.infer(quarters, dtype) == Grid.of_step(1, dtype)
+    assert Grid.infer(halves, dtype) is None
+    # The typical size is the geometric mean: a small number makes up for a large one.
+    assert Grid.infer(np.append(halves, [1.0, 2.0, 3.0]), dtype) == Grid.of_step(1, dtype)
 
 
 def test_zeros_are_no_evidence_that_large_floats_are_whole():

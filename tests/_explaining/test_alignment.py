@@ -93,3 +93,20 @@ def test_numbers_move_within_the_ranges_of_all_models():
     assert_array_equal([joined.constraints.low[1], joined.constraints.high[1]], [-1, np.inf])
     # The first model itself is as it was.
     assert models[0].encoder.domain[1][0] == tables[0]["amount"].max()
+
+
+def test_categories_that_may_be_reached_are_those_of_the_first_model():
+    jobs = ["cook", "nurse"], ["baker", "cook", "nurse"]
+    models = [fitted(table(i, jobs[i], gaps=False)) for i in range(2)]
+    for first, last in (models, reversed(models)):
+        joined, n_numeric = with_all_ranges(first, [first, last]), 2
+        for bounds, own in (
+            (joined.encoder.domain, first.encoder.domain),
+            (joined.encoder.observed, first.encoder.observed),
+            (
+                (joined.constraints.low, joined.constraints.high),
+                (first.constraints.low, first.constraints.high),
+            ),
+        ):
+            for bound, own_bound in zip(bounds, own, strict=True):
+                assert_array_equal(bound[n_numeric:], own_bound[n_numeric:])

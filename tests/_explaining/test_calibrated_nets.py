@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 from numpy.testing import assert_allclose
-from scipy.special import expit, log_softmax
+from scipy.special import expit, log_softmax, logit
 from sklearn.isotonic import IsotonicRegression
 from torch import nn
 
@@ -113,6 +113,29 @@ def test_the_smooth_curve_rises_everywhere():
         smooth = curve(calibrator)(margins.clamp(-9, 9))
         inside = (margins.abs() < 9)[1:]
         assert (smooth.diff()[inside] > 0).all()
+
+
+def test_the_smooth_curve_joins_the_centers_of_plateaus_and_goes_on_with_its_mean_slope():
+    margins = torch.tensor([0.5, 1.25, 2.0, 3.5, 5.0, -7.5, 11.0], dtype=torch.float64)
+    module = Isotonic(np.arange(7.0), np.array([0.1, 0.1, 0.5, 0.5, 0.5, 0.6, 0.6]))
+    # The plateaus end at 1, 4 and 6.
+    centers, logits = [0.5, 3.0, 5.5], logit([0.1, 0.5, 0.6])
+    slope = (logits[-1] - logits[0]) / 5
+    expected = np.interp(margins, centers, logits)
+    expected[-2:] = logits[0] - 8 * slope, logits[-1] + 5.5 * slope
+    assert_allclose(module(margins), expected, rtol=1e-12)
+
+
+def test_a_single_plateau_has_the_slope_of_the_network():
+    module = Isotonic(np.array([1.0, 3.0]), np.array([0.8, 0.8]))
+    margins = torch.tensor([-4.0, 2.0, 5.0], dtype=torch.float64)
+    assert_allclose(module(margins), logit(0.8) + np.array([-6.0, 0.0, 3.0]), rtol=1e-12)
+
+
+def test_a_nearly_flat_curve_still_rises_beyond_its_corners():
+    module = Isotonic(np.array([0.0, 100.0]), np.array([0.5, 0.5 + 1e-9]))
+    margins = torch.tensor([100.0, 600.0], dtype=torch.float64)
+    assert_allclose(module(margins).diff(), 1e-3 * 500, rtol=1e-6)
 
 
 def test_rows_are_aligned_before_they_reach_a_net():

@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from ctsk import CounterfactualTrainedClassifier, ECCCoGenerator, GenericGenerator
+from ctsk import CounterfactualTrainedClassifier, GenericGenerator
 from ctsk._columns.one_hot import OneHotGroups
 from ctsk.generators import Reference, Step
-from ctsk.generators.penalties import energy_schedule
 
 
 def reference(rows, labels, groups, n_classes=2):
@@ -81,17 +80,5 @@ def test_gravity_draws_counterfactuals_to_the_rows_of_their_class(iris):
 
 def test_only_what_looks_at_observed_rows_has_to_learn():
     assert not GenericGenerator().must_learn
-    assert not ECCCoGenerator().must_learn
     assert GenericGenerator(distance="mad").must_learn
     assert GenericGenerator(lambda_gravity=0.1).must_learn
-
-
-@pytest.mark.parametrize("t", [1, 4])
-def test_constant_schedule_keeps_the_weight_of_the_energy(t):
-    rows = torch.zeros(2, 1)
-    given = Step(rows, rows, torch.tensor([0, 1]), torch.tensor([2.0, -3.0]), torch.ones(1), t, 5)
-    ridged = np.array([2.0, -3.0]) + 1e-3 * np.array([4.0, 9.0])
-    constant = ECCCoGenerator(lambda_energy=0.1, schedule="constant").penalty(given)
-    fading = ECCCoGenerator(lambda_energy=0.1).penalty(given)
-    np.testing.assert_allclose(constant, 0.1 * ridged, rtol=1e-6)
-    np.testing.assert_allclose(fading, 0.1 * energy_schedule(t, 5) * ridged, rtol=1e-6)

@@ -56,6 +56,14 @@ def test_a_series_names_the_index_and_categories_order_it(explanation):
     np.testing.assert_array_equal(codes, [1, 2, 0] * 4)
 
 
+def test_labels_that_are_tuples_stay_labels(explanation):
+    pairs = [(1, "b"), (0, "c"), (0, "a")]
+    codes, index = group_codes(explanation, pd.Series(pairs * 4))
+    assert index.nlevels == 1
+    assert index.tolist() == [(0, "a"), (0, "c"), (1, "b")]
+    np.testing.assert_array_equal(codes, [2, 1, 0] * 4)
+
+
 @pytest.mark.parametrize("labels", [np.arange(12) % 2 == 0, np.arange(12) % 3, np.arange(12) / 2])
 def test_labels_keep_their_dtype(explanation, labels):
     _, index = group_codes(explanation, labels)

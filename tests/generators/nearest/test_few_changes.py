@@ -114,3 +114,23 @@ def test_single_change_is_the_cheapest_crossing_along_a_feature():
     # A scan of a few distances can miss a short interval.
     assert is_best[np.isfinite(least)].mean() >= 0.85
     assert (found[is_valid] >= least[is_valid] - 0.002).all()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("nearest", np.geomspace(0.021, 7.9, 12))
+def test_a_single_change_finds_an_interval_whose_ends_differ_by_a_factor_of_two_and_a_half(
+    nearest, sign
+):
+    low, high = 0.999 * nearest, 2.501 * nearest
+
+    def model(rows):
+        inside = torch.minimum(sign * rows[:, 0] - low, high - sign * rows[:, 0])
+        return torch.stack([torch.zeros(len(rows)), inside / nearest], dim=1)
+
+    factuals = torch.tensor([[0.0, 0.0, 1, 0, 0]])
+    box = box_within(factuals, GROUPS, low=-25.0, high=25.0)
+    problem, rows = problem_of(model, factuals, torch.tensor([1]), box, costs=COSTS, tau=0.5)
+    items, is_valid = one_change(problem, rows)
+    assert is_valid.all()
+    assert low <= sign * items.states[0, 0].item() <= 1.01 * low
+    assert torch.equal(items.states[:, 1:], factuals[:, 1:])

@@ -8,13 +8,14 @@ from nearest_problems import (
     costs_of,
     least_costs,
     opposite_targets,
+    problem_of,
     random_factuals,
     relu_net,
 )
 
 from ctsk import NearestGenerator
 from ctsk._columns.one_hot import OneHotGroups
-from ctsk.generators.nearest.grids import on_grid
+from ctsk.generators.nearest.grids import on_grid, round_to_grid
 
 SPACING = np.array([0.5, 0.25])
 AXES = [np.arange(-2, 2.01, step) for step in SPACING]
@@ -124,6 +125,35 @@ def test_rounding_moves_no_further_feature_under_max_changes():
     n_changes = changed[:, :2].sum(dim=1) + changed[:, 2:].any(dim=1)
     assert (n_changes[result.mature] <= 1).all()
     assert result.mature.all()
+
+
+@pytest.mark.parametrize(
+    ("high", "expected"),
+    [
+        # One step of the first number, which gains more, makes that of the second unnecessary.
+        ([2.0, 2.0], [0.5, 0.0]),
+        # Up to its bound, the first number has room for a single step, and then for none.
+        ([0.5, 2.0], [0.5, 0.0]),
+        ([0.0, 2.0], [0.0, 0.75]),
+        ([0.0, 0.5], [0.0, 0.5]),
+        ([0.0, 0.25], [0.0, 0.25]),
+    ],
+)
+def test_whole_steps_within_the_bounds_pay_for_what_rounding_costs(high, expected):
+    net = torch.nn.Sequential(torch.nn.Linear(5, 2)).requires_grad_(False)
+    net[0].weight.zero_()
+    net[0].weight[1, :2] = torch.tensor([1.0, 0.5])
+    # At 0 and 0.25, the margin of class 1 falls short by a quarter.
+    net[0].bias.copy_(torch.tensor([0.0, -0.375]))
+    factuals = torch.tensor([[0.0, 0.0, 1, 0, 0]])
+    box = gridded_box(factuals, high=high)
+    problem, items = problem_of(
+        net, factuals, torch.tensor([1]), box, costs=torch.tensor([1, 1, 0.5, 0.5, 0.5]), tau=0.5
+    )
+    items = items.at(torch.tensor([[0.0, 0.25, 1, 0, 0]]))
+    repaired, is_valid = round_to_grid(problem, items, torch.tensor([True]))
+    assert repaired.states[0, :2].tolist() == pytest.approx(expected, abs=1e-6)
+    assert is_valid.item() == (expected[0] + expected[1] / 2 >= 0.375)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -60,6 +60,66 @@ def test_price_is_the_cost_and_that_of_the_distance_to_the_prototype(by_row):
     np.testing.assert_allclose(problem.prices_of_units(items, items.states), by_unit.T)
 
 
+def random_items(n_rows, n_each, *, by_row, seed=0):
+    """Return several items of each row, with prototypes and costs of their own if `by_row`."""
+    random = torch.Generator().manual_seed(seed)
+    n_items = n_rows * n_each
+    states, factuals, low, high, costs, prototypes = torch.rand(
+        6, n_items, 5, generator=random, dtype=torch.float64
+    )
+    rows = torch.arange(n_rows).repeat_interleave(n_each)
+    own = (costs, prototypes) if by_row else (torch.arange(5.0), None)
+    return Items(rows, states, factuals, rows % 2, low, high, *own)
+
+
+def fields_of(items, *, by_row):
+    """Return all tensors of some items; costs of all of them are left out unless `by_row`."""
+    names = [name for name in Items.__slots__ if by_row or name not in ("costs", "prototypes")]
+    return {name: getattr(items, name).numpy() for name in names}
+
+
+@pytest.mark.parametrize("by_row", [False, True])
+def test_selected_items_keep_everything_that_belongs_to_them(by_row):
+    items = random_items(3, 2, by_row=by_row)
+    idx = [4, 0, 4]
+    selected, repeated = items.select(torch.tensor(idx)), items.repeat(2)
+    for name, values in fields_of(items, by_row=by_row).items():
+        np.testing.assert_array_equal(getattr(selected, name), values[idx])
+        np.testing.assert_array_equal(getattr(repeated, name), np.repeat(values, 2, axis=0))
+    if not by_row:
+        assert selected.costs is repeated.costs is items.costs
+        assert selected.prototypes is repeated.prototypes is None
+
+
+@pytest.mark.parametrize("by_row", [False, True])
+def test_items_of_several_parts_are_next_to_those_of_the_same_row(by_row):
+    parts = random_items(3, 1, by_row=by_row), random_items(3, 2, by_row=by_row, seed=1)
+    merged = Items.interleaved(parts)
+    assert merged.rows.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    first, second = (fields_of(part, by_row=by_row) for part in parts)
+    for name, values in fields_of(merged, by_row=by_row).items():
+        np.testing.assert_array_equal(values[::3], first[name])
+        np.testing.assert_array_equal(values[1::3], second[name][::2])
+        np.testing.assert_array_equal(values[2::3], second[name][1::2])
+    if not by_row:
+        assert merged.costs is parts[0].costs and merged.prototypes is None
+
+
+def test_items_move_where_a_mask_is_true_or_at_some_positions():
+    items = random_items(2, 2, by_row=True)
+    states = items.states + 1
+    for moved, new in (
+        (items.where(torch.tensor([True, False, False, True]), states), [0, 3]),
+        (items.put(torch.tensor([3, 0]), states[[3, 0]]), [0, 3]),
+        (items.at(states), [0, 1, 2, 3]),
+    ):
+        is_new = np.isin(np.arange(4), new)
+        expected = fields_of(items, by_row=True)
+        expected["states"] = np.where(is_new[:, None], states, expected["states"])
+        for name, values in expected.items():
+            np.testing.assert_array_equal(getattr(moved, name), values)
+
+
 def states_of_a_number():
     """Return groups, a model and a box: a number that may be missing or take a special value."""
     groups = OneHotGroups(n_numeric=1, sizes=(3,), numbers=(0,))

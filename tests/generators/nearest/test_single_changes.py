@@ -11,6 +11,7 @@ from nearest_problems import (
 )
 
 from ctsk._columns.one_hot import OneHotGroups
+from ctsk.generators.nearest import single_changes
 from ctsk.generators.nearest.progress import Progress
 from ctsk.generators.nearest.single_changes import best_changes, climb
 from ctsk.generators.nearest.starts import levers
@@ -59,6 +60,27 @@ def test_best_changes_equal_those_that_the_model_rates_directly(module, by_row):
             torch.testing.assert_close(changes.scores[row, unit], best[0], atol=1e-4, rtol=1e-4)
             applied = changes.applied(problem, items, torch.full((20,), unit))[row]
             torch.testing.assert_close(applied, state[0])
+
+
+@pytest.mark.parametrize(("most", "expected"), [(300, 256), (1, 128), (10**6, 768)])
+def test_hidden_units_that_are_computed_at_once_are_bounded(monkeypatch, most, expected):
+    net, groups = relu_net(6, n_hidden=8), OneHotGroups(6)
+    factuals = random_factuals(groups, 4)
+    targets = opposite_targets(net, factuals)
+    problem, items = problem_of(net, factuals, targets, box_within(factuals, groups))
+
+    def changes():
+        return best_changes(problem, items, DISTANCES, lambda reached, added: reached - added)
+
+    unbounded, sizes = changes(), []
+    net[1].register_forward_pre_hook(lambda module, args: sizes.append(args[0].numel()))
+    monkeypatch.setattr(single_changes, "_MAX_ENTRIES", most)
+    bounded = changes()
+    # A column has 2 distances in 2 directions: 128 hidden units of 4 rows.
+    assert max(sizes) == expected
+    assert sum(sizes) == 6 * 128
+    torch.testing.assert_close(bounded.scores, unbounded.scores)
+    torch.testing.assert_close(bounded.values, unbounded.values)
 
 
 def test_levers_are_single_changes_of_different_features():

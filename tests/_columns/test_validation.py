@@ -1,0 +1,187 @@
+"""Checks of X, y and labels, by themselves; see test_classifier.py for those in `fit`."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from ctsk._columns import validation
+from ctsk._columns.validation import (
+    check_table,
+    check_target,
+    check_two_classes,
+    drop_rows_without_weight,
+    encode_labels,
+    naming_reference,
+    refuse_values,
+    undo_on_failure,
+)
+
+NAMES = ["age", "income"]
+LARGEST = float(np.finfo(np.float32).max)
+
+
+@pytest.mark.parametrize(
+    "values", [[[0.0, np.nan], [-LARGEST, 1.0]], [[LARGEST, 0.0]], [[np.nan, np.nan]]]
+)
+def test_numbers_up_to_the_largest_float32_and_gaps_are_accepted(values):
+    refuse_values(np.array(values), NAMES, "fit")
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("gap", [0.0, np.nan])
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.inf, "contains infinity in feature 'income' .first in row 1.*fit needs.*: clip it"),
+        (2 * LARGEST, "a value too large for float32 .inf. in feature 'income' .*: rescale"),
+    ],
+)
+def test_the_first_infinite_or_too_large_number_is_named(sign, gap, value, message):
+    values = np.array([[gap, 1.0], [0.0, sign * value], [sign * value, 2.0]])
+    with pytest.raises(ValueError, match=message):
+        refuse_values(values, NAMES, "fit")
+
+
+def test_an_infinite_number_is_reported_before_one_that_is_too_large():
+    with pytest.raises(ValueError, match="infinity in feature 'income'"):
+        refuse_values(np.array([[1e300, 0.0], [0.0, np.inf]]), NAMES, "fit")
+
+
+@pytest.mark.parametrize("other", [0.0, 1e300, np.inf])
+def test_a_gap_is_named_first_where_none_is_allowed(other):
+    values = np.array([[other, 0.0], [0.0, np.nan]])
+    with pytest.raises(ValueError, match="NaN in feature 'income' .first in row 1.*SimpleImputer"):
+        refuse_values(values, NAMES, "fit", allow_nan=False)
+
+
+def test_attributes_are_restored_if_a_block_fails_and_kept_otherwise():
+    estimator = SimpleNamespace(kept=1, deleted=2)
+    with pytest.raises(KeyboardInterrupt), undo_on_failure(estimator):
+        estimator.kept = 3
+        estimator.new = 4
+        del estimator.deleted
+        raise KeyboardInterrupt
+    assert vars(estimator) == {"kept": 1, "deleted": 2}
+    with undo_on_failure(estimator):
+        estimator.kept = 3
+        estimator.new = 4
+    assert vars(estimator) == {"kept": 3, "deleted": 2, "new": 4}
+
+
+def test_rows_of_no_weight_are_left_out_and_the_mean_of_the_others_is_1():
+    X = pd.DataFrame({"age": [1, 2, 3]}, index=[7, 8, 9])
+    kept, y, weights = drop_rows_without_weight(X, np.array(["a", "b", "c"]), [3, 0, 1])
+    pd.testing.assert_frame_equal(kept, X.loc[[7, 9]])
+    assert y.tolist() == ["a", "c"]
+    assert weights.tolist() == [1.5, 0.5]
+
+
+@pytest.mark.parametrize("sample_weight", [None, [2.0, 2.0]])
+def test_equal_weights_are_none(sample_weight):
+    X, y = np.array([[1.0], [2.0]]), np.array([0, 1])
+    kept, labels, weights = drop_rows_without_weight(X, y, sample_weight)
+    assert (kept.tolist(), labels.tolist(), weights) == (X.tolist(), y.tolist(), None)
+
+
+@pytest.mark.parametrize(
+    ("sample_weight", "message"),
+    [
+        ([0, 0], "all rows|at least one non-zero"),
+        ([1, -1], "Negative values"),
+        ([1, np.nan], "NaN"),
+        ([1, 1, 1], "inconsistent numbers of samples"),
+    ],
+)
+def test_invalid_weights_are_rejected(sample_weight, message):
+    with pytest.raises(ValueError, match=message):
+        drop_rows_without_weight(np.ones((2, 1)), np.array([0, 1]), sample_weight)
+
+
+def test_tables_keep_their_dtypes_and_gaps():
+    whole = check_table(np.array([[1, 2]], dtype=np.int8))
+    assert whole.dtype == np.int8
+    gaps = check_table(sparse.csr_array([[0.0, np.nan]]))
+    np.testing.assert_array_equal(gaps, [[0, np.nan]])
+    X = pd.DataFrame({"age": [1], "job": ["cook"]})
+    pd.testing.assert_frame_equal(check_table(X), X)
+
+
+@pytest.mark.parametrize(
+    ("empty", "message"),
+    [
+        (pd.DataFrame({"age": []}), r"^rows has no rows \(shape=\(0, 1\)\)"),
+        (np.empty((0, 1)), "minimum of 1 is required"),
+    ],
+)
+def test_a_table_without_rows_is_rejected(empty, message):
+    with pytest.raises(ValueError, match=message):
+        check_table(empty, name="rows")
+
+
+def test_errors_about_reference_rows_name_the_parameter():
+    with pytest.raises(ValueError, match="^X_reference cannot be used: too few rows$"):
+        with naming_reference():
+            raise ValueError("too few rows")
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+@pytest.mark.parametrize(
+    "container", [list, pd.Series, lambda labels: np.array(labels, dtype=object)]
+)
+def test_the_first_missing_label_is_named_in_any_container(container, missing):
+    with pytest.raises(ValueError, match="the label of row 1 is missing .2 in all.. Drop these"):
+        validation._check_no_label_missing(container(["a", missing, "b", missing]))
+    validation._check_no_label_missing(container(["a", "b"]))
+
+
+def test_labels_become_positions_of_classes():
+    labels = np.array(["c", "a", "b", "a"])
+    positions = encode_labels(labels, np.array(["a", "b", "c"]), "y", "")
+    assert positions.tolist() == [2, 0, 1, 0]
+
+
+def test_the_first_unknown_label_is_named_with_its_row():
+    with pytest.raises(ValueError, match=r"^y holds the label 9 \(row 1\).*\(0, 1\)\. Drop it\.$"):
+        encode_labels(np.array([0, 9, 8]), np.array([0, 1]), "y", "Drop it.")
+
+
+def test_a_classifier_needs_two_classes():
+    check_two_classes(np.array([0, 1]), 5)
+    with pytest.raises(ValueError, match="y holds 1 class .n_samples=5.; .*at least two"):
+        check_two_classes(np.array([0]), 5)
+
+
+SCORES = np.array([[0.5, 0.2, 0.3], [-1.0, -3.0, -2.0], [1.0, 4.0, 2.0]])
+
+
+def test_the_target_of_a_row_is_its_runner_up_by_default():
+    scores = SCORES.copy()
+    assert check_target(None, np.array([4, 5, 6]), scores).tolist() == [2, 2, 2]
+    assert check_target(None, np.array([4, 5]), scores[:, :2]).tolist() == [1, 1, 0]
+    # The scores are the caller's.
+    np.testing.assert_array_equal(scores, SCORES)
+
+
+@pytest.mark.parametrize("target", [5, [5, 5, 5], np.array(5)])
+def test_one_label_is_the_target_of_all_rows(target):
+    assert check_target(target, np.array([4, 5, 6]), SCORES).tolist() == [1, 1, 1]
+
+
+def test_each_row_can_have_a_target_of_its_own():
+    assert check_target([6, 4, 5], np.array([4, 5, 6]), SCORES).tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ([4, 5], r"target has shape \(2,\) for 3 rows"),
+        ([[4], [5], [6]], r"target has shape \(3, 1\) for 3 rows"),
+        (7, "target holds the label 7 .row 0., which is not one of the classes .4, 5, 6"),
+    ],
+)
+def test_invalid_targets_are_rejected(target, message):
+    with pytest.raises(ValueError, match=message):
+        check_target(target, np.array([4, 5, 6]), SCORES)
