@@ -2,24 +2,51 @@
 
 import contextlib
 import inspect
+import re
+import threading
 import warnings
-
-from ctsk._torch.threads import ForkSafeLock
 
 # Packages whose functions may stand between the user's call and the warning: decorators of
 # contextlib, and estimators of scikit-learn that call ours.
 _PACKAGES = {"ctsk", "contextlib", "sklearn"}
-# Filters of warnings belong to the process. If a thread restores them in between the two ends of
-# a block of another thread, that block ends by restoring the filters that ignore all warnings.
-_FILTERS = ForkSafeLock()
+
+
+class _InOneThread(threading.local):
+    """The text of a filter of warnings: that of each warning of one thread, and of no others."""
+
+    # Both are functions of C, so that no other thread runs, and changes the filters, in between.
+    match = frozenset().__contains__
+
+    def match_in_this_thread(self):
+        """Match each text in the present thread."""
+        # An attribute of a local object belongs to the thread that sets it.
+        self.match = type
+
+    def __reduce__(self):
+        # Jobs of scikit-learn receive the filters; what is ignored here is ignored there.
+        return re.compile, ("",)
 
 
 @contextlib.contextmanager
 def ignored_warnings(category=Warning):
-    """Ignore warnings of a class in a block, which runs in one thread at a time."""
-    with _FILTERS.held(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", category)
+    """Ignore warnings of a class that the present thread issues in a block.
+
+    The filters of warnings belong to the process. ``warnings.catch_warnings`` restores them at its
+    end, which is wrong if another thread has changed them meanwhile: pandas and scikit-learn enter
+    it in many places, and would restore a filter that ignores all warnings. Here, a filter of one
+    thread is entered into the list, and taken out of it.
+    """
+    text = _InOneThread()
+    text.match_in_this_thread()
+    entered, entry = warnings.filters, ("ignore", text, category, None, 0)
+    entered.insert(0, entry)
+    try:
         yield
+    finally:
+        # Another thread may be inside of catch_warnings, with a copy of the list.
+        for filters in (entered, warnings.filters):
+            if entry in filters:
+                filters.remove(entry)
 
 
 def warn_user(message, category):
