@@ -96,7 +96,9 @@ def check_soak(options):
 
 def cycle(X, y, folder, seed):
     """Fit, explain, save and load a small model."""
-    clf = ctsk.CounterfactualTrainedClassifier(max_epochs=3, n_counterfactuals=50, random_state=seed)
+    clf = ctsk.CounterfactualTrainedClassifier(
+        max_epochs=3, n_counterfactuals=50, random_state=seed
+    )
     clf.fit(X, y)
     clf.explain(X[:10], T=10)
     clf.explain(X[:10], T=10, generator="eccco")
@@ -122,7 +124,9 @@ def measure(n_rows, n_columns):
     """Explain rows in a process of its own, whose peak of memory is that of the call."""
     command = [sys.executable, __file__, "--explain", str(n_rows), str(n_columns)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    print(subprocess.run(command, check=True, env=environment, text=True, capture_output=True).stdout)
+    print(
+        subprocess.run(command, check=True, env=environment, text=True, capture_output=True).stdout
+    )
 
 
 def explain(n_rows, n_columns):
@@ -147,7 +151,7 @@ def explain(n_rows, n_columns):
         f"{n_rows:,} rows of {n_columns:,} columns: {n_rows / seconds:,.0f} rows/s, "
         f"{explanation.valid.mean():.1%} valid; result {result:,.0f} MB, peak "
         f"{above - result:,.0f} MB above the input ({rows.nbytes / 2**20:,.0f} MB) and the result",
-        end="",
+        flush=True,
     )
 
 
