@@ -1,8 +1,8 @@
 """Warnings that point to the user's code, and warnings that are not the user's."""
 
 import contextlib
+import functools
 import inspect
-import re
 import threading
 import warnings
 
@@ -11,20 +11,29 @@ import warnings
 _PACKAGES = {"ctsk", "contextlib", "sklearn"}
 
 
-class _InOneThread(threading.local):
-    """The text of a filter of warnings: that of each warning of one thread, and of no others."""
+class _Depth(threading.local):
+    """Number of the blocks in which the present thread ignores warnings."""
 
-    # Both are functions of C, so that no other thread runs, and changes the filters, in between.
-    match = frozenset().__contains__
-
-    def match_in_this_thread(self):
-        """Match each text in the present thread."""
-        # An attribute of a local object belongs to the thread that sets it.
-        self.match = type
+    def __init__(self, depth=0):
+        # Each thread calls this anew.
+        self.depth = depth
 
     def __reduce__(self):
-        # Jobs of scikit-learn receive the filters; what is ignored here is ignored there.
-        return re.compile, ("",)
+        # Processes of joblib, which receive the filters, ignore warnings in all of their threads.
+        return _Depth, (1,)
+
+
+class _OfThisThread(type):
+    """Type of a class to which warnings belong while the present thread ignores them."""
+
+    def __subclasscheck__(cls, category):
+        return cls.blocks.depth > 0 and issubclass(category, cls.category)
+
+
+@functools.cache
+def _ignored(category):
+    namespace = {"category": category, "blocks": _Depth()}
+    return _OfThisThread("IgnoredWarning", (Warning,), namespace)
 
 
 @contextlib.contextmanager
@@ -33,19 +42,22 @@ def ignored_warnings(category=Warning):
 
     The filters of warnings belong to the process. ``warnings.catch_warnings`` restores them at its
     end, which is wrong if another thread has changed them meanwhile: pandas and scikit-learn enter
-    it in many places, and would restore a filter that ignores all warnings. Here, a filter of one
-    thread is entered into the list, and taken out of it.
+    it in many places, and could restore a filter of ours that ignores all warnings. Therefore, the
+    filter of this block concerns no other thread, and is taken out of the list by itself.
     """
-    text = _InOneThread()
-    text.match_in_this_thread()
-    entered, entry = warnings.filters, ("ignore", text, category, None, 0)
+    ignored, entered = _ignored(category), warnings.filters
+    entry = ("ignore", None, ignored, None, 0)
+    ignored.blocks.depth += 1
     entered.insert(0, entry)
     try:
         yield
     finally:
+        ignored.blocks.depth -= 1
         # Another thread may be inside of catch_warnings, with a copy of the list.
-        for filters in (entered, warnings.filters):
-            if entry in filters:
+        lists = [entered] if warnings.filters is entered else [entered, warnings.filters]
+        for filters in lists:
+            # It may have copied the list before the entry.
+            with contextlib.suppress(ValueError):
                 filters.remove(entry)
 
 

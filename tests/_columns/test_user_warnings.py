@@ -1,13 +1,14 @@
 import contextlib
-import pickle
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import ctsk
 from ctsk import CounterfactualTrainedClassifier
@@ -116,9 +117,17 @@ def test_an_ignored_warning_is_shown_when_it_is_issued_again_at_the_same_place()
     assert len(caught) == 1
 
 
-def test_jobs_of_scikit_learn_receive_the_filter():
-    """They get the filters by pickle, and ignore warnings in whatever thread they run."""
-    with ignored_warnings(UserWarning):
-        action, text, category, module, line = pickle.loads(pickle.dumps(warnings.filters[0]))
-    assert (action, category, module, line) == ("ignore", UserWarning, None, 0)
-    assert in_another_thread(lambda: text.match("any text"))
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_warnings_of_steps_that_scikit_learn_runs_as_jobs_are_ignored(n_jobs):
+    """Its jobs enter copies of the filters, whether they are processes or not."""
+    warns = FunctionTransformer(_warns)
+    columns = ColumnTransformer([("a", warns, [0]), ("b", warns, [1])], n_jobs=n_jobs)
+    columns.fit(np.zeros((4, 2)))
+    with ignored_warnings():
+        columns.transform(np.ones((4, 2)))
+
+
+def _warns(X):
+    if X.any():
+        warnings.warn("of a job", UserWarning, stacklevel=1)
+    return X
