@@ -2,6 +2,7 @@ import contextlib
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
@@ -117,17 +118,23 @@ def test_an_ignored_warning_is_shown_when_it_is_issued_again_at_the_same_place()
     assert len(caught) == 1
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
-def test_warnings_of_steps_that_scikit_learn_runs_as_jobs_are_ignored(n_jobs):
-    """Its jobs enter copies of the filters, whether they are processes or not."""
-    warns = FunctionTransformer(_warns)
-    columns = ColumnTransformer([("a", warns, [0]), ("b", warns, [1])], n_jobs=n_jobs)
+def _warns(X):
+    if X.any():
+        warnings.warn("of a job", UserWarning, stacklevel=1)
+    return X
+
+
+def test_warnings_of_steps_that_scikit_learn_runs_as_jobs_are_ignored():
+    """Its jobs enter copies of the filters, even if there is one job only."""
+    columns = ColumnTransformer([("a", FunctionTransformer(_warns), [0, 1])])
     columns.fit(np.zeros((4, 2)))
     with ignored_warnings():
         columns.transform(np.ones((4, 2)))
 
 
-def _warns(X):
-    if X.any():
-        warnings.warn("of a job", UserWarning, stacklevel=1)
-    return X
+def test_a_process_that_receives_the_filter_ignores_warnings_in_all_threads():
+    with ignored_warnings(UserWarning):
+        action, _, category, _, _ = cloudpickle.loads(cloudpickle.dumps(warnings.filters[0]))
+    assert action == "ignore"
+    assert in_another_thread(lambda: issubclass(UnobservedDomainWarning, category))
+    assert not in_another_thread(lambda: issubclass(DeprecationWarning, category))
