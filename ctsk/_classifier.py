@@ -28,7 +28,7 @@ from ctsk._explaining.models import ExplainableModel, Judge
 from ctsk._explaining.request import SHARED_SETTINGS, Settings, make_request
 from ctsk._explaining.search import search
 from ctsk._storing.checkpoints import checkpoint_of
-from ctsk._storing.state import attributes_of, plain_state
+from ctsk._storing.state import attributes_of_pickle, plain_state
 from ctsk._torch.networks import ACTIVATIONS
 from ctsk._torch.utils import chunk_size, default_torch_modes
 from ctsk._training.fit import train
@@ -510,8 +510,8 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         return plain_state(super().__getstate__())
 
     def __setstate__(self, state):
-        """Restore the state."""
-        super().__setstate__(attributes_of(state))
+        """Restore the state, with a warning if another version of ctsk has returned it."""
+        super().__setstate__(attributes_of_pickle(state))
 
     @property
     def history_(self):

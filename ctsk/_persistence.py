@@ -9,6 +9,7 @@ from ctsk._columns.validation import InvalidParameterError
 from ctsk._storing.certificates import certify
 from ctsk._storing.files import open_files, write_files
 from ctsk._storing.models import check_files, files_of, fitted_attributes, parameters_of
+from ctsk._torch.utils import default_torch_modes
 from ctsk._version import __version__
 from ctsk.exceptions import ModelFileError
 
@@ -154,6 +155,7 @@ def load(path, *, module=None, generator=None, optimizer=None, callbacks=None):
     return estimator
 
 
+@default_torch_modes()
 def certificate(model, explanation):
     """Return a certificate of an explanation, which others can check against the stored model.
 

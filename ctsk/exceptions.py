@@ -171,6 +171,32 @@ class PoorReconstructionWarning(UserWarning):
     """
 
 
+class OtherVersionWarning(UserWarning):
+    """Warning used if another version of ctsk has pickled an estimator that is unpickled.
+
+    It has the purpose of :class:`sklearn.exceptions.InconsistentVersionWarning`. The files of
+    :func:`ctsk.save` need no such warning: their format has a version, and later versions of ctsk
+    read those of all earlier ones.
+
+    See Also
+    --------
+    ctsk.save : Stores a classifier for later versions.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from ctsk import CounterfactualTrainedClassifier
+    >>> from ctsk.exceptions import OtherVersionWarning
+    >>> clf = CounterfactualTrainedClassifier()
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", OtherVersionWarning)
+    ...     clf.__setstate__({**clf.__getstate__(), "ctsk_version": "0.0.1"})
+    Traceback (most recent call last):
+        ...
+    ctsk.exceptions.OtherVersionWarning: The estimator was pickled by ctsk 0.0.1, but this is...
+    """
+
+
 class UnboundedEnergyWarning(UserWarning):
     """Warning used if the divergence drives energies far beyond what a classification needs.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ctsk import CounterfactualTrainedClassifier
-from ctsk.exceptions import NonFiniteLossError
+from ctsk.exceptions import NonFiniteLossError, UnboundedEnergyWarning
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3))
@@ -123,3 +123,34 @@ def test_a_class_may_have_one_row(n_rows):
 
 def test_each_class_may_have_one_row():
     check(fit(X[:5], np.arange(5)), X[:5])
+
+
+CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
+
+
+def test_separable_classes_leave_the_model_finite_after_thousands_of_epochs():
+    """Cross-entropy alone has no minimum there: the logits grow as long as the training lasts."""
+    X, y = separable(12)
+    settings = {"max_epochs": 3_000, "lr": 0.05, "weight_decay": 0}
+    clf = fit(X, y, hidden_layer_sizes=(3,), **CONVENTIONAL, **settings)
+    assert clf.n_iter_ == 3_000
+    check(clf, X)
+    assert clf.score(X, y) == 1
+
+
+def test_energies_of_separable_classes_are_bounded_by_a_ridge_or_reported():
+    X, y = separable(12)
+    settings = {"max_epochs": 400, "lr": 0.1, "weight_decay": 0, "T": 2, "n_counterfactuals": 8}
+    ridge = fit(X, y, lambda_reg=0.1, **settings)
+    check(ridge, X)
+    assert ridge.score(X, y) == 1
+    assert np.abs(ridge.decision_function(X)).max() < 100
+    clf = CounterfactualTrainedClassifier(lambda_reg=0, random_state=0, **settings)
+    with pytest.warns(UnboundedEnergyWarning, match=r"Raise lambda_reg \(now 0\)"):
+        check(clf.fit(X, y), X)
+
+
+def separable(n_rows):
+    """Return rows of two classes that are far apart, and their labels."""
+    y = np.arange(n_rows) % 2
+    return np.where(y, 5, -5)[:, None] + 0.3 * np.random.default_rng(0).normal(size=(n_rows, 2)), y

@@ -160,7 +160,7 @@ def check_special_values(special_values, schema):
         if feature in special:
             raise ValueError(
                 f"special_values names a feature twice: {schema.names[feature]!r}, by its name "
-                "and by its index."
+                "and by its index. Name it once."
             )
         if isinstance(values, np.ndarray) and values.ndim == 0:
             values = values[()]
@@ -174,13 +174,13 @@ def check_special_values(special_values, schema):
             if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(value):
                 raise ValueError(
                     f"special_values of feature {schema.names[feature]!r} contains {value!r}; "
-                    "special values are finite numbers. A missing number, NaN, always has a state "
-                    "of its own."
+                    "special values are finite numbers. Remove it; a missing number, NaN, always "
+                    "has a state of its own."
                 )
         if feature not in numeric:
             raise ValueError(
                 f"special_values names {schema.names[feature]!r}, which is not a numeric feature. "
-                "A category needs no special values: every category is a state of its own."
+                "Remove it: every category is a state of its own and needs no special value."
             )
         special[feature] = tuple(float(value) for value in dict.fromkeys(values))
     return special
@@ -222,8 +222,8 @@ def check_resolution(resolution, schema):
             if feature not in named:
                 continue
             raise ValueError(
-                f"resolution names {name!r}, which is not a numeric feature. Only numbers have a "
-                "resolution."
+                f"resolution names {name!r}, which is not a numeric feature. Remove it; only "
+                "numbers have a resolution."
             )
         try:
             is_whole = step is None or Grid.of_step(step).is_whole

@@ -153,7 +153,7 @@ def _positions_by_key(keys, names, parameter):
     ]
     named = set(positions)
     if len(named) < len(keys):
-        raise ValueError(f"{parameter} names a feature twice: {listed(keys)}.")
+        raise ValueError(f"{parameter} names a feature twice: {listed(keys)}. Name each once.")
     # The order of the keys does not matter, because the others are known only now.
     others = [feature for feature in range(len(names)) if feature not in named]
     return [others if position is None else [position] for position in positions]

@@ -163,12 +163,15 @@ class Request:
     def costs_by_feature(self, values, factual_values):
         """Return what the change of each feature costs; the sums over features are the costs."""
         encoder = self.model.encoder
-        costs, parts = encoder.encode_costs(self.feature_costs), []
+        costs = encoder.encode_costs(self.feature_costs)
+        # Filled in place, since a second copy of all rows would count for the peak of memory.
+        by_feature, stop = np.empty((len(values), len(encoder.feature_columns))), 0
         for move in self._moves(values, factual_values):
+            start, stop = stop, stop + len(move)
             by_column = np.abs(move) * costs
-            of_features = [by_column[:, part].sum(axis=1) for part in encoder.feature_columns]
-            parts.append(np.stack(of_features, axis=1))
-        return np.concatenate(parts)
+            for feature, part in enumerate(encoder.feature_columns):
+                by_feature[start:stop, feature] = by_column[:, part].sum(axis=1)
+        return by_feature
 
     def _moves(self, values, factual_values):
         """Yield the differences of module rows, for a bounded number of rows at once."""

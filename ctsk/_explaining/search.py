@@ -33,6 +33,8 @@ def search(request):
     prover = Prover(request) if request.prove else None
     parts, movable = _found_in_chunks(request, prover)
     found = _interleaved(parts)
+    # The parts take as much memory as all that is found.
+    del parts
     # From here on, each alternative is a row of its own.
     idx = np.repeat(np.arange(n_rows), n_alternatives)
     factuals, targets = request.rows.repeat(n_alternatives), request.targets[idx]

@@ -59,7 +59,11 @@ def describe(attributes, parameters, *, resume):
             stored[name] = to_json(value)
         except TypeError as error:
             if name not in CODE:
-                raise TypeError(f"The parameter {name} cannot be stored: {error}.") from error
+                raise TypeError(
+                    f"The parameter {name} cannot be stored: {error}. Set it to text, numbers, "
+                    "lists or dicts, or use pickle or joblib, whose files only you should load, "
+                    "because they can execute code."
+                ) from error
             is_passed.add(name)
     document = {
         "format": FORMAT,

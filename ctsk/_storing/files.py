@@ -1,6 +1,7 @@
 """The files of a model in a folder or in a zip file: written at once, and read with limits."""
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -54,7 +55,7 @@ def write_files(path, files):
         _check_replaceable(path, path.is_dir())
         write_archive(path, files)
         return
-    _check_replaceable(path, path.exists() and not _is_model_folder(path))
+    _check_replaceable(path, _is_other(path))
     with _temporary_name(path) as temporary:
         temporary.mkdir()
         for name, content in files.items():
@@ -118,8 +119,16 @@ def _check_replaceable(path, is_other):
         )
 
 
-def _is_model_folder(path):
-    return path.is_dir() and {entry.name for entry in path.iterdir()} <= set(_NAMES)
+def _is_other(path):
+    """Return whether something else than the folder of a model is at a path."""
+    # Another thread may replace the folder at any time, so that it is read in a single step.
+    try:
+        names = set(os.listdir(path))
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        return True
+    return not names <= set(_NAMES)
 
 
 def _write(file, content):
@@ -131,18 +140,21 @@ def _write(file, content):
 
 def _replace_folder(temporary, path):
     """Move a folder to a path, in place of the model that may be there."""
-    if not path.exists():
-        os.rename(temporary, path)
-        return
     # A folder cannot be replaced in one step, but the model is absent for a moment only.
-    former = temporary.with_name(temporary.name + ".old")
-    os.rename(path, former)
-    try:
-        os.rename(temporary, path)
-    except OSError:
-        os.rename(former, path)
-        raise
-    _remove(former)
+    former, is_stored = temporary.with_name(temporary.name + ".old"), False
+    while not is_stored:
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(path, former)
+        try:
+            os.rename(temporary, path)
+            is_stored = True
+        except OSError as error:
+            # In that moment, another thread or process has stored a model, which is replaced, too.
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(former, path)
+                raise
+        _remove(former)
 
 
 def _remove(path):

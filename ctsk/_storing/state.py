@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import torch
 
+from ctsk._columns.user_warnings import warn_user
 from ctsk._storing.encoders import (
     constraints_of,
     constraints_state,
@@ -14,11 +15,15 @@ from ctsk._storing.encoders import (
 from ctsk._storing.generators import generator_of, generator_state, is_own
 from ctsk._storing.nets import mapped, net_of, net_state, users_parts
 from ctsk._torch.utils import check_device, default_torch_modes
+from ctsk._version import __version__
+from ctsk.exceptions import OtherVersionWarning
 
 # Fitted attributes that are objects of ctsk or skorch. All others are arrays and numbers.
 _OBJECTS = ("encoder_", "constraints_", "net_", "explainer_")
 # Key of the state of an estimator under which the plain values of these objects are.
 FITTED = "fitted"
+# Key of the version of ctsk, which is no attribute of an estimator.
+_VERSION = "ctsk_version"
 
 
 def plain_state(attributes):
@@ -32,12 +37,14 @@ def plain_state(attributes):
     Returns
     -------
     state : dict
-        The attributes, of which the fitted objects are replaced by one entry, ``"fitted"``. Only
-        its entry ``"users_parts"`` holds objects: those of a user, such as a module.
+        The version of ctsk, and the attributes, of which the fitted objects are replaced by one
+        entry, ``"fitted"``. Only its entry ``"users_parts"`` holds objects: those of a user, such
+        as a module.
     """
-    if "net_" not in attributes:
-        return attributes
     state = {name: value for name, value in attributes.items() if name not in _OBJECTS}
+    state[_VERSION] = __version__
+    if "net_" not in attributes:
+        return state
     net = attributes["net_"]
     parts, fitted = users_parts(net), fitted_state(attributes)
     if "module" in parts:
@@ -68,6 +75,37 @@ def fitted_state(attributes):
         "generator": generator_state(net.generator) if is_own(net.generator) else None,
         "net": net_state(net),
     }
+
+
+def attributes_of_pickle(state):
+    """Return the attributes of an estimator from its state, which another version may have pickled.
+
+    Parameters
+    ----------
+    state : dict
+        See `plain_state`.
+
+    Returns
+    -------
+    attributes : dict
+
+    Warns
+    -----
+    OtherVersionWarning
+        If another version of ctsk has pickled the estimator.
+    UserWarning
+        See `attributes_of`.
+    """
+    state = dict(state)
+    version = state.pop(_VERSION, "an unknown version")
+    if version != __version__:
+        warn_user(
+            f"The estimator was pickled by ctsk {version}, but this is ctsk {__version__}, in "
+            "which it may fail, or have other results. Unpickle it by the version that pickled it, "
+            "or fit it anew; to keep models for later versions, store them by ctsk.save.",
+            OtherVersionWarning,
+        )
+    return attributes_of(state)
 
 
 def attributes_of(state):

@@ -93,13 +93,20 @@ def from_json(encoded):
     except ModelFileError:
         raise
     except (TypeError, ValueError, ArithmeticError, AttributeError, KeyError) as error:
-        raise ModelFileError(f"The file is damaged or edited: a {name} is invalid.") from error
+        raise ModelFileError(_damage(f"a {name} is invalid")) from error
 
 
 def require(condition, problem):
     """Raise a ModelFileError that names a problem, unless a condition holds."""
     if not condition:
-        raise ModelFileError(f"The file is damaged or edited: {problem}.")
+        raise ModelFileError(_damage(problem))
+
+
+def _damage(problem):
+    return (
+        f"The file is damaged or edited: {problem}. Load the files as ctsk.save has written them, "
+        "from a backup if need be."
+    )
 
 
 def _exactly(*kinds):

@@ -68,6 +68,16 @@ class ForkSafeLock:
 
 
 @contextlib.contextmanager
+def one_thread_if_forked():
+    """Run all computations on one torch thread in a forked process; restore the setting."""
+    if not _is_forked:
+        yield
+        return
+    with _one_thread():
+        yield
+
+
+@contextlib.contextmanager
 def one_thread_if_small(module, n_rows):
     """Run small computations on one torch thread; restore the setting afterwards.
 
@@ -76,8 +86,7 @@ def one_thread_if_small(module, n_rows):
     has made is left alone: a number of threads passed to ``torch.set_num_threads``, as
     far as it differs from the number of cores, or the environment variables
     ``OMP_NUM_THREADS`` and ``MKL_NUM_THREADS``, if they were set when ctsk was imported
-    (except those that joblib sets for its workers). In a forked process, computations of
-    any size run on one thread, because those of OpenMP may hang there.
+    (except those that joblib sets for its workers).
 
     Parameters
     ----------
@@ -90,10 +99,16 @@ def one_thread_if_small(module, n_rows):
     in_environment = _IS_IN_ENVIRONMENT and not in_worker
     is_users_choice = in_environment or n_threads not in _DEFAULT_NUMBERS
     n_weights = sum(weights.numel() for weights in module.parameters())
-    is_kept = is_users_choice or n_rows * n_weights > _SMALL
-    if is_kept and not _is_forked:
+    if is_users_choice or n_rows * n_weights > _SMALL:
         yield
         return
+    with _one_thread():
+        yield
+
+
+@contextlib.contextmanager
+def _one_thread():
+    n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield

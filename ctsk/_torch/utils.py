@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-from ctsk._torch.threads import ForkSafeLock
+from ctsk._torch.threads import ForkSafeLock, one_thread_if_forked
 
 _RANDOM_STATE = ForkSafeLock()
 # Maximum numbers of rows, and of their cells, that pass through a module at once. The second one
@@ -31,7 +31,7 @@ def default_torch_modes():
     gradients are enabled, tensors without an explicit device are created on the CPU,
     and no operation is cast. All of these modes belong to the current thread, so other
     threads are not affected. The default dtype belongs to the process and is left alone:
-    ctsk passes every dtype explicitly.
+    ctsk passes every dtype explicitly. In a forked process, torch computes on one thread.
 
     The context manager also works as a decorator.
     """
@@ -39,6 +39,7 @@ def default_torch_modes():
         # enable_grad alone would not help: tensors of inference mode never enter a graph.
         modes.enter_context(torch.inference_mode(False))
         modes.enter_context(torch.enable_grad())
+        modes.enter_context(one_thread_if_forked())
         # Both of the following slow down every operation, so they are entered only if needed.
         if torch.get_default_device() != torch.device("cpu"):
             modes.enter_context(torch.device("cpu"))

@@ -390,9 +390,12 @@ class CounterfactualNet(NeuralNetClassifier):
 
     def _record_score(self, name, value, sign=1):
         """Record a score, and whether it is the best one so far, as skorch's callbacks expect."""
-        former = [epoch[name] for epoch in self.history[:-1] if name in epoch]
-        is_best = all(sign * value < sign * other for other in former)
-        self.history.record(f"{name}_best", is_best)
+        # The last epoch that was the best one so far is the best of all former ones. To compare
+        # with all of them would take most of the time of a training of thousands of epochs.
+        former = reversed(self.history[:-1])
+        best = next((epoch for epoch in former if epoch.get(f"{name}_best")), None)
+        is_best = best is None or sign * value < sign * best[name]
+        self.history.record(f"{name}_best", bool(is_best))
         self.history.record(name, value)
 
 

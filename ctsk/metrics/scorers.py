@@ -126,7 +126,8 @@ def make_counterfactual_scorer(
     if unknown:
         raise TypeError(
             f"{unknown[0]!r} is neither a parameter of make_counterfactual_scorer nor one of "
-            "CounterfactualTrainedClassifier.explain that a scorer can set."
+            "CounterfactualTrainedClassifier.explain that a scorer can set, which are "
+            f"{', '.join(sorted(set(known) - {'self', 'X'}))}."
         )
     # A fixed search, because a candidate that explains with its own generator and tau could
     # look better by searching longer.

@@ -1,12 +1,15 @@
 import contextlib
-import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
+import cloudpickle
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import ctsk
 from ctsk import CounterfactualTrainedClassifier
@@ -53,25 +56,85 @@ def test_warnings_of_domains_point_to_the_line_of_the_user():
         assert unobserved.filename == __file__
 
 
-def test_warnings_that_two_threads_ignore_at_once_are_shown_afterward():
+def in_another_thread(function):
+    """Return the result of a function, or raise its exception."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def enter(block):
+    block.__enter__()
+    return block
+
+
+def leave(block):
+    block.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("ours_ends_first", [False, True])
+@pytest.mark.parametrize("ours_begins_first", [False, True])
+@pytest.mark.parametrize("other", [warnings.catch_warnings, ignored_warnings])
+def test_filters_are_what_they_were_after_overlapping_blocks_of_two_threads(
+    other, ours_begins_first, ours_ends_first
+):
+    """As between our blocks, and those of pandas and scikit-learn in other threads."""
     before = list(warnings.filters)
-    first_is_inside, second_is_inside = threading.Event(), threading.Event()
-
-    def first():
-        with ignored_warnings():
-            first_is_inside.set()
-            # The second block would end after this one, and restore the filters of this one.
-            second_is_inside.wait(timeout=0.2)
-
-    def second():
-        first_is_inside.wait()
-        with ignored_warnings():
-            second_is_inside.set()
-            threads[0].join()
-
-    threads = [threading.Thread(target=first), threading.Thread(target=second)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    ours, theirs = ignored_warnings(), other()
+    order = (ours, theirs) if ours_begins_first else (theirs, ours)
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        thread_of = dict(zip((ours, theirs), (first, second), strict=True))
+        for block in order:
+            thread_of[block].submit(enter, block).result()
+        for block in (ours, theirs) if ours_ends_first else (theirs, ours):
+            thread_of[block].submit(leave, block).result()
     assert warnings.filters == before
+
+
+def test_warnings_of_other_threads_are_shown_while_one_ignores_them():
+    with ignored_warnings(), pytest.raises(UserWarning, match="of another thread"):
+        in_another_thread(lambda: warnings.warn("of another thread", stacklevel=1))
+
+
+def test_only_warnings_of_the_class_are_ignored_and_only_in_the_block():
+    with ignored_warnings(UnobservedDomainWarning):
+        warnings.warn("ignored", UnobservedDomainWarning, stacklevel=1)
+        with ignored_warnings():
+            warnings.warn("ignored, too", UserWarning, stacklevel=1)
+        with pytest.raises(UserWarning, match="another class"):
+            warnings.warn("another class", UserWarning, stacklevel=1)
+    with pytest.raises(UnobservedDomainWarning, match="afterward"):
+        warnings.warn("afterward", UnobservedDomainWarning, stacklevel=1)
+
+
+def test_an_ignored_warning_is_shown_when_it_is_issued_again_at_the_same_place():
+    def issue():
+        warnings.warn("again", UserWarning, stacklevel=1)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        with ignored_warnings():
+            issue()
+        issue()
+    assert len(caught) == 1
+
+
+def _warns(X):
+    if X.any():
+        warnings.warn("of a job", UserWarning, stacklevel=1)
+    return X
+
+
+def test_warnings_of_steps_that_scikit_learn_runs_as_jobs_are_ignored():
+    """Its jobs enter copies of the filters, even if there is one job only."""
+    columns = ColumnTransformer([("a", FunctionTransformer(_warns), [0, 1])])
+    columns.fit(np.zeros((4, 2)))
+    with ignored_warnings():
+        columns.transform(np.ones((4, 2)))
+
+
+def test_a_process_that_receives_the_filter_ignores_warnings_in_all_threads():
+    with ignored_warnings(UserWarning):
+        action, _, category, _, _ = cloudpickle.loads(cloudpickle.dumps(warnings.filters[0]))
+    assert action == "ignore"
+    assert in_another_thread(lambda: issubclass(UnobservedDomainWarning, category))
+    assert not in_another_thread(lambda: issubclass(DeprecationWarning, category))

@@ -10,8 +10,10 @@ import pytest
 import torch
 from skorch.callbacks import EpochScoring, LRScheduler
 
+import ctsk
 from ctsk import CounterfactualTrainedClassifier, GradientGenerator
 from ctsk._storing.state import FITTED
+from ctsk.exceptions import OtherVersionWarning
 
 # Settings that change what an estimator keeps of its training.
 SETTINGS = {
@@ -224,3 +226,23 @@ def test_skops_trusts_our_classes_alone_and_unpickles_nothing(fitted_loans, loan
     monkeypatch.setattr(torch, "load", refuse)
     other = skops.loads(stored, trusted=trusted)
     assert np.array_equal(other.predict_proba(loans[0]), fitted_loans.predict_proba(loans[0]))
+
+
+@pytest.mark.parametrize("is_fitted", [False, True])
+@pytest.mark.parametrize("version", ["0.0.1", None])
+def test_a_pickle_of_another_version_warns_and_is_unpickled(fitted_iris, is_fitted, version):
+    clf = fitted_iris if is_fitted else CounterfactualTrainedClassifier()
+    state = clf.__getstate__()
+    assert state.pop("ctsk_version") == ctsk.__version__
+    if version is not None:
+        state["ctsk_version"] = version
+    other = CounterfactualTrainedClassifier.__new__(CounterfactualTrainedClassifier)
+    with pytest.warns(OtherVersionWarning, match=version or "an unknown version") as caught:
+        other.__setstate__(state)
+    assert caught[0].filename == __file__
+    assert vars(other).keys() == vars(clf).keys()
+
+
+def test_a_pickle_of_this_version_does_not_warn_and_keeps_no_version(fitted_iris):
+    copied = pickle.loads(pickle.dumps(fitted_iris))
+    assert vars(copied).keys() == vars(fitted_iris).keys()

@@ -12,6 +12,7 @@ from torch import nn
 
 from ctsk._torch import threads as _threads
 from ctsk._torch.threads import ForkSafeLock, one_thread_if_small
+from ctsk._torch.utils import default_torch_modes
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 SMALL, LARGE = nn.Linear(30, 32), nn.Linear(1000, 1000)
@@ -105,12 +106,16 @@ def answer_of_a_fork(ask):
 @needs_fork
 def test_a_forked_process_computes_on_one_thread_whatever_the_size():
     def n_threads():
-        with one_thread_if_small(LARGE, 1000):
+        with default_torch_modes(), one_thread_if_small(LARGE, 1000):
             return torch.get_num_threads()
 
+    def n_threads_afterward():
+        n_threads()
+        return torch.get_num_threads()
+
     assert answer_of_a_fork(n_threads) == 1
-    with one_thread_if_small(LARGE, 1000):
-        assert torch.get_num_threads() == 2
+    assert answer_of_a_fork(n_threads_afterward) == 2
+    assert n_threads() == 2
 
 
 @needs_fork

@@ -82,15 +82,24 @@ class NearestSearch:
             Without nascent counterfactuals.
         """
         self._judge(self.rows, self._are_valid(self.rows))
-        self._search((~self.mature).nonzero()[:, 0], _SLACKS)
-        self._fall_back()
+        can_move = self._can_move()
+        self._search((~self.mature & can_move).nonzero()[:, 0], _SLACKS)
+        self._fall_back((~self.mature & can_move).nonzero()[:, 0])
         refused = self.refused & ~self.mature
         progress = self.progress
         return SearchResult(
             self.states, self.mature, progress.n_iter, refused=refused, path=progress.path
         )
 
-    def _fall_back(self):
+    def _can_move(self):
+        """Return which rows have a column that can hold another value than their own."""
+        rows, n_numeric = self.rows, self.problem.n_numeric
+        can_move = rows.low < rows.high
+        # A number may have to leave its place for the only one that its domain holds.
+        can_move[:, :n_numeric] |= (rows.low != rows.factuals)[:, :n_numeric]
+        return can_move.any(dim=1)
+
+    def _fall_back(self, idx):
         """Replace states that are not predicted as their target by the cheapest that are.
 
         A search for a probability that no row reaches may end far from where the decision
@@ -100,7 +109,6 @@ class NearestSearch:
         if self.problem.threshold <= 0:
             return
         problem = self.problem.at_decision()
-        idx = (~self.mature).nonzero()[:, 0]
         rows = self.rows.select(idx)
         is_missed = problem.margins(rows.at(self.states[idx])) < 0
         idx, rows = idx[is_missed], _where(is_missed, rows)

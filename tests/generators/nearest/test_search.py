@@ -15,7 +15,7 @@ from nearest_problems import (
 )
 
 from ctsk import NearestGenerator
-from ctsk._columns.constraints import Constraints
+from ctsk._columns.constraints import Box, Constraints
 from ctsk._columns.one_hot import OneHotGroups
 from ctsk.generators.nearest import search as search_module
 
@@ -343,3 +343,43 @@ def _scaled(layer, factor):
         scaled.weight.copy_(layer.weight * factor)
         scaled.bias.copy_(layer.bias * factor)
     return scaled
+
+
+def test_rows_that_cannot_move_are_judged_once_and_take_no_round():
+    net, factuals = relu_net(5), random_factuals(GROUPS, N_ROWS)
+    box, n_evaluated = box_within(factuals, GROUPS), 0
+    is_held = torch.arange(N_ROWS) % 3 == 0
+    held = dataclasses.replace(
+        box,
+        lower=torch.where(is_held[:, None], factuals, box.lower),
+        upper=torch.where(is_held[:, None], factuals, box.upper),
+    )
+    targets = opposite_targets(net, factuals)
+    result, free = search(net, factuals, held, targets), search(net, factuals, box, targets)
+    assert torch.equal(result.counterfactuals[is_held], factuals[is_held])
+    assert not result.mature[is_held].any()
+    assert (result.n_iter[is_held] == 0).all()
+    assert torch.equal(result.mature[~is_held], free.mature[~is_held])
+    states = (result.counterfactuals[~is_held], free.counterfactuals[~is_held])
+    torch.testing.assert_close(*states, rtol=0, atol=1e-3)
+
+    def count(module, inputs, output):
+        nonlocal n_evaluated
+        n_evaluated += len(output)
+
+    with net.register_forward_hook(count):
+        search(net, factuals[is_held], held.of_each(lambda part: part[is_held]), targets[is_held])
+    assert n_evaluated == is_held.sum()
+
+
+def test_a_row_moves_to_the_only_number_of_a_domain_to_which_it_does_not_belong():
+    factuals = torch.zeros(1, 2)
+    net = torch.nn.Linear(2, 2)
+    with torch.no_grad():
+        net.weight.copy_(torch.tensor([[0.0, 0.0], [5.0, 0.0]]))
+        net.bias.copy_(torch.tensor([1.0, 0.0]))
+    point, groups = torch.tensor([[2.0, 0.0]]), OneHotGroups(2)
+    box = Box(torch.zeros(1, 2), point, groups, low=point, high=point)
+    result = search(net, factuals, box, torch.tensor([1]), costs=torch.ones(2))
+    assert result.mature.item()
+    assert result.counterfactuals.tolist() == [[2.0, 0.0]]
