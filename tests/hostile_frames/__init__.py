@@ -1,0 +1,17 @@
+"""Inputs of every dtype, shape, index and container: the table, and how to try one.
+
+The tests and ``benchmarks/hostile_inputs.py`` share them.
+"""
+
+from hostile_frames import columns, containers, libraries
+from hostile_frames.attempt import SilentError, UnclearError, attempt
+
+TABLES = (columns, containers, libraries)
+
+
+def all_cases():
+    """Return the cases of all tables."""
+    return [case for table in TABLES for case in table.cases()]
+
+
+__all__ = ["SilentError", "UnclearError", "all_cases", "attempt"]
