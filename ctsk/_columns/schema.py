@@ -335,7 +335,12 @@ class Schema:
         elif self.integral[position]:
             cells = cells.astype(np.int64).astype(object)
         # Assigned by position, because labels of the index may be duplicated.
-        column.iloc[idx] = cells
+        try:
+            column.iloc[idx] = cells
+        except (TypeError, ValueError):
+            # A dtype of text, for example, holds no flags, and no categories that are tuples.
+            column = column.astype(object)
+            column.iloc[idx] = cells
         return column
 
     def _holding(self, cells, dtype, position):

@@ -1,0 +1,97 @@
+"""Checks of labels, and labels as positions among the classes."""
+
+import numpy as np
+
+from ctsk._columns.containers import is_missing, is_series, listed
+
+
+def check_no_label_missing(y):
+    """Raise a ValueError, naming the row, if a label is None, NaN or pandas' NA."""
+    is_object_array = isinstance(y, np.ndarray) and y.dtype.kind == "O"
+    if is_series(y) or isinstance(y, list) or is_object_array:
+        # Sorting the classes would fail on a missing label without naming its row. Arrays of
+        # other dtypes are left to scikit-learn.
+        missing = np.flatnonzero([is_missing(label) for label in y])
+        if len(missing):
+            raise ValueError(
+                f"Input y contains NaN: the label of row {missing[0]} is missing ({len(missing)} "
+                "in all). Drop these rows, or make the missing label a class of its own."
+            )
+
+
+def encode_labels(labels, classes, name, remedy):
+    """Return labels as positions in `classes`.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_rows,)
+    classes : ndarray of shape (n_classes,)
+        Class labels in ascending order.
+    name : str
+        Name of the labels in error messages.
+    remedy : str
+        Sentence of the error message that says what to do.
+
+    Returns
+    -------
+    positions : ndarray of shape (n_rows,)
+
+    Raises
+    ------
+    ValueError
+        If a label is not among the classes.
+    """
+    unknown = np.flatnonzero(~np.isin(labels, classes))
+    if len(unknown):
+        raise ValueError(
+            f"{name} holds the label {labels[unknown].tolist()[0]!r} (row {unknown[0]}), which is "
+            f"not one of the classes ({listed(classes.tolist())}). {remedy}"
+        )
+    # All labels are present, so their place in sorted order is their position.
+    return np.searchsorted(classes, labels)
+
+
+def check_two_classes(classes, n_samples):
+    """Raise a ValueError unless there are at least two classes."""
+    if len(classes) < 2:
+        raise ValueError(
+            f"y holds {len(classes)} class (n_samples={n_samples}); a classifier needs at least "
+            "two classes."
+        )
+
+
+def check_target(target, classes, scores):
+    """Return the class that each row is to reach, as positions in `classes`.
+
+    Parameters
+    ----------
+    target : None, label or array-like of shape (n_rows,)
+        None stands for the runner-up, which is the other one of two classes.
+    classes : ndarray of shape (n_classes,)
+    scores : ndarray of shape (n_rows, n_classes)
+        Scores that increase with the probability of the class.
+
+    Returns
+    -------
+    targets : ndarray of shape (n_rows,)
+
+    Raises
+    ------
+    ValueError
+        If a label is unknown, or there is not one label per row.
+    """
+    n_rows = len(scores)
+    # Without its best class, the best of a row is the runner-up.
+    if target is None:
+        others = scores.copy()
+        others[np.arange(n_rows), scores.argmax(axis=1)] = -np.inf
+        return others.argmax(axis=1)
+    # An array of 0 dimensions is one label, the target of all rows.
+    labels = np.asarray(target)
+    if labels.ndim > 1 or (labels.ndim == 1 and len(labels) != n_rows):
+        raise ValueError(
+            f"target has shape {labels.shape} for {n_rows} rows of X. Pass None, one class label, "
+            "or one label per row."
+        )
+    labels = np.broadcast_to(labels, n_rows)
+    return encode_labels(labels, classes, "target", "Pass a class that the model knows.")
