@@ -67,7 +67,7 @@ def as_table(X, names=None, name="X"):
     """
     # This check comes first, because a sparse matrix of the DOK format is a mapping, and a
     # pandas DataFrame has `__dataframe__`, too.
-    if is_frame(X) or sparse.issparse(X):
+    if (is_frame(X) or sparse.issparse(X)) and not isinstance(X, type):
         return X
     if is_other_frame(X):
         return to_pandas(X, name)

@@ -337,8 +337,11 @@ class Schema:
         # Assigned by position, because labels of the index may be duplicated.
         try:
             column.iloc[idx] = cells
+            holds_cells = position not in self.categories or column.iloc[idx].tolist() == [*cells]
         except (TypeError, ValueError):
-            # A dtype of text, for example, holds no flags, and no categories that are tuples.
+            holds_cells = False
+        if not holds_cells:
+            # A dtype of text holds no flags, and one of bytes silently encodes text.
             column = column.astype(object)
             column.iloc[idx] = cells
         return column

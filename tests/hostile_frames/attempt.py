@@ -115,13 +115,17 @@ def head(X):
     """Return the first rows of a table of any library."""
     if hasattr(X, "slice") and hasattr(X, "column_names"):
         return X.slice(0, N_EXPLAINED)
-    if isinstance(X, Mapping | deque):
-        return X
-    if hasattr(X, "iloc"):
-        return X.iloc[:N_EXPLAINED] if hasattr(X, "columns") else X
     if hasattr(X, "tocsr"):
         return X.tocsr()[:N_EXPLAINED]
-    return X[:N_EXPLAINED] if hasattr(X, "__getitem__") else X
+    if isinstance(X, Mapping):
+        return X
+    if isinstance(X, deque):
+        return deque(list(X)[:N_EXPLAINED])
+    if getattr(X, "is_sparse", False):
+        return X.to_dense()[:N_EXPLAINED]
+    if hasattr(X, "iloc"):
+        return X.iloc[:N_EXPLAINED] if hasattr(X, "columns") else X
+    return (X if hasattr(X, "__getitem__") else np.asarray(X))[:N_EXPLAINED]
 
 
 def check_container(query, result):

@@ -442,15 +442,24 @@ def python_objects():
 def with_objects(values):
     """Return a trial of objects; the categories are in the order of the plain words."""
     cells, idx = cycle(values)
-    # The first of equal objects stands for all of them.
-    first = [values.index(cell) for cell in cells]
+    # The first of equal objects stands for all of them, and those without an order come as in X.
+    appearance = list(dict.fromkeys(cells))
     try:
-        order = sorted(set(first), key=lambda i: values[i])
+        order = sorted(appearance)
+        is_total = all(a < b for a, b in zip(order[:-1], order[1:], strict=True))
     except TypeError:
-        order = sorted(set(first), key=lambda i: (type(values[i]).__name__, str(values[i])))
-    rank = {i: position for position, i in enumerate(order)}
-    idx = [rank[i] for i in first]
+        is_total = False
+    if not is_total:
+        order = sorted(
+            appearance,
+            key=lambda cell: (type(cell).__name__, str(cell) if is_legible(cell) else ""),
+        )
+    idx = [order.index(cell) for cell in cells]
     return with_column(cells, names_of(idx), translate=translation(cells, idx))
+
+
+def is_legible(cell):
+    return isinstance(cell, str | tuple | int | float | decimal.Decimal)
 
 
 def few_values():
