@@ -7,14 +7,14 @@ import numpy as np
 
 # Kinds of NumPy's dtypes that would lose their meaning as numbers of float64.
 _REFUSED_KINDS = {
-    "c": "Complex data not supported: {} has dtype {}. Pass real numbers, for example the real and "
-    "the imaginary parts as columns of their own.",
-    "M": "{} has dtype {}, which holds dates. Derive numbers from them, such as days since a date, "
-    "or pass a pandas.DataFrame of other columns.",
-    "m": "{} has dtype {}, which holds durations. Convert them to numbers in a unit of your choice, "
-    "for example by X / numpy.timedelta64(1, 'D'), or pass a pandas.DataFrame of other columns.",
-    "V": "{} has dtype {}, a void or structured dtype, whose rows hold fields. Pass "
-    "pandas.DataFrame(X), whose columns have names and dtypes.",
+    "c": "Complex data not supported: {name} has dtype {dtype}. Pass real numbers, for example the "
+    "real and the imaginary parts.",
+    "M": "{name} has dtype {dtype}, which holds dates. Derive numbers from them, such as days since "
+    "a date.",
+    "m": "{name} has dtype {dtype}, which holds durations. Convert them to numbers in a unit of your "
+    "choice, for example by {name} / numpy.timedelta64(1, 'D').",
+    "V": "{name} has dtype {dtype}, a void or structured dtype, whose rows hold fields. Pass "
+    "pandas.DataFrame({name}), whose columns have names and dtypes.",
 }
 # What NumPy and float() report of cells that are no numbers; they have no exception of their own.
 _NO_NUMBERS = (
@@ -45,8 +45,8 @@ def as_array_like(X, name):
     Raises
     ------
     ValueError
-        If X is no container of rows, has masked cells, or a dtype of other things than numbers
-        and text.
+        If X is no container of rows, has masked cells, or a dtype of neither real numbers nor
+        text nor objects.
     """
     if X is None or isinstance(X, str | bytes | bytearray | Set | type) or _is_consumed(X):
         raise ValueError(
@@ -55,19 +55,27 @@ def as_array_like(X, name):
         )
     if hasattr(X, "detach"):
         X = _array_of_tensor(X)
-    if isinstance(X, np.ma.MaskedArray):
-        # scikit-learn would read what lies under the mask.
-        if np.ma.is_masked(X):
-            raise ValueError(
-                f"{name} is a masked array, and {np.ma.count_masked(X)} of its cells are masked. "
-                f"Mark them as missing by {name}.astype(float).filled(np.nan)."
-            )
-        X = X.data
+    refuse_masked(X, name, f"Mark them as missing by {name}.astype(float).filled(np.nan).")
+    refuse_kind(X, name)
     # A matrix is left to scikit-learn, which rejects it.
-    kind = getattr(getattr(X, "dtype", None), "kind", None)
+    return X.data if isinstance(X, np.ma.MaskedArray) else X
+
+
+def refuse_masked(values, name, remedy):
+    """Raise a ValueError if cells are masked; scikit-learn would read what lies under the mask."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        n_masked = np.ma.count_masked(values)
+        raise ValueError(
+            f"{name} is a masked array, and {n_masked} of its cells are masked. {remedy}"
+        )
+
+
+def refuse_kind(values, name):
+    """Raise a ValueError if a dtype holds neither real numbers nor text nor objects."""
+    dtype = getattr(values, "dtype", None)
+    kind = getattr(dtype, "kind", None)
     if kind in _REFUSED_KINDS:
-        raise ValueError(_REFUSED_KINDS[kind].format(name, X.dtype))
-    return X
+        raise ValueError(_REFUSED_KINDS[kind].format(name=name, dtype=dtype))
 
 
 def _is_consumed(X):

@@ -2,21 +2,35 @@
 
 import numpy as np
 
-from ctsk._columns.containers import is_missing, is_series, listed
+from ctsk._columns.array_likes import refuse_masked
+from ctsk._columns.containers import is_missing, listed
 
 
-def check_no_label_missing(y):
-    """Raise a ValueError, naming the row, if a label is None, NaN or pandas' NA."""
-    is_object_array = isinstance(y, np.ndarray) and y.dtype.kind == "O"
-    if is_series(y) or isinstance(y, list) or is_object_array:
-        # Sorting the classes would fail on a missing label without naming its row. Arrays of
-        # other dtypes are left to scikit-learn.
-        missing = np.flatnonzero([is_missing(label) for label in y])
-        if len(missing):
-            raise ValueError(
-                f"Input y contains NaN: the label of row {missing[0]} is missing ({len(missing)} "
-                "in all). Drop these rows, or make the missing label a class of its own."
-            )
+def check_labels(y):
+    """Raise a ValueError, naming the row, if a label is missing, masked or of another type.
+
+    Arrays and Series of numbers are left to scikit-learn.
+    """
+    refuse_masked(y, "y", "Drop the rows of these labels.")
+    dtype = getattr(y, "dtype", None)
+    if y is None or isinstance(y, str) or (isinstance(y, np.ndarray) and dtype.kind != "O"):
+        return
+    # As objects: an array of a list of text and NaN would hold the text "nan".
+    labels = np.asarray(y, dtype=object).ravel()
+    # Sorting the classes would fail on these labels without naming their row.
+    missing = np.flatnonzero([is_missing(label) for label in labels])
+    if len(missing):
+        raise ValueError(
+            f"Input y contains NaN: the label of row {missing[0]} is missing ({len(missing)} "
+            "in all). Drop these rows, or make the missing label a class of its own."
+        )
+    are_text = [isinstance(label, str) for label in labels]
+    if any(are_text) and not all(are_text):
+        row = are_text.index(False)
+        raise ValueError(
+            f"y holds text and, as in row {row}, labels of type {type(labels[row]).__name__}. "
+            "Classes need an order: convert all labels to text, for example by y.astype(str)."
+        )
 
 
 def encode_labels(labels, classes, name, remedy):

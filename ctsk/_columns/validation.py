@@ -25,7 +25,11 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ctsk._columns.array_likes import explaining_cells
+from ctsk._columns.array_likes import (
+    explaining_cells,
+    refuse_kind,
+    refuse_masked,
+)
 from ctsk._columns.code_columns import warn_of_codes, warn_of_dummies
 from ctsk._columns.containers import (
     as_table,
@@ -35,7 +39,7 @@ from ctsk._columns.containers import (
     is_frame,
 )
 from ctsk._columns.dtypes import check_kind
-from ctsk._columns.labels import check_no_label_missing
+from ctsk._columns.labels import check_labels
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
 from ctsk._columns.text_columns import check_words
@@ -81,11 +85,7 @@ def drop_rows_without_weight(X, y, sample_weight):
     """
     if sample_weight is None:
         return X, y, None
-    weights = np.asarray(sample_weight)
-    check_consistent_length(X, y, weights)
-    weights = _check_sample_weight(
-        weights, np.empty((len(weights), 1)), dtype=np.float64, ensure_non_negative=True
-    )
+    weights = _finite_weights(X, y, sample_weight)
     is_positive = weights > 0
     if not is_positive.any():
         raise ValueError("sample_weight is zero for all rows; at least one must be positive.")
@@ -93,8 +93,31 @@ def drop_rows_without_weight(X, y, sample_weight):
         idx = np.flatnonzero(is_positive)
         X, y, weights = _safe_indexing(X, idx), _safe_indexing(y, idx), weights[idx]
     # The scale of weights is arbitrary: doubling all of them must not double the learning rate.
+    # A power of two, which is exact, keeps the sum of large ones finite.
+    weights = np.ldexp(weights, -np.frexp(weights.max())[1])
     weights = weights / weights.mean()
     return X, y, None if np.ptp(weights) == 0 else weights
+
+
+def _finite_weights(X, y, sample_weight):
+    """Return the weights of rows as float64, or raise a ValueError that names them."""
+    refuse_masked(sample_weight, "sample_weight", "Replace them, for example by .filled(0).")
+    refuse_kind(sample_weight, "sample_weight")
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"sample_weight cannot be converted to numbers ({error}). Pass one nonnegative number "
+            "for each row."
+        ) from error
+    if weights.ndim == 0:
+        raise ValueError(
+            f"sample_weight is {sample_weight!r:.200}; pass one nonnegative number for each row."
+        )
+    check_consistent_length(X, y, weights)
+    return _check_sample_weight(
+        weights, np.empty((len(weights), 1)), dtype=np.float64, ensure_non_negative=True
+    )
 
 
 def check_training_rows(estimator, X, y, schema):
@@ -126,7 +149,7 @@ def check_training_rows(estimator, X, y, schema):
     """
     learn = schema is None
     like, X = X, _table(X, schema)
-    check_no_label_missing(y)
+    check_labels(y)
     # The cells of a DataFrame may be text, which check_array would reject. Its names are
     # checked here, and y once the rows are numbers.
     if is_frame(X):
@@ -223,8 +246,9 @@ def _table(X, schema):
     X = as_table(X, schema.names if schema is not None and schema.is_named else None)
     if is_frame(X):
         check_columns(list(X.columns))
-        # scikit-learn compares names only if all of them are strings.
-        if schema is not None and schema.is_named and not _are_strings(schema.names):
+        # scikit-learn compares names only if all of them are strings, before and now.
+        is_named = schema is not None and schema.is_named
+        if is_named and not (_are_strings(schema.names) and _are_strings(X.columns)):
             check_same_columns(X, schema.names)
     return X
 

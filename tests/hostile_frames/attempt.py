@@ -72,7 +72,8 @@ def attempt(case):
             raise SilentError(f"The input is accepted, but should be rejected: {case.error}")
         if state_of(trial.X) != before:
             raise SilentError("The user's own table was changed.")
-        check_container(trial.X if trial.query is None else trial.query, result)
+        query = trial.X if trial.query is None else trial.query
+        check_container(query, result, trial.keeps_dtypes)
         if trial.twin_X is not None:
             twin = twin_results(trial)
             check_same(result, twin, trial.translate, trial.has_twin_search)
@@ -128,7 +129,7 @@ def head(X):
     return (X if hasattr(X, "__getitem__") else np.asarray(X))[:N_EXPLAINED]
 
 
-def check_container(query, result):
+def check_container(query, result, keeps_dtypes):
     """Raise a SilentError unless counterfactuals come in the container of the factuals."""
     clf, _, explanation = result
     found, query = explanation.counterfactual, head(query)
@@ -141,7 +142,7 @@ def check_container(query, result):
             check_that(found.index.equals(expected.index), f"The index differs: {found.index}.")
             check_that(found.index.names == query.index.names, "The name of the index differs.")
         check_that(
-            list(found.dtypes) == list(query.dtypes),
+            not keeps_dtypes or list(found.dtypes) == list(query.dtypes),
             f"The dtypes {list(query.dtypes)} became {list(found.dtypes)}.",
         )
     elif hasattr(query, "columns") or hasattr(query, "column_names"):

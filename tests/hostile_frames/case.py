@@ -42,6 +42,8 @@ class Trial:
     has_twin_search : bool, default=True
         Whether the counterfactuals are those of the twin. They are not if the dtype of a column
         holds other numbers than float64, to which counterfactuals are rounded.
+    keeps_dtypes : bool, default=True
+        Whether counterfactuals have the dtypes of X, which may be unable to hold a new number.
     """
 
     X: Any
@@ -58,6 +60,7 @@ class Trial:
     twin_fit_settings: dict = field(default_factory=dict)
     translate: Callable | None = None
     has_twin_search: bool = True
+    keeps_dtypes: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,6 +80,8 @@ def label_cases():
         "read-only": np.array(CODES),
         "combining characters": of(["e", "e\u0301", "\u00e9"]),
         "right to left": of(["a", "\u202ea", "\u202eb"]),
+        "datetime64": pd.Series(of(list(pd.date_range("2020", periods=3)))),
+        "timedelta64": pd.Series(of(list(pd.timedelta_range("1D", periods=3)))),
         "the empty string": of(["", " ", "a"]),
         "long": of(["a" * 9_999, "a" * 10_000, "b" * 10_000]),
     }
@@ -146,8 +148,6 @@ def refused_labels():
         "sparse": (sparse.csr_array(CODES[:, None]), r"[Ss]parse|y "),
         "complex": (CODES + 1j, r"Complex data not supported|y |label"),
         "dates": (of(list(pd.date_range("2020", periods=3))), unknown),
-        "datetime64": (pd.Series(of(list(pd.date_range("2020", periods=3)))), unknown),
-        "durations": (pd.Series(of(list(pd.timedelta_range("1D", periods=3)))), unknown),
         "date objects": (of([datetime.date(2020, 1, day) for day in (1, 2, 3)]), unknown),
         "periods": (pd.Series(of(list(pd.period_range("2020", periods=3, freq="M")))), unknown),
         "intervals": (pd.cut(pd.Series(CODES), [-1, 0, 1, 2]), unknown),

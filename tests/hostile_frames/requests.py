@@ -220,9 +220,6 @@ def mismatches():
         "complex for numbers": (table.assign(x=NUMBERS + 1j), r"Column 'x' of X has dtype"),
         "lists for numbers": (table.assign(x=[[1.0]] * N_ROWS), r"Column 'x' of X was numeric"),
         "infinite": (table.assign(x=np.where(GAPS, np.inf, NUMBERS)), r"infinity in feature 'x'"),
-        "dates for words": (
-            table.assign(region=pd.date_range("2020", periods=N_ROWS)), r"Column 'region' of X"
-        ),
         "lists for words": (table.assign(region=[["coast"]] * N_ROWS), r"Column 'region' of X"),
         "sparse column": (
             table.assign(x=pd.Series(NUMBERS).astype(pd.SparseDtype(float))), r"Column 'x'.*sparse"
@@ -254,7 +251,9 @@ def mismatches():
     for name, query in kinds.items():
         yield Case(
             "rows of another dtype", name,
-            lambda q=query: later(q, table, translate=lambda cell: translated.get(cell, cell)),
+            lambda q=query: later(
+                q, table, translate=lambda cell: translated.get(cell, cell), keeps_dtypes=False
+            ),
         )  # fmt: skip
     if pl and narwhals:
         yield Case("rows of another dtype", "polars", lambda: later(pl.from_dict(
@@ -263,7 +262,9 @@ def mismatches():
         yield Case("rows of another dtype", "pyarrow", lambda: later(pa.table(
             {"age": AGES, "x": NUMBERS, "region": REGIONS}), table))  # fmt: skip
     unknown = table.assign(region=["desert", *REGIONS[1:]])
-    yield Case("rows of another dtype", "an unknown category", lambda: later(unknown))
+    dated = table.assign(region=pd.date_range("2020", periods=N_ROWS))
+    for name, query in {"an unknown category": unknown, "dates for words": dated}.items():
+        yield Case("rows of another dtype", name, lambda q=query: Trial(table, query=q))
     yield Case(
         "other rows", "an unknown category, rejected",
         lambda: later(unknown, settings={"handle_unknown": "error"}),
