@@ -1,22 +1,41 @@
 """Checks of labels, and labels as positions among the classes."""
 
+from numbers import Integral
+
 import numpy as np
 
 from ctsk._columns.array_likes import refuse_masked
 from ctsk._columns.containers import is_missing, listed
 
+# Types of labels that NumPy sorts and scikit-learn takes for classes.
+_CLASSES = str | bytes | Integral | float | np.generic
+
 
 def check_labels(y):
-    """Raise a ValueError, naming the row, if a label is missing, masked or of another type.
+    """Return labels that scikit-learn can sort, or raise a ValueError that names the row.
 
-    Arrays and Series of numbers are left to scikit-learn.
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,)
+
+    Returns
+    -------
+    y : array-like of shape (n_rows,)
+        As it was, except that text and numbers leave dtypes of objects.
+
+    Raises
+    ------
+    ValueError
+        If a label is missing, masked, or of a type that is no class.
     """
     refuse_masked(y, "y", "Drop the rows of these labels.")
-    dtype = getattr(y, "dtype", None)
-    if y is None or isinstance(y, str) or (isinstance(y, np.ndarray) and dtype.kind != "O"):
-        return
+    kind = getattr(getattr(y, "dtype", None), "kind", None)
+    # Arrays of numbers and text are left to scikit-learn.
+    if y is None or isinstance(y, str) or (isinstance(y, np.ndarray) and kind not in "OT"):
+        return y
     # As objects: an array of a list of text and NaN would hold the text "nan".
-    labels = np.asarray(y, dtype=object).ravel()
+    cells = np.asarray(y, dtype=object)
+    labels = cells.ravel()
     # Sorting the classes would fail on these labels without naming their row.
     missing = np.flatnonzero([is_missing(label) for label in labels])
     if len(missing):
@@ -24,13 +43,29 @@ def check_labels(y):
             f"Input y contains NaN: the label of row {missing[0]} is missing ({len(missing)} "
             "in all). Drop these rows, or make the missing label a class of its own."
         )
-    are_text = [isinstance(label, str) for label in labels]
+    # Dates of NumPy's dtypes are sorted, and remain what they are; mere objects would not.
+    if cells.ndim == 1 and kind not in ("M", "m"):
+        _check_types(labels)
+    is_object_array = isinstance(y, np.ndarray) and len(labels) > 0
+    return np.array(cells.tolist()) if is_object_array else y
+
+
+def _check_types(labels):
+    """Raise a ValueError if labels are neither all text nor all numbers."""
+    are_text = [isinstance(label, str | bytes) for label in labels]
     if any(are_text) and not all(are_text):
         row = are_text.index(False)
         raise ValueError(
             f"y holds text and, as in row {row}, labels of type {type(labels[row]).__name__}. "
             "Classes need an order: convert all labels to text, for example by y.astype(str)."
         )
+    for row, label in enumerate(labels):
+        # Lists are left to scikit-learn, which reports several labels per row.
+        if not isinstance(label, _CLASSES | list | tuple | np.ndarray):
+            raise ValueError(
+                f"Unknown label type: y holds labels of type {type(label).__name__}, as in row "
+                f"{row}. Convert them to text or integers, for example by y.astype(str)."
+            )
 
 
 def encode_labels(labels, classes, name, remedy):

@@ -83,8 +83,9 @@ def _pandas_column(series, name):
             f"Column {series.name!r} of {name} has a dtype that is neither a number nor a category; "
             "derive numbers from it, or drop the column."
         )
-    if dtype.is_nested() or dtype == nw.Unknown:
-        # As objects: an array would have a dimension more, or would be one of floats.
+    if dtype.is_nested() or dtype in (nw.Unknown, nw.Categorical):
+        # As objects: an array would have a dimension more, or would be one of floats; and the array
+        # of a dictionary of pyarrow holds words in place of gaps.
         cells = np.empty(len(series), dtype=object)
         cells[:] = series.to_list() if n_gaps < len(series) else None
         return cells

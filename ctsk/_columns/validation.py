@@ -149,7 +149,7 @@ def check_training_rows(estimator, X, y, schema):
     """
     learn = schema is None
     like, X = X, _table(X, schema)
-    check_labels(y)
+    y = check_labels(y)
     # The cells of a DataFrame may be text, which check_array would reject. Its names are
     # checked here, and y once the rows are numbers.
     if is_frame(X):

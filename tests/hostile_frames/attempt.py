@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from sklearn.exceptions import DataConversionWarning
 
 from ctsk import CounterfactualTrainedClassifier, exceptions
 
@@ -59,6 +60,8 @@ def attempt(case):
         # By scikit-learn's convention, a table with names and one without are compared silently
         # by position, after this warning.
         warnings.filterwarnings("ignore", NAMES, UserWarning)
+        # So does a column of labels.
+        warnings.simplefilter("ignore", DataConversionWarning)
         try:
             result = results(
                 trial.X, trial.y, trial.query, trial.settings, trial.fit_settings,
