@@ -13,7 +13,9 @@ Such a file has to be rejected, or to be a model that works: only a signature te
 another one. Nothing may enter an unpickler; any other error than that of a damaged file is a crash.
 
 Certificates are tampered with in digests, rows and probabilities, half of them with a new digest of
-the certificate. The stand-alone script has to reject all of them::
+the certificate. The stand-alone script has to reject all of them.
+
+Tables of every dtype, shape, index and container are tried by ``hostile_inputs.py``::
 
     python benchmarks/hostile.py [--files 100000] [--certificates 1000] [--first 0]
 """
@@ -46,6 +48,7 @@ from hostile_files import (
     state_text,
     written,
 )
+from hostile_inputs import report, try_inputs
 
 import ctsk
 
@@ -152,6 +155,7 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="seed of the first attempt")
     options = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
+    report(try_inputs())
     models, n_accepted = [], 0
     n_each = options.certificates // 2
     with tempfile.TemporaryDirectory() as name:

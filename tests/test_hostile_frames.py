@@ -4,7 +4,6 @@ import pytest
 from hostile_frames import all_cases, attempt
 
 
-
 def sample():
     """Return a few cases of each kind."""
     kinds = {}

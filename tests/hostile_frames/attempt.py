@@ -14,7 +14,9 @@ from sklearn.exceptions import DataConversionWarning
 from ctsk import CounterfactualTrainedClassifier, exceptions
 
 OUR_WARNINGS = [
-    item for item in vars(exceptions).values() if isinstance(item, type) and issubclass(item, Warning)
+    item
+    for item in vars(exceptions).values()
+    if isinstance(item, type) and issubclass(item, Warning)
 ]
 NAMES = "X (has|does not have valid) feature names, but"
 N_EXPLAINED = 5
@@ -153,7 +155,9 @@ def check_container(query, result, keeps_dtypes):
         check_that(found.schema == query.schema, f"{query.schema} became {found.schema}.")
     # What is returned is what was judged, and a first feature that is immutable never moves.
     again = clf.predict_proba(found)
-    check_that(np.array_equal(again, explanation.proba), "The returned rows are not the judged ones.")
+    check_that(
+        np.array_equal(again, explanation.proba), "The returned rows are not the judged ones."
+    )
     fixed = np.flatnonzero(explanation.immutable.all(axis=0))
     moved = cells_of(explanation.counterfactual) != cells_of(explanation.factual)
     check_that(not moved[:, fixed].any(), "An immutable feature moved.")
@@ -210,7 +214,10 @@ def check_same(result, twin, translate, has_twin_search):
     for name in ("proba", "cost", "n_iter", "valid", "reason", "immutable", "feature_cost"):
         found, expected = getattr(explanation, name), getattr(twin_explanation, name)
         check_that(np.array_equal(found, expected), f"{name} of the explanation differs.")
-    cells, twin_cells = cells_of(explanation.counterfactual), cells_of(twin_explanation.counterfactual)
+    cells, twin_cells = (
+        cells_of(explanation.counterfactual),
+        cells_of(twin_explanation.counterfactual),
+    )
     if translate is not None:
         cells = np.frompyfunc(lambda cell: plain(translate(cell)), 1, 1)(cells)
     check_that((cells == twin_cells).all(), f"The counterfactuals differ: {cells}, {twin_cells}.")
@@ -233,7 +240,7 @@ def twin_results(trial):
     return _twin_results(pickle.dumps(arguments))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _twin_results(arguments):
     return results(*pickle.loads(arguments))
 

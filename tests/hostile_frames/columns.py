@@ -9,6 +9,7 @@ from collections.abc import Hashable
 
 import numpy as np
 import pandas as pd
+
 from hostile_frames.case import (
     FLAGS,
     GAPS,
@@ -142,7 +143,9 @@ def texts():
             r"Column 'x' of X has dtype string_view.*\.astype\(str\)",
         )
     for dtype in dtypes:
-        yield Case("text", str(dtype), lambda d=dtype: with_column(pd.Series(WORDS).astype(d), WORDS))
+        yield Case(
+            "text", str(dtype), lambda d=dtype: with_column(pd.Series(WORDS).astype(d), WORDS)
+        )
         if dtype != "str":
             yield Case(
                 "text with gaps",
@@ -155,18 +158,17 @@ def texts():
             "text", "arrow dictionary",
             lambda: with_column(pd.Series(WORDS).astype(dictionary), WORDS),
         )  # fmt: skip
-    for gap in (np.nan, pd.NA, pd.NaT, float("-nan")):
+    gaps = {"NaN": np.nan, "NA": pd.NA, "NaT": pd.NaT, "minus NaN": float("-nan")}
+    for name, gap in gaps.items():
         cells = [gap if word is None else word for word in WORDS_WITH_GAPS]
-        yield Case("text with gaps", f"{gap!r}", lambda c=cells: with_column(c, WORDS_WITH_GAPS))
+        yield Case("text with gaps", name, lambda c=cells: with_column(c, WORDS_WITH_GAPS))
     gaps = [None, np.nan, pd.NA, pd.NaT]
     mixed = [gaps[i % 4] if word is None else word for i, word in enumerate(WORDS_WITH_GAPS)]
     yield Case("text with gaps", "four kinds of gaps", lambda: with_column(mixed, WORDS_WITH_GAPS))
     yield Case(
         "text", "a subclass of str", lambda: with_column([Word(word) for word in WORDS], WORDS)
     )
-    yield Case(
-        "text", "NumPy's str", lambda: with_column([np.str_(word) for word in WORDS], WORDS)
-    )
+    yield Case("text", "NumPy's str", lambda: with_column([np.str_(word) for word in WORDS], WORDS))
     kinds = {
         "NUL": ["a\0", "a", "a\0b"],
         "lone surrogates": ["\ud800", "\udfff", "a"],
@@ -277,7 +279,10 @@ def categorical(values, ordered, n_gaps=0):
 def dates():
     """Dates, times, periods and intervals, which hold no numbers."""
     start = pd.Series(pd.date_range("2020", periods=N_ROWS))
-    columns = {f"datetime64[{unit}]": start.astype(f"datetime64[{unit}]") for unit in ("s", "ms", "us", "ns")}
+    columns = {
+        f"datetime64[{unit}]": start.astype(f"datetime64[{unit}]")
+        for unit in ("s", "ms", "us", "ns")
+    }
     columns["datetime64[ns, UTC]"] = start.dt.tz_localize("UTC")
     columns["datetime64[ns, +05:45]"] = start.dt.tz_localize("Asia/Kathmandu")
     columns["datetime64 with gaps"] = start.mask(GAPS)
@@ -420,7 +425,9 @@ def python_objects():
         }
         for name, array in arrow.items():
             column = pd.Series(pd.arrays.ArrowExtensionArray(array))
-            yield Case("object", f"arrow {name}", lambda c=column: with_column(c), r"Column 'x' of X")
+            yield Case(
+                "object", f"arrow {name}", lambda c=column: with_column(c), r"Column 'x' of X"
+            )
         cents = pa.array(list(map(decimal.Decimal, NUMBERS))).cast(pa.decimal128(12, 2))
         decimals = pd.Series(pd.arrays.ArrowExtensionArray(cents))
         yield Case("number as object", "arrow decimal", lambda: with_column(decimals), AS_FLOAT)
@@ -484,9 +491,7 @@ def few_values():
         nothing["string[pyarrow]"] = pd.Series([None] * N_ROWS, dtype="string[pyarrow]")
         nothing["null[pyarrow]"] = pd.Series([None] * N_ROWS, dtype=pd.ArrowDtype(pa.null()))
     for name, column in empty.items():
-        yield Case(
-            "all missing", name, lambda c=column: with_column(c, np.full(N_ROWS, np.nan))
-        )
+        yield Case("all missing", name, lambda c=column: with_column(c, np.full(N_ROWS, np.nan)))
     for name, column in nothing.items():
         twin = pd.Categorical([None] * N_ROWS)
         if name == "boolean":
@@ -547,9 +552,7 @@ def extremes():
         "one outlier of 1e30": np.where(np.arange(N_ROWS) == 5, 1e30, NUMBERS),
         "beyond 2 ** 53": 2**53 + NUMBERS.astype(np.int64),
         "end of int64": np.iinfo(np.int64).max - NUMBERS.astype(np.int64),
-        "both ends of int64": np.where(
-            FLAGS, np.iinfo(np.int64).max, np.iinfo(np.int64).min
-        ),
+        "both ends of int64": np.where(FLAGS, np.iinfo(np.int64).max, np.iinfo(np.int64).min),
         "end of uint64": np.iinfo(np.uint64).max - NUMBERS.astype(np.uint64),
         "both ends of uint64": np.where(FLAGS, np.uint64(0), np.iinfo(np.uint64).max),
         "both ends of int8": np.where(FLAGS, np.int8(-128), np.int8(127)),

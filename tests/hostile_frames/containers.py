@@ -9,6 +9,8 @@ import mmap
 import numpy as np
 import pandas as pd
 import torch
+from scipy import sparse
+
 from hostile_frames.case import (
     AGES,
     FLAGS,
@@ -22,7 +24,6 @@ from hostile_frames.case import (
     canonical,
     objects,
 )
-from scipy import sparse
 
 ARRAY = np.column_stack([AGES, NUMBERS, FLAGS * 7.0 + NUMBERS % 5])
 TWIN = pd.DataFrame(ARRAY, columns=["x0", "x1", "x2"])
@@ -113,9 +114,7 @@ def arrays():
     for dtype in dtypes:
         yield Case("array", dtype, lambda d=dtype: plain(ARRAY.astype(d)))
     bits = np.column_stack([FLAGS, ~GAPS, NUMBERS > 20])
-    yield Case(
-        "array", "bool", lambda: plain(bits, pd.DataFrame(bits * 1.0, columns=TWIN.columns))
-    )
+    yield Case("array", "bool", lambda: plain(bits, pd.DataFrame(bits * 1.0, columns=TWIN.columns)))
     gaps = np.where(GAPS[:, None], np.nan, ARRAY)
     twin = pd.DataFrame(gaps, columns=TWIN.columns)
     yield Case("array", "NaN", lambda: plain(gaps, twin))
@@ -126,7 +125,7 @@ def arrays():
         np.where(GAPS[:, None], None, ARRAY.astype(object)).tolist(), twin))  # fmt: skip
     refused = {
         "masked": (masked_cells, r"X is a masked array.*\.filled\(np\.nan\)"),
-        "matrix": (np.asmatrix(ARRAY), r"np\.matrix is not supported.*np\.asarray"),
+        "matrix": (ARRAY.view(np.matrix), r"np\.matrix is not supported.*np\.asarray"),
         "structured": (np.array(records), r"X .*structured.*pandas\.DataFrame\(X\)"),
         "record": (records, r"X .*structured.*pandas\.DataFrame\(X\)"),
         "1-d": (NUMBERS, r"Expected 2D array.*[Rr]eshape"),
@@ -256,9 +255,7 @@ def frames():
     yield Case("frame", "one category", lambda: Trial(table[["region"]]))
     yield Case("frame", "302 columns", lambda: Trial(wide, explain_settings={"T": 1}))
     yield Case("frame", "one row", lambda: Trial(table, query=table.iloc[[3]]))
-    yield Case(
-        "frame", "two rows", lambda: Trial(table.iloc[[0, 3]], [LABELS[0], LABELS[3] + "b"])
-    )
+    yield Case("frame", "two rows", lambda: Trial(table.iloc[[0, 3]], [LABELS[0], LABELS[3] + "b"]))
     for name, X, error in (
         ("0 rows", table.iloc[:0], r"0 sample\(s\)|no rows"),
         ("0 columns", table[[]], r"X has no columns"),
@@ -267,7 +264,11 @@ def frames():
         yield Case("frame", name, lambda X=X: Trial(X, LABELS[: len(X)]), error)
         yield Case("frame", f"{name} to predict", lambda X=X: Trial(table, query=X), error)
     records = table.to_dict("records")
-    twin = {"twin_X": table, "twin_query": table.iloc[[3]], "settings": {"mutability": {"age": "none"}}}
+    twin = {
+        "twin_X": table,
+        "twin_query": table.iloc[[3]],
+        "settings": {"mutability": {"age": "none"}},
+    }
     yield Case("row", "dict", lambda: Trial(table, query=records[3], **twin))
     yield Case("row", "list of dicts", lambda: Trial(table, query=records[3:4], **twin))
     yield Case("row", "Series", lambda: Trial(table, query=table.iloc[3], **twin))
@@ -287,7 +288,9 @@ def frames():
     )  # fmt: skip
     gap = {**records[3], "x": None}
     query = canonical(np.where(np.arange(N_ROWS) == 3, np.nan, NUMBERS)).iloc[[3]]
-    yield Case("row", "dict with None", lambda: Trial(table, query=gap, **{**twin, "twin_query": query}))
+    yield Case(
+        "row", "dict with None", lambda: Trial(table, query=gap, **{**twin, "twin_query": query})
+    )
     yield Case("row", "empty list", lambda: Trial(table, query=[]), r"Expected 2D array|X .*empty")
 
 
@@ -416,5 +419,3 @@ def cases():
     """Yield the cases of this module."""
     for table in (arrays, sparse_matrices, frames, indexes, labels):
         yield from table()
-
-

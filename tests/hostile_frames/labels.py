@@ -7,8 +7,9 @@ import enum
 import numpy as np
 import pandas as pd
 import torch
-from hostile_frames.case import FLAGS, GAPS, LABELS, N_ROWS, Case, Trial, canonical
 from scipy import sparse
+
+from hostile_frames.case import FLAGS, GAPS, LABELS, N_ROWS, Case, Trial, canonical
 
 try:
     import pyarrow as pa
@@ -152,7 +153,10 @@ def refused_labels():
         "periods": (pd.Series(of(list(pd.period_range("2020", periods=3, freq="M")))), unknown),
         "intervals": (pd.cut(pd.Series(CODES), [-1, 0, 1, 2]), unknown),
         "Decimal": (of([decimal.Decimal(1), decimal.Decimal(2), decimal.Decimal(3)]), unknown),
-        "text and numbers": (np.array(of(["a", 1, "b"]), dtype=object), r"y holds text and.*astype"),
+        "text and numbers": (
+            np.array(of(["a", 1, "b"]), dtype=object),
+            r"y holds text and.*astype",
+        ),
         "text and numbers in a Series": (pd.Series(of(["a", 1, "b"])), r"y holds text and.*astype"),
         "tuples": (of([("a", 1), ("a", 2), ("b", 1)]), r"y |label"),
         "Enum": (of(list(Grade)), unknown),
@@ -196,7 +200,10 @@ def weight_cases():
     if pl:
         kinds["polars"] = pl.Series(values)
     if pa:
-        kinds |= {"arrow": pa.array(values), "double[pyarrow]": pd.Series(values, dtype="double[pyarrow]")}
+        kinds |= {
+            "arrow": pa.array(values),
+            "double[pyarrow]": pd.Series(values, dtype="double[pyarrow]"),
+        }
     for name, weights in kinds.items():
         yield Case("weight", name, lambda w=weights: with_weights(w, values))
     yield Case("weight", "bool", lambda: with_weights(~GAPS, (~GAPS * 1.0).tolist()))

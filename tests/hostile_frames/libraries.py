@@ -5,6 +5,7 @@ import decimal
 
 import numpy as np
 import pandas as pd
+
 from hostile_frames.case import (
     AGES,
     FLAGS,
@@ -51,9 +52,7 @@ REFUSED = r"Column 'x' of X"
 def from_polars(column, twin=None, **trial):
     """Return a trial of a DataFrame of polars with one hostile column."""
     X = pl.DataFrame({"age": AGES, "x": column, "region": REGIONS})
-    return Trial(
-        X, twin_X=canonical(NUMBERS if twin is None else twin), settings=SETTINGS, **trial
-    )
+    return Trial(X, twin_X=canonical(NUMBERS if twin is None else twin), settings=SETTINGS, **trial)
 
 
 def polars_frames():
@@ -131,15 +130,16 @@ def polars_frames():
         "every second row": pl.concat([whole, whole]).sort("age", maintain_order=True)[::2],
     }
     for name, X in forms.items():
-        y = LABELS if name != "every second row" else LABELS
-        twin = canonical() if name != "every second row" else X.to_pandas()
-        yield Case(
-            "polars", name, lambda X=X, y=y, t=twin: Trial(X, y, twin_X=t, settings=SETTINGS)
-        )
-    yield Case("polars", "LazyFrame", lambda: Trial(whole.lazy()), r"X is a polars LazyFrame.*collect")
+        own_twin = pd.DataFrame(X.to_dict(as_series=False))
+        yield Case("polars", name, lambda X=X, t=own_twin: Trial(X, twin_X=t, settings=SETTINGS))
+    yield Case(
+        "polars", "LazyFrame", lambda: Trial(whole.lazy()), r"X is a polars LazyFrame.*collect"
+    )
     yield Case("polars", "Series", lambda: Trial(whole["age"]), r"X is a polars Series")
     yield Case("polars", "0 rows", lambda: Trial(whole[:0], []), r"0 sample|no rows")
-    yield Case("polars", "0 columns", lambda: Trial(pl.DataFrame(), []), r"X has no columns|0 sample")
+    yield Case(
+        "polars", "0 columns", lambda: Trial(pl.DataFrame(), []), r"X has no columns|0 sample"
+    )
     yield Case("polars", "y", lambda: Trial(whole, pl.Series(LABELS), canonical(), LABELS))
     yield Case("polars", "labels", lambda: Trial(
         whole.rename({"x": "", "age": "a\n"}), twin_X=canonical(),
@@ -150,9 +150,7 @@ def polars_frames():
 def from_arrow(column, twin=None, **trial):
     """Return a trial of a table of pyarrow with one hostile column."""
     X = pa.table({"age": AGES, "x": column, "region": REGIONS})
-    return Trial(
-        X, twin_X=canonical(NUMBERS if twin is None else twin), settings=SETTINGS, **trial
-    )
+    return Trial(X, twin_X=canonical(NUMBERS if twin is None else twin), settings=SETTINGS, **trial)
 
 
 def arrow_tables():
@@ -218,18 +216,22 @@ def arrow_tables():
         "of pandas": pa.Table.from_pandas(canonical()),
     }
     for name, X in forms.items():
-        yield Case(
-            "pyarrow", name, lambda X=X: Trial(X, twin_X=canonical(), settings=SETTINGS)
-        )
+        yield Case("pyarrow", name, lambda X=X: Trial(X, twin_X=canonical(), settings=SETTINGS))
     batch = whole.to_batches()[0]
-    yield Case("pyarrow", "RecordBatch", lambda: Trial(batch), r"X is a pyarrow RecordBatch.*to_pandas")
+    yield Case(
+        "pyarrow", "RecordBatch", lambda: Trial(batch), r"X is a pyarrow RecordBatch.*to_pandas"
+    )
     reader = whole.to_reader()
-    yield Case("pyarrow", "reader", lambda: Trial(reader), r"X is a RecordBatchReader.*pandas.DataFrame")
+    yield Case(
+        "pyarrow", "reader", lambda: Trial(reader), r"X is a RecordBatchReader.*pandas.DataFrame"
+    )
     yield Case("pyarrow", "array", lambda: Trial(pa.array(NUMBERS)), r"X is a pyarrow DoubleArray")
     yield Case("pyarrow", "0 rows", lambda: Trial(whole.slice(0, 0), []), r"0 sample|no rows")
     yield Case("pyarrow", "0 columns", lambda: Trial(whole.select([]), LABELS), r"X has no columns")
     twice = pa.table([AGES, NUMBERS], names=["a", "a"])
-    yield Case("pyarrow", "duplicate names", lambda: Trial(twice), r"X has 2 columns named 'a'|X .*'a'")
+    yield Case(
+        "pyarrow", "duplicate names", lambda: Trial(twice), r"X has 2 columns named 'a'|X .*'a'"
+    )
     yield Case("pyarrow", "y", lambda: Trial(whole, pa.array(LABELS), canonical(), LABELS))
     chunked = pa.chunked_array([LABELS])
     yield Case("pyarrow", "y in chunks", lambda: Trial(whole, chunked, canonical(), LABELS))

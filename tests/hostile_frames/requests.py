@@ -5,6 +5,7 @@ import fractions
 
 import numpy as np
 import pandas as pd
+
 from hostile_frames.case import (
     AGES,
     FLAGS,
@@ -264,7 +265,9 @@ def mismatches():
     unknown = table.assign(region=["desert", *REGIONS[1:]])
     dated = table.assign(region=pd.date_range("2020", periods=N_ROWS))
     for name, query in {"an unknown category": unknown, "dates for words": dated}.items():
-        yield Case("rows of another dtype", name, lambda q=query: Trial(table, query=q, keeps_dtypes=False))
+        yield Case(
+            "rows of another dtype", name, lambda q=query: Trial(table, query=q, keeps_dtypes=False)
+        )
     yield Case(
         "other rows", "an unknown category, rejected",
         lambda: later(unknown, settings={"handle_unknown": "error"}),
