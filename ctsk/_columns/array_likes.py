@@ -9,10 +9,10 @@ import numpy as np
 _REFUSED_KINDS = {
     "c": "Complex data not supported: {name} has dtype {dtype}. Pass real numbers, for example the "
     "real and the imaginary parts.",
-    "M": "{name} has dtype {dtype}, which holds dates. Derive numbers from them, such as days since "
-    "a date.",
-    "m": "{name} has dtype {dtype}, which holds durations. Convert them to numbers in a unit of your "
-    "choice, for example by {name} / numpy.timedelta64(1, 'D').",
+    "M": "{name} has dtype {dtype}, which holds dates. Derive numbers from them, such as days "
+    "since a date.",
+    "m": "{name} has dtype {dtype}, which holds durations. Convert them to numbers in a unit of "
+    "your choice, for example by {name} / numpy.timedelta64(1, 'D').",
     "V": "{name} has dtype {dtype}, a void or structured dtype, whose rows hold fields. Pass "
     "pandas.DataFrame({name}), whose columns have names and dtypes.",
 }

@@ -130,8 +130,8 @@ def check_columns(names):
     unnamed = [name for name in names if name is not None and is_missing(name)]
     if unnamed:
         raise ValueError(
-            f"X has {len(unnamed)} columns named {unnamed[0]!r}, which is no name. Name all columns, "
-            "for example by X.set_axis([...], axis=1)."
+            f"X has {len(unnamed)} columns named {unnamed[0]!r}, which is no name. Name all "
+            "columns, for example by X.set_axis([...], axis=1)."
         )
     name, n_named = Counter(names).most_common(1)[0]
     if n_named > 1:

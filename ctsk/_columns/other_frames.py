@@ -80,8 +80,8 @@ def _pandas_column(series, name):
         return pd.array(series.to_list(), dtype="boolean" if dtype == nw.Boolean else str(dtype))
     if dtype == nw.Unknown and n_gaps < len(series):
         raise ValueError(
-            f"Column {series.name!r} of {name} has a dtype that is neither a number nor a category; "
-            "derive numbers from it, or drop the column."
+            f"Column {series.name!r} of {name} has a dtype that is neither a number nor a "
+            "category; derive numbers from it, or drop the column."
         )
     if dtype.is_nested() or dtype in (nw.Unknown, nw.Categorical):
         # As objects: an array would have a dimension more, or would be one of floats; and the array

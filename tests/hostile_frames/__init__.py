@@ -3,10 +3,10 @@
 The tests and ``benchmarks/hostile_inputs.py`` share them.
 """
 
-from hostile_frames import columns, containers, labels, libraries, requests
+from hostile_frames import axes, cells, columns, containers, labels, libraries, requests
 from hostile_frames.attempt import SilentError, UnclearError, attempt
 
-TABLES = (columns, containers, libraries, labels, requests)
+TABLES = (columns, cells, containers, axes, libraries, labels, requests)
 
 
 def all_cases():

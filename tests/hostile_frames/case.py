@@ -1,6 +1,6 @@
 """One hostile input, and its plain twin: the same table in a canonical container and dtypes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,3 +118,9 @@ def cycle(cells):
 def names_of(idx, prefix="k"):
     """Return plain words, in the order of positions."""
     return np.array([f"{prefix}{i:04d}" for i in idx], dtype=object)
+
+
+def translation(cells, idx):
+    """Return a function from cells to the plain words of their positions."""
+    words = {cell: names_of([i])[0] for cell, i in zip(cells, idx, strict=True)}
+    return lambda cell: words.get(cell, cell) if isinstance(cell, Hashable) else cell
