@@ -119,6 +119,11 @@ def flags():
     )  # fmt: skip
 
 
+def named(dtype):
+    """Return the name of a dtype; pandas has two whose name is that of arrow's text."""
+    return dtype if isinstance(dtype, str) else f"ArrowDtype of {dtype}"
+
+
 def flag_text(cell):
     return str(cell) if isinstance(cell, bool | np.bool_) else cell
 
@@ -147,7 +152,7 @@ def texts():
         if dtype != "str":
             yield Case(
                 "text with gaps",
-                str(dtype),
+                named(dtype),
                 lambda d=dtype: with_column(pd.Series(WORDS_WITH_GAPS, dtype=d), WORDS_WITH_GAPS),
             )
     if pa:
