@@ -67,7 +67,10 @@ def as_table(X, names=None, name="X"):
     """
     # This check comes first, because a sparse matrix of the DOK format is a mapping, and a
     # pandas DataFrame has `__dataframe__`, too.
-    if (is_frame(X) or sparse.issparse(X)) and not isinstance(X, type):
+    if isinstance(X, type):
+        # A class has the attributes by which its instances are recognized, and is rejected.
+        return as_array_like(X, name)
+    if is_frame(X) or sparse.issparse(X):
         return X
     if is_other_frame(X):
         return to_pandas(X, name)

@@ -54,8 +54,9 @@ def to_pandas(X, name):
         frame = nw.from_native(X, eager_only=True)
         names = frame.columns
     except nw.exceptions.DuplicateError as error:
+        message = " ".join(str(error).split())
         raise ValueError(
-            f"{name} has several columns of the same name ({error}). Constraints refer to columns "
+            f"{name} has several columns of the same name ({message}). Constraints refer to columns "
             "by name: rename or drop them."
         ) from error
     except TypeError as error:
