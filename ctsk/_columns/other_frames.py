@@ -56,8 +56,8 @@ def to_pandas(X, name):
     except nw.exceptions.DuplicateError as error:
         message = " ".join(str(error).split())
         raise ValueError(
-            f"{name} has several columns of the same name ({message}). Constraints refer to columns "
-            "by name: rename or drop them."
+            f"{name} has several columns of the same name ({message}). Constraints refer to "
+            "columns by name: rename or drop them."
         ) from error
     except TypeError as error:
         raise TypeError(
