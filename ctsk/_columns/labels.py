@@ -52,7 +52,7 @@ def check_labels(y):
 
 def _check_types(labels):
     """Raise a ValueError if labels are neither all text nor all numbers."""
-    are_text = [isinstance(label, str | bytes) for label in labels]
+    are_text = [isinstance(label, str) for label in labels]
     if any(are_text) and not all(are_text):
         row = are_text.index(False)
         raise ValueError(

@@ -158,6 +158,7 @@ def refused_labels():
             r"y holds text and.*astype",
         ),
         "text and numbers in a Series": (pd.Series(of(["a", 1, "b"])), r"y holds text and.*astype"),
+        "text and bytes": (of(["a", b"a", "b"]), r"y holds text and.*bytes.*astype"),
         "tuples": (of([("a", 1), ("a", 2), ("b", 1)]), r"y |label"),
         "Enum": (of(list(Grade)), unknown),
         "objects": (of([object(), object(), object()]), unknown),
