@@ -15,9 +15,11 @@ another one. Nothing may enter an unpickler; any other error than that of a dama
 Certificates are tampered with in digests, rows and probabilities, half of them with a new digest of
 the certificate. The stand-alone script has to reject all of them.
 
-Fits are killed at random moments, and resumed; see ``benchmarks/hostile_kills.py``::
+Tables of every dtype, shape, index and container are tried by ``hostile_inputs.py``. Fits are killed
+at random moments, and resumed, by ``hostile_kills.py``::
 
-    python benchmarks/hostile.py [--files 100000] [--certificates 1000] [--kills 50] [--first 0]
+    python benchmarks/hostile.py [--part models kills inputs] [--files 100000] [--first 0]
+                                 [--certificates 1000] [--kills 50]
 """
 
 import argparse
@@ -48,10 +50,12 @@ from hostile_files import (
     state_text,
     written,
 )
+from hostile_inputs import report, try_inputs
 from hostile_kills import try_kills
 
 import ctsk
 
+PARTS = ("inputs", "kills", "models")
 # Seconds after which an attempt to load a small model counts as hanging.
 HANGS = 20
 
@@ -148,30 +152,24 @@ def try_certificates(clf, rows, folder, n_certificates, first):
     return n_accepted
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--files", type=int, default=100_000)
-    parser.add_argument("--certificates", type=int, default=1_000)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--first", type=int, default=0, help="seed of the first attempt")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore", UserWarning)
+def try_models(n_files, n_certificates, first):
+    """Try hostile files and certificates of two models, and print the outcomes."""
     models, n_accepted = [], 0
-    n_each = options.certificates // 2
+    n_each = n_certificates // 2
     with tempfile.TemporaryDirectory() as name:
         for standardize in (True, "quantile"):
             clf, rows = small_model(standardize)
             folder = Path(name, str(standardize))
             ctsk.save(clf, folder, resume=True)
             models.append(({p.name: p.read_bytes() for p in folder.iterdir()}, state_text(clf)))
-            n_accepted += try_certificates(clf, rows, folder, n_each, options.first)
+            n_accepted += try_certificates(clf, rows, folder, n_each, first)
         # From here on, nothing may enter an unpickler.
         for unpickler in ("load", "loads", "Unpickler", "_Unpickler"):
             setattr(pickle, unpickler, refuse)
         torch.load = np.load = refuse
-        outcomes = try_files(models, rows, Path(name), options.files, options.first)
+        outcomes = try_files(models, rows, Path(name), n_files, first)
     print(
-        f"damaged or malicious model files tried {options.files:,} / code executed "
+        f"damaged or malicious model files tried {n_files:,} / code executed "
         f"{outcomes['executed']} / crashes {outcomes['crash']} / hangs {outcomes['hang']} / damage "
         f"unnoticed {outcomes['unnoticed']}"
     )
@@ -182,9 +180,27 @@ def main():
     )
     print(
         f"certificates tampered in digest, rows or probabilities {2 * n_each:,} / "
-        f"accepted {n_accepted}"
+        f"accepted {n_accepted}",
+        flush=True,
     )
-    try_kills(options.kills, options.first)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--files", type=int, default=100_000)
+    parser.add_argument("--certificates", type=int, default=1_000)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first attempt")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", UserWarning)
+    if "inputs" in options.part:
+        report(try_inputs())
+    if "kills" in options.part:
+        try_kills(options.kills, options.first)
+    # It comes last, because it leaves this process without an unpickler.
+    if "models" in options.part:
+        try_models(options.files, options.certificates, options.first)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from ctsk._columns import validation
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.containers import chunks_of
 from ctsk._columns.encoder import Encoder
+from ctsk._columns.labels import check_two_classes, encode_labels
 from ctsk._columns.user_columns import check_resolution
 from ctsk._columns.user_constraints import (
     check_constraints,
@@ -880,9 +881,9 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
 
     def _train(self, rows, y, weights, fresh, **settings):
         """Train a new net, or continue to train the fitted one."""
-        validation.check_two_classes(self.classes_, len(y))
+        check_two_classes(self.classes_, len(y))
         remedy = "Pass all classes to the first partial_fit, or refit with warm_start=False."
-        labels = validation.encode_labels(y, self.classes_, "y", remedy)
+        labels = encode_labels(y, self.classes_, "y", remedy)
         # The net depends on scales and categories, which therefore never change after the first
         # fit. Constraints and costs may: they are read again in every fit.
         if fresh:

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data
 
 from ctsk import CounterfactualTrainedClassifier
+from ctsk._columns.validation import drop_rows_without_weight
 from ctsk.metrics import make_multimetric_scorer, validity_scorer
 
 CONVENTIONAL = {"lambda_div": 0.0, "lambda_adv": 0.0, "lambda_reg": 0.0}
@@ -217,3 +218,28 @@ def test_weight_equals_repetition_for_conventional_training_on_all_rows_at_once(
         **CONVENTIONAL, optimizer="sgd", batch_size=10**6, max_epochs=5, random_state=0
     )
     check_sample_weight_equivalence_on_dense_data("CounterfactualTrainedClassifier", clf)
+
+
+def test_the_scale_of_weights_is_arbitrary_up_to_the_largest_floats():
+    X, y, weights = np.zeros((3, 1)), np.array([0, 1, 1]), np.array([1.0, 2, 3])
+    expected = drop_rows_without_weight(X, y, weights)[2]
+    with np.errstate(all="raise"):
+        for scale in (2.0**1021, 2.0**-1000):
+            scaled = drop_rows_without_weight(X, y, weights * scale)[2]
+            np.testing.assert_array_equal(scaled, expected)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ("balanced", "cannot be converted to numbers.*one nonnegative number for each row"),
+        (["a", "b"], "cannot be converted to numbers"),
+        (2.0, "is 2.0; pass one nonnegative number for each row"),
+        (np.ma.masked_array([1.0, 2.0], mask=[True, False]), "is a masked array"),
+        (np.array(["2020", "2021"], dtype="datetime64[Y]"), "has dtype datetime64"),
+    ],
+    ids=["word", "words", "number", "masked", "dates"],
+)
+def test_weights_that_are_no_numbers_are_rejected_by_name(weights, message):
+    with pytest.raises(ValueError, match=f"sample_weight {message}"):
+        drop_rows_without_weight(np.zeros((2, 1)), [0, 1], weights)

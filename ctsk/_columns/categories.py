@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass
+from numbers import Number
 
 import numpy as np
 
@@ -45,7 +46,8 @@ class Categories:
     def fit(cls, column):
         """Learn the categories of a column: a Series, or an array of floats."""
         cells = cells_of(column)
-        present = set(cells)
+        # A dict keeps the order of the rows, which a set does not.
+        present = dict.fromkeys(cells)
         declared = getattr(column.dtype, "categories", None)
         # A declared order is the user's. A bool may rise from False to True, even if only one
         # of them was observed. For all others, the order of the columns means nothing.
@@ -54,11 +56,13 @@ class Categories:
         elif column.dtype.kind == "b":
             values, ordered = [False, True], True
         else:
-            values, ordered = _in_order(present - {None}), False
+            values, ordered = _in_order([value for value in present if value is not None]), False
         # A column of which all cells are missing, or that has no rows, has one category, too.
         if None in present or not values:
             values.append(None)
         observed = np.array([value in present for value in values])
+        if not all(value == value for value in values):
+            raise ValueError("a value that does not equal itself")
         return cls(tuple(values), observed, ordered)
 
     def __len__(self):
@@ -111,19 +115,32 @@ def cells_of(column):
 
 
 def _in_order(values):
-    """Return values in ascending order, or by type and text if they cannot be compared."""
-    try:
-        return sorted(values)
-    except TypeError:
-        return sorted(values, key=lambda value: (type(value).__name__, str(value)))
+    """Return distinct values in an order that is the same in every process.
+
+    It is the ascending order if the values have one. Otherwise, they are sorted by type, numbers
+    and text of one type by their text, and other objects by their first row.
+    """
+    with contextlib.suppress(TypeError):
+        ordered = sorted(values)
+        # Sets are compared, too, but most of them are neither smaller nor greater than others.
+        if all(first < second for first, second in zip(ordered[:-1], ordered[1:], strict=True)):
+            return ordered
+    # The text of an object may contain its address, and that of a set has no fixed order.
+    return sorted(
+        values,
+        key=lambda value: (
+            type(value).__name__,
+            str(value) if isinstance(value, str | bytes | tuple | Number) else "",
+        ),
+    )
 
 
 @contextlib.contextmanager
 def _hashing(name):
-    """Convert a TypeError about unhashable values to a ValueError that names the column."""
+    """Convert an error about values without hash or equality to one that names the column."""
     try:
         yield
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(
             f"Column {name!r} of X holds values that cannot be categories ({error}). Categories "
             "are strings, numbers or booleans: convert the column, for example by .astype(str)."

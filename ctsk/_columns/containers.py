@@ -7,6 +7,7 @@ from numbers import Real
 import numpy as np
 from scipy import sparse
 
+from ctsk._columns.array_likes import as_array_like
 from ctsk._columns.other_frames import is_other_frame, to_pandas
 
 # Maximum number of names or categories in one error message.
@@ -61,19 +62,23 @@ def as_table(X, names=None, name="X"):
     TypeError
         If X is a DataFrame of a library that is not supported.
     ValueError
-        If single rows are passed without `names`, lack a column or hold an unknown one.
+        If single rows are passed without `names`, lack a column or hold an unknown one, or if X
+        is no container of rows; see `as_array_like`.
     """
     # This check comes first, because a sparse matrix of the DOK format is a mapping, and a
     # pandas DataFrame has `__dataframe__`, too.
+    if isinstance(X, type):
+        # A class has the attributes by which its instances are recognized, and is rejected.
+        return as_array_like(X, name)
     if is_frame(X) or sparse.issparse(X):
         return X
     if is_other_frame(X):
         return to_pandas(X, name)
     records = [X] if isinstance(X, Mapping) or is_series(X) else X
     if not isinstance(records, list) or not records:
-        return X
+        return as_array_like(X, name)
     if not all(isinstance(record, Mapping) or is_series(record) for record in records):
-        return X
+        return as_array_like(X, name)
     return _frame_of_records(records, names, name)
 
 
@@ -124,6 +129,13 @@ def check_columns(names):
     """Raise a ValueError unless there is at least one column and all names differ."""
     if not names:
         raise ValueError("X has no columns: 0 feature(s) while a minimum of 1 is required.")
+    # NaN equals no name, not even itself, so that the column could never be found again.
+    unnamed = [name for name in names if name is not None and is_missing(name)]
+    if unnamed:
+        raise ValueError(
+            f"X has {len(unnamed)} columns named {unnamed[0]!r}, which is no name. Name all "
+            "columns, for example by X.set_axis([...], axis=1)."
+        )
     name, n_named = Counter(names).most_common(1)[0]
     if n_named > 1:
         raise ValueError(

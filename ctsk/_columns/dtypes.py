@@ -44,11 +44,18 @@ def like_dtype(dtype, exact):
 
 def check_kind(name, dtype):
     """Reject dtypes that hold neither numbers nor categories."""
-    # Only pandas' SparseDtype has a fill value. Periods and intervals have the kind of objects,
-    # as categories do, so that only their names distinguish them without importing pandas.
+    # Only pandas' SparseDtype has a fill value. Periods, intervals and arrow's times have the kind
+    # of objects, as categories do, so that only their names distinguish them without importing
+    # pandas.
+    is_arrow = type(dtype).__name__ == "ArrowDtype"
+    is_time = is_arrow and str(dtype).startswith(("time", "month_day_nano"))
+    is_time |= type(dtype).__name__ in ("PeriodDtype", "IntervalDtype")
     if hasattr(dtype, "fill_value"):
         problem, remedy = "which is sparse", "convert it by .sparse.to_dense()"
-    elif dtype.kind not in "biufOUST" or type(dtype).__name__ in ("PeriodDtype", "IntervalDtype"):
+    elif is_arrow and str(dtype).startswith(("string_view", "binary_view")):
+        problem = "of which pandas cannot select rows"
+        remedy = "convert it by .astype(str)"
+    elif dtype.kind not in "biufOUST" or is_time:
         problem = "which is neither a number nor a category"
         remedy = "derive numbers from it, such as days or years since a date"
     else:
@@ -59,7 +66,9 @@ def check_kind(name, dtype):
 def numbers_of(column, name):
     """Return the cells of a numeric column as float64."""
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
-        return np.asarray(column, dtype=np.float64)
+        # A number beyond float64 becomes infinite, which is an error of its own.
+        with np.errstate(over="ignore"):
+            return np.asarray(column, dtype=np.float64)
     check_kind(name, column.dtype)
     try:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)

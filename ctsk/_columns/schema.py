@@ -335,7 +335,15 @@ class Schema:
         elif self.integral[position]:
             cells = cells.astype(np.int64).astype(object)
         # Assigned by position, because labels of the index may be duplicated.
-        column.iloc[idx] = cells
+        try:
+            column.iloc[idx] = cells
+            holds_cells = position not in self.categories or column.iloc[idx].tolist() == [*cells]
+        except (TypeError, ValueError):
+            holds_cells = False
+        if not holds_cells:
+            # A dtype of text holds no flags, and one of bytes silently encodes text.
+            column = column.astype(object)
+            column.iloc[idx] = cells
         return column
 
     def _holding(self, cells, dtype, position):

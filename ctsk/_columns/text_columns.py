@@ -4,7 +4,7 @@ import datetime
 import re
 from collections import Counter
 from decimal import Decimal
-from numbers import Real
+from numbers import Complex, Real
 
 import numpy as np
 
@@ -65,6 +65,7 @@ _TEXT = "text that mostly reads as numbers"
 _CONTENTS = {
     "object": "numbers as objects",
     "decimal": "decimal.Decimal objects",
+    "complex": "complex numbers",
     "date": "dates or times",
     "whole": _TEXT,
     "number": _TEXT,
@@ -105,8 +106,9 @@ def check_words(name, column):
     present = column.dropna()
     try:
         cells = present.unique().tolist()
-    except TypeError:
-        # Lists and other cells without a hash are reported when the categories are learned.
+    except (NotImplementedError, TypeError, ValueError):
+        # Lists and other cells without a hash, which pyarrow does not implement at all, are
+        # reported when the categories are learned, and so are cells without an equality.
         return
     declared = getattr(column.dtype, "categories", None)
     if declared is None:
@@ -176,7 +178,9 @@ def _kind(cell):
         return "date"
     if isinstance(cell, Decimal):
         return "decimal"
-    return "object" if isinstance(cell, Real) else "word"
+    if isinstance(cell, Real):
+        return "object"
+    return "complex" if isinstance(cell, Complex) else "word"
 
 
 def _kind_of_text(cell):
@@ -224,6 +228,8 @@ def _remedy(name, content, numbers, others):
             "Derive numbers from them, such as years, or days since a date, for example by "
             f"pandas.to_datetime({column}, errors='coerce')."
         )
+    if content == _CONTENTS["complex"]:
+        return f"Derive real numbers from them, for example by {column}.map(abs)."
     if content == _CONTENTS["decimal"] and not others:
         return f"Convert them by {column}.astype(float)."
     are_text = any(isinstance(number, str | bytes) for number in numbers)

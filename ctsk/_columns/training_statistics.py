@@ -7,6 +7,8 @@ from ctsk._columns.grid import Grid
 
 # Rounding errors up to which an observed number counts as one of the grid, as 0.1 + 0.2 does.
 _FEW_ULPS = 4
+# The reciprocal of a smaller spread, a subnormal number, is infinite.
+_SMALLEST_SPREAD = np.finfo(np.float64).tiny
 
 
 def reachable_columns(schema):
@@ -87,7 +89,8 @@ def number_statistics(numbers, weights=None):
         # StandardScaler takes columns for constant whose deviation is tiny beside their mean, or
         # whose variance underflows.
         largest = np.maximum(np.abs(low), np.abs(high))
-        is_narrow = has_number & (scale == 1) & (high - low > _FEW_ULPS * np.spacing(largest))
+        smallest = np.maximum(_FEW_ULPS * np.spacing(largest), _SMALLEST_SPREAD)
+        is_narrow = has_number & (scale == 1) & (high - low > smallest)
         narrow = numbers[:, is_narrow[has_number]]
         if is_narrow.any():
             # Differences from the minimum are exact enough; squares of the numbers are not.

@@ -97,6 +97,9 @@ def entries_by_row(spec, names, parameter, rows):
         return [(..., entries_by_feature(spec, names, parameter))]
     if is_other_frame(spec):
         spec = to_pandas(spec, parameter)
+        # It has no index, so that its rows are matched with those of X by their position.
+        if len(spec) == len(rows):
+            spec.index = _index_of(rows)
     # Any dict makes it a list of dicts, so that a mixture gets an error about the list.
     if not is_frame(spec) and any(isinstance(entry, dict) for entry in spec):
         table = _table_of_dicts(spec, names, parameter, len(rows))
@@ -124,7 +127,8 @@ def feature_position(key, names, parameter):
         return names.index(key)
     # If names are numbers themselves, a number that is none of them is an unknown name.
     are_strings = all(isinstance(name, str) for name in names)
-    if are_strings and isinstance(key, Integral) and 0 <= key < len(names):
+    is_index = isinstance(key, Integral) and not isinstance(key, bool)
+    if are_strings and is_index and 0 <= key < len(names):
         return int(key)
     # Upper and lower case would count as different letters in the comparison.
     by_lower_case = {str(name).lower(): name for name in names}
@@ -230,9 +234,14 @@ def _without_missing(column):
     }
 
 
+def _index_of(rows):
+    """Return the labels of X's rows; their positions if X is an array."""
+    return rows.original.index if is_frame(rows.table) else np.arange(len(rows))
+
+
 def _aligned(table, parameter, rows):
     """Return a DataFrame of constraints in the order of X's rows, matched by the index."""
-    index = rows.original.index if is_frame(rows.table) else np.arange(len(rows))
+    index = _index_of(rows)
     if len(table) != len(rows) or list(table.index) == list(index):
         return table
     if not table.index.is_unique or set(table.index) != set(index):

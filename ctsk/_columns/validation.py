@@ -25,6 +25,11 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from ctsk._columns.array_likes import (
+    explaining_cells,
+    refuse_kind,
+    refuse_masked,
+)
 from ctsk._columns.code_columns import warn_of_codes, warn_of_dummies
 from ctsk._columns.containers import (
     as_table,
@@ -32,10 +37,9 @@ from ctsk._columns.containers import (
     check_same_columns,
     densified,
     is_frame,
-    is_missing,
-    is_series,
-    listed,
 )
+from ctsk._columns.dtypes import check_kind
+from ctsk._columns.labels import check_labels
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import Schema
 from ctsk._columns.text_columns import check_words
@@ -81,11 +85,7 @@ def drop_rows_without_weight(X, y, sample_weight):
     """
     if sample_weight is None:
         return X, y, None
-    weights = np.asarray(sample_weight)
-    check_consistent_length(X, y, weights)
-    weights = _check_sample_weight(
-        weights, np.empty((len(weights), 1)), dtype=np.float64, ensure_non_negative=True
-    )
+    weights = _finite_weights(X, y, sample_weight)
     is_positive = weights > 0
     if not is_positive.any():
         raise ValueError("sample_weight is zero for all rows; at least one must be positive.")
@@ -93,8 +93,31 @@ def drop_rows_without_weight(X, y, sample_weight):
         idx = np.flatnonzero(is_positive)
         X, y, weights = _safe_indexing(X, idx), _safe_indexing(y, idx), weights[idx]
     # The scale of weights is arbitrary: doubling all of them must not double the learning rate.
+    # A power of two, which is exact, keeps the sum of large ones finite.
+    weights = np.ldexp(weights, -np.frexp(weights.max())[1])
     weights = weights / weights.mean()
     return X, y, None if np.ptp(weights) == 0 else weights
+
+
+def _finite_weights(X, y, sample_weight):
+    """Return the weights of rows as float64, or raise a ValueError that names them."""
+    refuse_masked(sample_weight, "sample_weight", "Replace them, for example by .filled(0).")
+    refuse_kind(sample_weight, "sample_weight")
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"sample_weight cannot be converted to numbers ({error}). Pass one nonnegative number "
+            "for each row."
+        ) from error
+    if weights.ndim == 0:
+        raise ValueError(
+            f"sample_weight is {sample_weight!r:.200}; pass one nonnegative number for each row."
+        )
+    check_consistent_length(X, y, weights)
+    return _check_sample_weight(
+        weights, np.empty((len(weights), 1)), dtype=np.float64, ensure_non_negative=True
+    )
 
 
 def check_training_rows(estimator, X, y, schema):
@@ -126,13 +149,13 @@ def check_training_rows(estimator, X, y, schema):
     """
     learn = schema is None
     like, X = X, _table(X, schema)
-    _check_no_label_missing(y)
+    y = check_labels(y)
     # The cells of a DataFrame may be text, which check_array would reject. Its names are
     # checked here, and y once the rows are numbers.
     if is_frame(X):
         validate_data(estimator, X, y, reset=learn, skip_check_array=True)
     else:
-        with _explaining_text():
+        with explaining_cells():
             checked, y = validate_data(estimator, X, y, reset=learn, **_CHECKS)
         X = _array(X, checked)
     if learn:
@@ -162,6 +185,8 @@ def _learned_schema(estimator, X):
     settings = {"dummies": dummies, "handle_unknown": estimator.handle_unknown}
     if is_frame(X) and isinstance(features, str):
         for position in np.flatnonzero(categorical):
+            # A date is rejected whatever it reads as.
+            check_kind(names[position], X.iloc[:, position].dtype)
             check_words(names[position], X.iloc[:, position])
     schema = Schema.fit(X, names, categorical, **settings)
     special_values = check_special_values(estimator.special_values, schema)
@@ -205,7 +230,7 @@ def check_X(estimator, X, *, warn=True):
     if is_frame(X):
         validate_data(estimator, X, reset=False, skip_check_array=True)
     else:
-        with _explaining_text():
+        with explaining_cells():
             checked = validate_data(estimator, X, reset=False, **_CHECKS)
         X = _array(X, checked)
     rows = Rows.read(X, schema, like, warn=warn)
@@ -221,8 +246,9 @@ def _table(X, schema):
     X = as_table(X, schema.names if schema is not None and schema.is_named else None)
     if is_frame(X):
         check_columns(list(X.columns))
-        # scikit-learn compares names only if all of them are strings.
-        if schema is not None and schema.is_named and not _are_strings(schema.names):
+        # scikit-learn compares names only if all of them are strings, before and now.
+        is_named = schema is not None and schema.is_named
+        if is_named and not (_are_strings(schema.names) and _are_strings(X.columns)):
             check_same_columns(X, schema.names)
     return X
 
@@ -237,35 +263,6 @@ def _array(X, checked):
     if sparse.issparse(X) or isinstance(X, np.ndarray):
         checked = X if X.dtype.kind in "biuf" else checked
     return densified(checked)
-
-
-def _check_no_label_missing(y):
-    """Raise a ValueError, naming the row, if a label is None, NaN or pandas' NA."""
-    is_object_array = isinstance(y, np.ndarray) and y.dtype.kind == "O"
-    if is_series(y) or isinstance(y, list) or is_object_array:
-        # Sorting the classes would fail on a missing label without naming its row. Arrays of
-        # other dtypes are left to scikit-learn.
-        missing = np.flatnonzero([is_missing(label) for label in y])
-        if len(missing):
-            raise ValueError(
-                f"Input y contains NaN: the label of row {missing[0]} is missing ({len(missing)} "
-                "in all). Drop these rows, or make the missing label a class of its own."
-            )
-
-
-@contextlib.contextmanager
-def _explaining_text():
-    """Add the remedy to scikit-learn's error about text in an array."""
-    try:
-        yield
-    except ValueError as error:
-        # NumPy has no exception of its own for this; the words are all that identifies it.
-        if "could not convert string" not in str(error):
-            raise
-        raise ValueError(
-            f"X holds text ({error}). Pass a DataFrame, whose columns have dtypes of their own, so "
-            "that text is categorical; a single row of one is X.iloc[[0]]."
-        ) from error
 
 
 @contextlib.contextmanager
@@ -302,7 +299,8 @@ def check_table(X, names=None, name="X"):
     X = as_table(X, names, name)
     if not is_frame(X):
         checks = {"dtype": None, "ensure_all_finite": False, "accept_sparse": "csr"}
-        return densified(check_array(X, input_name=name, **checks))
+        with explaining_cells(name):
+            return densified(check_array(X, input_name=name, **checks))
     if not len(X):
         raise ValueError(f"{name} has no rows (shape={X.shape}); at least one is needed.")
     return X
@@ -329,81 +327,3 @@ def refuse_values(values, names, caller, *, allow_nan=True):
                 f"Input X contains {problem} in feature {names[column]!r} (first in row {row}). "
                 f"{caller} needs finite numbers: {remedy}."
             )
-
-
-def encode_labels(labels, classes, name, remedy):
-    """Return labels as positions in `classes`.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n_rows,)
-    classes : ndarray of shape (n_classes,)
-        Class labels in ascending order.
-    name : str
-        Name of the labels in error messages.
-    remedy : str
-        Sentence of the error message that says what to do.
-
-    Returns
-    -------
-    positions : ndarray of shape (n_rows,)
-
-    Raises
-    ------
-    ValueError
-        If a label is not among the classes.
-    """
-    unknown = np.flatnonzero(~np.isin(labels, classes))
-    if len(unknown):
-        raise ValueError(
-            f"{name} holds the label {labels[unknown].tolist()[0]!r} (row {unknown[0]}), which is "
-            f"not one of the classes ({listed(classes.tolist())}). {remedy}"
-        )
-    # All labels are present, so their place in sorted order is their position.
-    return np.searchsorted(classes, labels)
-
-
-def check_two_classes(classes, n_samples):
-    """Raise a ValueError unless there are at least two classes."""
-    if len(classes) < 2:
-        raise ValueError(
-            f"y holds {len(classes)} class (n_samples={n_samples}); a classifier needs at least "
-            "two classes."
-        )
-
-
-def check_target(target, classes, scores):
-    """Return the class that each row is to reach, as positions in `classes`.
-
-    Parameters
-    ----------
-    target : None, label or array-like of shape (n_rows,)
-        None stands for the runner-up, which is the other one of two classes.
-    classes : ndarray of shape (n_classes,)
-    scores : ndarray of shape (n_rows, n_classes)
-        Scores that increase with the probability of the class.
-
-    Returns
-    -------
-    targets : ndarray of shape (n_rows,)
-
-    Raises
-    ------
-    ValueError
-        If a label is unknown, or there is not one label per row.
-    """
-    n_rows = len(scores)
-    # Without its best class, the best of a row is the runner-up.
-    if target is None:
-        others = scores.copy()
-        others[np.arange(n_rows), scores.argmax(axis=1)] = -np.inf
-        return others.argmax(axis=1)
-    # An array of 0 dimensions is one label, the target of all rows.
-    labels = np.asarray(target)
-    if labels.ndim > 1 or (labels.ndim == 1 and len(labels) != n_rows):
-        raise ValueError(
-            f"target has shape {labels.shape} for {n_rows} rows of X. Pass None, one class label, "
-            "or one label per row."
-        )
-    labels = np.broadcast_to(labels, n_rows)
-    return encode_labels(labels, classes, "target", "Pass a class that the model knows.")

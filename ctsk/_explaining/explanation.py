@@ -270,8 +270,8 @@ class Explanation:
             {
                 **labels,
                 "feature": factual.columns[columns],
-                "from": factual.to_numpy()[rows, columns],
-                "to": counterfactual.to_numpy()[rows, columns],
+                "from": _series(factual.to_numpy()[rows, columns]),
+                "to": _series(counterfactual.to_numpy()[rows, columns]),
                 "share": shares,
             }
         )
@@ -388,3 +388,10 @@ class Explanation:
 
     def _repr_html_(self):
         return summary_html(self)
+
+
+def _series(cells):
+    """Return cells as a Series; objects stay objects, also if pandas would infer text."""
+    import pandas as pd
+
+    return pd.Series(cells, dtype=cells.dtype)

@@ -10,12 +10,12 @@ from sklearn.base import clone
 from sklearn.utils import gen_batches
 
 from ctsk._columns.containers import is_frame, is_series
+from ctsk._columns.labels import check_target
 from ctsk._columns.rows import Rows
 from ctsk._columns.user_constraints import check_constraints, check_costs
 from ctsk._columns.validation import (
     Interval,
     StrOptions,
-    check_target,
     naming_reference,
     validate_parameter_constraints,
 )

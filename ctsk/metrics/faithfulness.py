@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from ctsk._columns.validation import Interval, check_X, encode_labels, validate_params
+from ctsk._columns.labels import encode_labels
+from ctsk._columns.validation import Interval, check_X, validate_params
 from ctsk._explaining.explanation import Explanation
 from ctsk._explaining.models import Judge
 from ctsk._torch.energy import energy

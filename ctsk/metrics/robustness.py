@@ -9,9 +9,10 @@ from sklearn.utils import check_consistent_length, column_or_1d, gen_batches
 from torch.nn.functional import cross_entropy
 
 from ctsk._columns.constraints import Constraints
+from ctsk._columns.labels import encode_labels
 from ctsk._columns.user_columns import check_features
 from ctsk._columns.user_constraints import check_constraints
-from ctsk._columns.validation import Interval, StrOptions, check_X, encode_labels, validate_params
+from ctsk._columns.validation import Interval, StrOptions, check_X, validate_params
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import (
     chunk_size,

@@ -7,7 +7,8 @@ import torch
 from sklearn.utils import gen_batches
 from torch import nn
 
-from ctsk._columns.validation import Interval, StrOptions, check_target, check_X, validate_params
+from ctsk._columns.labels import check_target
+from ctsk._columns.validation import Interval, StrOptions, check_X, validate_params
 from ctsk._explaining.models import Judge
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import (

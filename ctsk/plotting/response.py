@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ctsk._columns.validation import encode_labels
+from ctsk._columns.labels import encode_labels
 
 # Share of the range of the points by which the grid extends beyond them.
 _MARGIN = 0.05

@@ -7,7 +7,13 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from ctsk import CounterfactualTrainedClassifier
-from ctsk._columns.containers import as_table, check_same_columns, listed, repeat_rows
+from ctsk._columns.containers import (
+    as_table,
+    check_columns,
+    check_same_columns,
+    listed,
+    repeat_rows,
+)
 
 
 @pytest.fixture(scope="module")
@@ -204,3 +210,20 @@ def test_repeated_rows_of_a_frame_that_forbids_duplicate_labels_still_forbid_the
 def test_the_encoder_of_an_explanation_takes_what_the_classifier_takes(fitted_iris, iris):
     encoder = fitted_iris.explain(sparse.csr_array(iris[0][:3]), T=1).encoder
     assert_array_equal(encoder.encode(sparse.csr_array(iris[0])), encoder.encode(iris[0]))
+
+
+@pytest.mark.parametrize("name", [np.nan, pd.NaT, pd.NA], ids=str)
+def test_a_column_whose_name_equals_nothing_is_rejected(name):
+    with pytest.raises(ValueError, match="1 columns named .*which is no name. Name all columns"):
+        check_columns([name, "a"])
+
+
+def test_numbers_are_no_names_of_a_model_that_was_fitted_on_words(clf, applicants):
+    with pytest.raises(ValueError, match="it lacks 'age', 'income', 'job' and 0, 1, 2 are unknown"):
+        clf.predict(applicants[0].set_axis(range(3), axis=1))
+
+
+@pytest.mark.parametrize("X", [pd.DataFrame, pd.Series, np.ndarray])
+def test_a_class_is_no_table(clf, X):
+    with pytest.raises(ValueError, match="X is a type, which is no table"):
+        clf.predict(X)

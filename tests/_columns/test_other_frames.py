@@ -152,3 +152,58 @@ def test_integers_with_gaps_are_explained_as_integers():
     found = clf.fit(X, (ages > 25).astype(int)).explain(X, T=60).counterfactual
     assert found.schema == X.schema
     assert not found.equals(X)
+
+
+@pytest.mark.parametrize("dtype", [pl.Int128, pl.UInt128] if hasattr(pl, "UInt128") else [])
+@pytest.mark.parametrize("cells", [[1, 2], [1, None]], ids=str)
+def test_integers_of_128_bits_keep_their_dtype(dtype, cells):
+    X = pl.DataFrame({"a": pl.Series(cells, dtype=dtype)})
+    frame = to_pandas(X, "X")
+    assert frame["a"].dtype.kind == "i"
+    assert from_pandas(frame, X).equals(X)
+    with pytest.raises(ValueError, match="Column 'a' of X holds integers of more than 64 bits"):
+        to_pandas(pl.DataFrame({"a": pl.Series([2**100], dtype=dtype)}), "X")
+
+
+@pytest.mark.parametrize("dtype", [pl.Boolean, pl.Int64, pl.Float64], ids=str)
+def test_a_word_is_never_written_as_a_flag_or_a_number(dtype):
+    like = pl.DataFrame({"a": pl.Series([0, 1]).cast(dtype)})
+    written = from_pandas(pd.DataFrame({"a": ["True", "False"]}), like)
+    assert written["a"].to_list() == ["True", "False"]
+    mixed = pd.DataFrame({"a": pd.Series(["True", 1], dtype=object)})
+    with pytest.raises(ValueError, match="'a' .* cells of the types int, str.*pandas.DataFrame"):
+        from_pandas(mixed, like)
+
+
+def test_columns_of_gaps_alone_keep_their_dtype():
+    X = pl.DataFrame({"a": [None, None]})
+    frame = to_pandas(X, "X")
+    assert frame["a"].dtype == object
+    assert from_pandas(frame, X).equals(X)
+
+
+def test_lazy_frames_are_rejected_with_the_remedy(data):
+    with pytest.raises(TypeError, match=r"polars LazyFrame.*Compute it first, by X.collect\(\)"):
+        to_pandas(data[0].lazy(), "X")
+
+
+def test_types_of_pyarrow_are_kept_and_gaps_of_dictionaries_stay_gaps():
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    words = pa.array(["a", None, "b"])
+    table = pa.table(
+        {
+            "small": pa.array([1, None, 3], pa.int8()),
+            "half": pa.array([1.0, 2.0, 3.0], pa.float32()),
+            "large": words.cast(pa.large_string()),
+            "coded": words.dictionary_encode(),
+            "nothing": pa.nulls(3),
+        },
+        metadata={"source": "test"},
+    )
+    frame = to_pandas(table, "X")
+    assert frame["coded"].isna().tolist() == [False, True, False]
+    written = from_pandas(frame, table)
+    assert written.equals(table)
+    assert written.schema.equals(table.schema, check_metadata=True)
+    with pytest.raises(ValueError, match="X has several columns of the same name.*rename"):
+        to_pandas(pa.table([[1], [2]], names=["a", "a"]), "X")

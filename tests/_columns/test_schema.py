@@ -340,3 +340,14 @@ def test_dummies_of_a_dtype_without_numbers_are_an_error_with_the_remedy(dtype):
     message = rf"column 'c_x' of one_hot_groups has dtype {dtype}; convert it by .astype\(int\)"
     with pytest.raises(ValueError, match=message):
         Schema.fit(frame, list(frame), np.zeros(2, bool), dummies=((0, 1),))
+
+
+@pytest.mark.parametrize("known", [[("a", 1), ("b", 2)], [False, True], [b"a", b"b"]], ids=str)
+@pytest.mark.parametrize("dtype", ["str", "string", "category", object])
+def test_a_column_that_cannot_hold_a_category_becomes_one_that_can(known, dtype):
+    cells = pd.Series(known, dtype=object)
+    schema = Schema.fit(pd.DataFrame({"x": cells}), ["x"], np.array([True]))
+    foreign = pd.DataFrame({"x": pd.Series(["p", "q"], dtype=dtype)})
+    before = np.full((2, 1), -1.0)
+    written = schema.write(foreign, before, np.array([[-1.0], [1.0]]))
+    assert written["x"].tolist() == ["p", known[1]]

@@ -290,3 +290,9 @@ def test_the_order_of_rows_does_not_change_the_verdict(seed):
 def test_dates_in_an_object_column_need_not_be_of_one_type():
     cells = [datetime.date(2020, 1, 1), datetime.datetime(2021, 1, 1), "2022-05-01", "2023-05-01"]
     assert "dates or times" in message_of(repeated(cells))
+
+
+def test_complex_numbers_are_rejected_with_their_remedy():
+    column = pd.Series([complex(n, 1) for n in range(30)] * 2, dtype=object)
+    with pytest.raises(ValueError, match=r"Column 'x' .*complex numbers.*X\['x'\].map\(abs\)"):
+        check_words("x", column)

@@ -103,3 +103,19 @@ def test_entries_that_only_look_alike_are_kept_apart():
 def test_an_error_about_a_name_mentions_the_star_where_it_is_valid():
     with pytest.raises(ValueError, match=r"index from 0 to 2, or '\*' for all features that"):
         entries_by_feature({"wages": 1}, NAMES, "feature_costs")
+
+
+def test_a_flag_is_no_index():
+    with pytest.raises(ValueError, match="feature True, which X does not have"):
+        entries_by_feature({True: "none"}, NAMES, "mutability")
+
+
+def test_rows_of_a_frame_without_index_are_matched_by_position():
+    pl = pytest.importorskip("polars", reason="polars is not installed")
+    pytest.importorskip("narwhals", reason="narwhals is not installed")
+    rows = rows_of(3)
+    rows = Rows.read(rows.table.set_axis(["r", "p", "q"]), rows.schema)
+    table = pl.DataFrame({NAMES[0]: ["none", "both", "increase"]})
+    pairs = entries_by_row(table, NAMES, "mutability", rows)
+    entries = [entry_of(pairs, row, 0) for row in range(3)]
+    assert entries == [["none"], ["both"], ["increase"]]

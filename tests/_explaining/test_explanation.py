@@ -672,3 +672,12 @@ def test_a_set_has_no_order_and_is_refused(fitted_iris, iris, parameter):
 def test_alternatives_of_a_frame_that_forbids_duplicate_labels(fitted, diabetes):
     X = diabetes[0].head(3).set_flags(allows_duplicate_labels=False)
     assert len(fitted.explain(X, n_alternatives=2, T=2).counterfactual) == 6
+
+
+def test_changes_list_text_that_has_no_encoding():
+    # Names of files may contain lone surrogates, which pyarrow's text cannot hold.
+    words = np.array(["\udcff", "a"] * 30, dtype=object)
+    X = pd.DataFrame({"word": pd.Series(words, dtype=object)})
+    clf = CounterfactualTrainedClassifier(max_epochs=30, lr=0.05, random_state=0)
+    changes = clf.fit(X, words == "a").explain(X.head(2)).changes()
+    assert changes["to"].tolist() == ["a", "\udcff"]
