@@ -15,8 +15,8 @@ another one. Nothing may enter an unpickler; any other error than that of a dama
 Certificates are tampered with in digests, rows and probabilities, half of them with a new digest of
 the certificate. The stand-alone script has to reject all of them.
 
-Tables of every dtype, shape, index and container are tried by ``hostile_inputs.py``. Fits are killed
-at random moments, and resumed, by ``hostile_kills.py``::
+Tables of every dtype, shape, index and container are tried by ``hostile_inputs.py``. Fits are
+killed at random moments, and resumed, by ``hostile_kills.py``::
 
     python benchmarks/hostile.py [--part models kills inputs] [--files 100000] [--first 0]
                                  [--certificates 1000] [--kills 50]
