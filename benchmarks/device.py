@@ -27,7 +27,7 @@ GENERATORS = {"eccco": ECCCoGenerator(), "nearest": NearestGenerator()}
 IMAGES = {"images, 32 units": (32,), "images, 2,048 x 2 units": (2_048, 2_048)}
 N_PIXELS, N_IMAGES, N_TABLE = 784, 3_000, 20_000
 # Rows that are explained to compare the devices, and numeric columns of the large table.
-N_COMPARED, N_COLUMNS = 1_000, 10
+N_COMPARED, N_COLUMNS = 500, 10
 
 
 def main():

@@ -182,6 +182,17 @@ def test_a_curve_that_no_training_leaves_is_rejected(fitted_quantiles, tmp_path,
         ctsk.load(tmp_path / "edited")
 
 
+def test_a_model_whose_search_has_no_parameters_is_rejected(fitted_quantiles, tmp_path):
+    ctsk.save(fitted_quantiles, tmp_path / "model")
+    files = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    document = json.loads(files["model.json"])
+    # Only a generator of the user, which the explainer never is, is stored without parameters.
+    document["training"]["explainer"]["parameters"] = None
+    written(tmp_path / "edited", resigned(files, document))
+    with pytest.raises(ModelFileError, match="the explainer has no parameters"):
+        ctsk.load(tmp_path / "edited")
+
+
 def test_a_point_of_a_curve_that_was_changed_is_noticed_by_the_digest(fitted_quantiles, tmp_path):
     ctsk.save(fitted_quantiles, tmp_path / "model")
     path = tmp_path / "model" / "model.json"

@@ -52,7 +52,9 @@ def read_training(training, model, history, arrays, groups, n_classes):
         name: _read_generator(training[name], part_of(arrays, name), *sizes, name)
         for name in ("generator", "explainer")
     }
-    require(states["explainer"]["class"] == "NearestGenerator", "the explainer has another class")
+    explainer = states["explainer"]
+    require(explainer["class"] == "NearestGenerator", "the explainer has another class")
+    require(explainer["parameters"] is not None, "the explainer has no parameters")
     n_parts = sum(len(part_of(arrays, name)) for name in ("module", "generator", "explainer"))
     require(n_parts == len(arrays), "the weights contain unknown arrays")
     weights, architecture = part_of(arrays, "module"), None
