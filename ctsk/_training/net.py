@@ -8,8 +8,8 @@ from skorch.utils import TeeGenerator, to_tensor
 
 from ctsk._torch.utils import evaluating
 from ctsk._training.callbacks import users_callbacks
-from ctsk._training.objective import TERMS
 from ctsk._training.optimizers import check_optimizer
+from ctsk._training.records import is_finished, record_means, record_score, weighted_mean
 from ctsk._training.safeguards import Snapshot
 from ctsk._training.sampling import CounterfactualBatch, Minibatches, TrainingRows
 from ctsk.exceptions import NonFiniteLossError
@@ -105,7 +105,7 @@ class CounterfactualNet(NeuralNetClassifier):
 
     @property
     def _default_callbacks(self):
-        # skorch's defaults print a table and average the losses, which `_record_means` does.
+        # skorch's defaults print a table and average the losses, which `record_means` does.
         return []
 
     def initialize_optimizer(self, *args, **kwargs):
@@ -195,7 +195,7 @@ class CounterfactualNet(NeuralNetClassifier):
         # Skipped updates do not enter the means of the epoch.
         self.history.record(prefix + "_batch_count", n_batches)
         self._check_epoch(steps, iterator.rows, tuples)
-        self._record_means(prefix, steps)
+        record_means(self.history, prefix, steps)
         # It comes last, because its presence marks a finished epoch.
         self.history.record("n_skipped", n_batches - len(steps))
 
@@ -249,7 +249,7 @@ class CounterfactualNet(NeuralNetClassifier):
         """Undo an epoch that was interrupted, and leave the module in eval mode."""
         super().on_train_end(net, X=X, y=y, **kwargs)
         is_validated = self.is_held_out is not None
-        is_unfinished = any(not _is_finished(epoch, is_validated) for epoch in self.history[-1:])
+        is_unfinished = any(not is_finished(epoch, is_validated) for epoch in self.history[-1:])
         # Callbacks, such as one that restores the best epoch, run later.
         if is_unfinished:
             self.epoch_start_.restore()
@@ -272,9 +272,9 @@ class CounterfactualNet(NeuralNetClassifier):
             losses.append(step["loss"])
             accuracies.append((step["y_pred"].argmax(dim=1) == batch[1]).float().mean())
             n_rows.append(len(batch[0]))
-        self._record_score(f"{prefix}_acc", _weighted_mean(accuracies, n_rows), sign=-1)
+        record_score(self.history, f"{prefix}_acc", weighted_mean(accuracies, n_rows), sign=-1)
         # It comes last, because its presence marks a finished epoch.
-        self._record_score(f"{prefix}_loss", _weighted_mean(losses, n_rows))
+        record_score(self.history, f"{prefix}_loss", weighted_mean(losses, n_rows))
 
     def _search(self, rows):
         """Return the tuples of an epoch; None in conventional epochs and without targets."""
@@ -373,38 +373,3 @@ class CounterfactualNet(NeuralNetClassifier):
             "Lower lr, lambda_div, lambda_adv, lambda_reg, weight_decay or class_weight, or keep "
             "standardize=True so that the features are of order one."
         )
-
-    def _record_means(self, prefix, steps):
-        """Record the means of the loss and of its terms over an epoch."""
-        losses, terms, n_rows, n_tuples = zip(*steps, strict=True)
-        self._record_score(prefix + "_loss", _weighted_mean(losses, n_rows))
-        for name in TERMS:
-            # Each term is a mean over the rows, or over the tuples, of its minibatch.
-            weights = n_rows if name == "classification" else n_tuples
-            # Minibatches without tuples compute the classification term only.
-            computed = [
-                (term[name], n) for term, n in zip(terms, weights, strict=True) if name in term
-            ]
-            mean = _weighted_mean(*zip(*computed, strict=True)) if computed else math.nan
-            self.history.record(name, mean)
-
-    def _record_score(self, name, value, sign=1):
-        """Record a score, and whether it is the best one so far, as skorch's callbacks expect."""
-        # The last epoch that was the best one so far is the best of all former ones. To compare
-        # with all of them would take most of the time of a training of thousands of epochs.
-        former = reversed(self.history[:-1])
-        best = next((epoch for epoch in former if epoch.get(f"{name}_best")), None)
-        is_best = best is None or sign * value < sign * best[name]
-        self.history.record(f"{name}_best", bool(is_best))
-        self.history.record(name, value)
-
-
-def _is_finished(epoch, has_held_out_rows):
-    """Return whether training, and the validation if there is one, of an epoch has ended."""
-    return ("valid_loss" if has_held_out_rows else "n_skipped") in epoch
-
-
-def _weighted_mean(values, weights):
-    values = torch.stack(values)
-    weights = values.new_tensor(weights)
-    return (values @ weights / weights.sum()).item()
