@@ -1,13 +1,10 @@
 """Metrics of explanations and robustness in module units, and scorers based on them."""
 
 from ctsk.metrics.counterfactual import cost, diversity, redundancy, validity
+from ctsk.metrics.discrepancy import maximum_mean_discrepancy
 from ctsk.metrics.faithfulness import energy_gap, unfaithfulness
 from ctsk.metrics.multimetric import make_multimetric_scorer
-from ctsk.metrics.plausibility import (
-    implausibility,
-    maximum_mean_discrepancy,
-    nearest_neighbor_distance,
-)
+from ctsk.metrics.plausibility import implausibility, nearest_neighbor_distance
 from ctsk.metrics.recourse import recourse_summary
 from ctsk.metrics.refits import stability
 from ctsk.metrics.robustness import robust_accuracy

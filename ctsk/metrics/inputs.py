@@ -1,6 +1,10 @@
-"""Checks of the models and the explanations that metrics take."""
+"""Checks of the models, the explanations and the rows that metrics take."""
+
+import warnings
 
 import numpy as np
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from ctsk._classifier import CounterfactualTrainedClassifier
@@ -123,3 +127,43 @@ def encode_rows(encoder, table, name):
             "Pass the same columns in the same order."
         )
     return encoder.encode(table)
+
+
+def check_pair(X, Y, min_rows=1):
+    """Return two samples as float64 arrays, of which only the first may be too small.
+
+    Parameters
+    ----------
+    X, Y : array-like of shape (n_rows, n_features)
+        Counterfactuals and observed rows, in module units.
+    min_rows : int, default=1
+        A first sample with fewer rows causes an `UndefinedMetricWarning`.
+
+    Returns
+    -------
+    X, Y : ndarray of shape (n_rows, n_features)
+
+    Raises
+    ------
+    TypeError
+        If one of them is an explanation.
+    ValueError
+        If a sample holds gaps, the second one has too few rows, or the numbers of features differ.
+    """
+    reject_explanations(X, Y)
+    X = check_array(X, dtype=np.float64, ensure_min_samples=0, input_name="first argument")
+    Y = check_array(Y, dtype=np.float64, ensure_min_samples=min_rows, input_name="second argument")
+    if X.shape[1] != Y.shape[1]:
+        raise ValueError(
+            f"The rows have {X.shape[1]} and {Y.shape[1]} features; both must be in the same "
+            "(module) units."
+        )
+    if len(X) < min_rows:
+        warnings.warn(
+            f"The metric is undefined for {len(X)} counterfactuals; it needs at least {min_rows}. "
+            "If you passed the valid ones only, lower tau or raise T of the search.",
+            UndefinedMetricWarning,
+            # Points at the caller of the metric, past the metric and its wrapper.
+            stacklevel=4,
+        )
+    return X, Y

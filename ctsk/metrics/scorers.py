@@ -15,7 +15,8 @@ from ctsk.metrics.counterfactual_scorer import (
     split_pipeline,
     weighted_mean,
 )
-from ctsk.metrics.plausibility import implausibility, maximum_mean_discrepancy
+from ctsk.metrics.discrepancy import maximum_mean_discrepancy
+from ctsk.metrics.plausibility import implausibility
 from ctsk.metrics.robustness import robust_accuracy
 
 
