@@ -69,8 +69,9 @@ def main():
             names = {"setting": setting, "data": data, "model": model, "tau": tau}
             lines.append({**names, **summary(pd.concat(parts))})
             show(lines[-1:], header=len(lines) == 1)
-        if lines and not args.quick:
-            keep("proof_speed", pd.DataFrame(lines), args)
+            # What is done is kept if the command is interrupted.
+            if not args.quick:
+                keep("proof_speed", pd.DataFrame(lines[-1:]), args)
 
 
 def names_of(setting, names):
