@@ -281,8 +281,7 @@ def test_a_proof_of_one_calibrated_net_holds_for_the_wrapped_model(wrapper):
             if most <= 0:
                 continue
             amounts = np.arange(rows["income"].iloc[i], rows["income"].iloc[i] + most)
-            cheaper = pd.concat([rows.iloc[[i]]] * len(amounts))
-            cheaper = cheaper.assign(income=amounts, job=job)
+            cheaper = rows.iloc[np.full(len(amounts), i)].assign(income=amounts, job=job)
             assert (model.predict_proba(cheaper)[:, 1] < 0.6).all()
 
 
