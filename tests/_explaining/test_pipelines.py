@@ -166,7 +166,8 @@ def test_a_number_that_the_pipeline_drops_comes_back_bit_for_bit(data, selection
     # Neither correlated with the target nor of much variance, so that it is dropped.
     noise = pd.Series(rng.integers(0, 2, len(X))).astype(dtype)
     X = pd.DataFrame({"noise": noise, "income": X["income"]})
-    fitted = make_pipeline(selection, StandardScaler(), classifier()).fit(X, X["income"] > 3e4)
+    steps = selection, StandardScaler(), classifier(max_epochs=6, lr=0.03)
+    fitted = make_pipeline(*steps).fit(X, X["income"] > 3e4)
     explanation = ctsk.explain(fitted, X.head(8), T=60)
     assert explanation.valid.all()
     pd.testing.assert_series_equal(explanation.counterfactual["noise"], X["noise"].head(8))
