@@ -18,6 +18,11 @@ def alternatives(fitted_loans, loans):
     return fitted_loans.explain(loans[0].head(60), n_alternatives=4, **SETTINGS)
 
 
+@pytest.fixture(scope="module")
+def sparse_alternatives(fitted_loans, loans):
+    return fitted_loans.explain(loans[0].head(100), n_alternatives=3, sparse=True, **SETTINGS)
+
+
 def distances(explanation):
     """Return the distances between the alternatives of a factual; NaN where one is not valid."""
     n_each, weights = explanation.n_alternatives, explanation.encoder.column_weights
@@ -244,12 +249,13 @@ def test_settings_out_of_range_are_rejected_by_name(fitted_iris, iris, params):
         fitted_iris.explain(iris[0][:2], **params)
 
 
-def test_no_sparse_alternative_is_another_one_with_further_changes(fitted_loans, loans):
-    explanation = fitted_loans.explain(loans[0], n_alternatives=3, sparse=True, **SETTINGS)
+def test_no_sparse_alternative_is_another_one_with_further_changes(sparse_alternatives):
+    explanation = sparse_alternatives
     schema = explanation.encoder.schema
     before, after = (schema.read(X) for X in (explanation.factual, explanation.counterfactual))
     after, before = (values.reshape(-1, 3, 5) for values in (after, before))
     found = np.array([reason is None for reason in explanation.reason]).reshape(-1, 3)
+    assert found.all(axis=1).any()
     for first, second in [(0, 1), (0, 2), (1, 2), (1, 0), (2, 0), (2, 1)]:
         shared = (after[:, first] == after[:, second]) | (after[:, first] == before[:, first])
         is_more = shared.all(axis=1) & found[:, first] & found[:, second]
@@ -275,9 +281,8 @@ def test_immature_alternatives_that_are_alike_have_this_reason(fitted_loans, loa
     assert "too near to an earlier alternative" in repr(explanation)
 
 
-def test_sparse_alternatives_stay_apart(fitted_loans, loans):
-    explanation = fitted_loans.explain(loans[0].head(60), n_alternatives=3, sparse=True, **SETTINGS)
-    assert np.nanmin(distances(explanation)) >= 0.1
+def test_sparse_alternatives_stay_apart(sparse_alternatives):
+    assert np.nanmin(distances(sparse_alternatives)) >= 0.1
 
 
 def test_diversity_is_the_mean_distance_between_valid_alternatives(alternatives, loans):
@@ -323,12 +328,12 @@ def test_metrics_take_alternatives_as_rows(alternatives):
     assert validity(alternatives) == alternatives.valid.mean()
 
 
-def test_diversity_is_a_score_to_tune_by(iris):
-    clf = CounterfactualTrainedClassifier(max_epochs=20, random_state=0).fit(*iris)
+def test_diversity_is_a_score_to_tune_by(fitted_iris, iris):
+    X, y = iris[0][::3], iris[1][::3]
     scorer = make_counterfactual_scorer(diversity, n_alternatives=3, tau=0.6)
     judge = ECCCoGenerator(lambda_cost=0, max_step=None)
-    explanation = clf.explain(iris[0], n_alternatives=3, tau=0.6, T=50, generator=judge)
-    assert scorer(clf, *iris) == pytest.approx(np.nanmean(diversity(explanation)))
+    explanation = fitted_iris.explain(X, n_alternatives=3, tau=0.6, T=50, generator=judge)
+    assert scorer(fitted_iris, X, y) == pytest.approx(np.nanmean(diversity(explanation)))
 
 
 def test_diversity_does_not_need_all_alternatives_nor_their_order(alternatives):

@@ -30,7 +30,7 @@ def test_counterfactual_has_container_index_columns_and_dtypes_of_x(explanation)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
 def test_array_in_array_out(fitted_iris, iris, dtype):
     X = (10 * iris[0]).astype(dtype)
-    clf = CounterfactualTrainedClassifier(max_epochs=30, random_state=0).fit(X, iris[1])
+    clf = CounterfactualTrainedClassifier(max_epochs=10, lr=0.01, random_state=0).fit(X, iris[1])
     counterfactual = clf.explain(X).counterfactual
     assert type(counterfactual) is np.ndarray
     assert counterfactual.dtype == dtype

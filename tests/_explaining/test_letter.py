@@ -166,7 +166,7 @@ def test_a_letter_names_the_probability_of_the_target_among_three_classes(fitted
     ],
 )
 def test_a_proof_is_told_in_the_terms_of_its_request(fitted, diabetes, settings, sentence):
-    X = diabetes[0][fitted.predict(diabetes[0]) == "fast"].head(3)
+    X = diabetes[0][fitted.predict(diabetes[0]) == "fast"].head(1)
     explanation = fitted.explain(X, "slow", prove=True, **settings)
     assert explanation.proof[0] == "optimal"
     text = letter(explanation)
@@ -258,10 +258,10 @@ def test_names_of_every_kind_are_written(iris):
     X, y = iris
     names = [("a", 1), ("a", "two\nlines"), ('quo"te', ""), ("$x$", 3)]
     frame = pd.DataFrame(X, columns=pd.MultiIndex.from_tuples(names))
-    clf = CounterfactualTrainedClassifier(max_epochs=30, lr=0.01, random_state=0).fit(frame, y)
+    clf = CounterfactualTrainedClassifier(max_epochs=10, lr=0.03, random_state=0).fit(frame, y)
     text = clf.explain(frame.head(1), 1, mutability={("$x$", 3): "none"}).to_text()
     assert "must not be changed: $x$ / 3." in text
     numbered = pd.DataFrame(X)
-    clf = CounterfactualTrainedClassifier(max_epochs=30, lr=0.01, random_state=0).fit(numbered, y)
+    clf = CounterfactualTrainedClassifier(max_epochs=10, lr=0.03, random_state=0).fit(numbered, y)
     assert "- 2: from " in clf.explain(numbered.head(1), 1).to_text()
     assert "- width: from " in clf.explain(numbered.head(1), 1).to_text(labels={2: "width"})

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import SelectKBest, VarianceThreshold
@@ -75,13 +75,18 @@ PREPARATIONS = {
 }
 
 
-@pytest.mark.parametrize("numbers", PREPARATIONS.values(), ids=PREPARATIONS)
-def test_a_row_is_explained_alone_as_in_a_batch(data, numbers):
-    X, y = data
-    fitted = prepared(numbers).fit(X, y)
-    together = ctsk.explain(fitted, X.head(4), T=60).counterfactual
+@pytest.fixture(scope="module", params=PREPARATIONS.values(), ids=PREPARATIONS)
+def pipeline(request, data):
+    """A pipeline of each preparation. The tests share it, so do not refit it."""
+    numbers = "passthrough" if request.param == "passthrough" else clone(request.param)
+    return prepared(numbers).fit(*data)
+
+
+def test_a_row_is_explained_alone_as_in_a_batch(data, pipeline):
+    X, _ = data
+    together = ctsk.explain(pipeline, X.head(4), T=60).counterfactual
     for row in range(4):
-        alone = ctsk.explain(fitted, X.iloc[[row]], T=60).counterfactual
+        alone = ctsk.explain(pipeline, X.iloc[[row]], T=60).counterfactual
         # The float32 products of a batch differ from those of a row in the last bits. The search
         # takes further steps while they gain 1e-6 of a standard deviation, and these bits may
         # decide on a few of the last steps.
@@ -89,13 +94,11 @@ def test_a_row_is_explained_alone_as_in_a_batch(data, numbers):
         assert_array_equal(alone["job"], together["job"].iloc[[row]])
 
 
-@pytest.mark.parametrize("numbers", PREPARATIONS.values(), ids=PREPARATIONS)
-def test_model_depends_on_columns_and_dtypes_of_x_only(data, numbers):
-    X, y = data
-    fitted = prepared(numbers).fit(X, y)
-    inner = fitted[-1]._explainable()
+def test_model_depends_on_columns_and_dtypes_of_x_only(data, pipeline):
+    X, _ = data
+    inner = pipeline[-1]._explainable()
     other = X.head(2).assign(age=[-7, 3], income=[1e9, np.nan], job="unheard of")
-    first, second = (pipelines.model_of(fitted, inner, rows) for rows in (X, other))
+    first, second = (pipelines.model_of(pipeline, inner, rows) for rows in (X, other))
     for name in ("center", "scale"):
         assert_array_equal(getattr(first.encoder, name), getattr(second.encoder, name))
     assert_array_equal(first.module[0].weight, second.module[0].weight)
@@ -163,7 +166,8 @@ def test_a_number_that_the_pipeline_drops_comes_back_bit_for_bit(data, selection
     # Neither correlated with the target nor of much variance, so that it is dropped.
     noise = pd.Series(rng.integers(0, 2, len(X))).astype(dtype)
     X = pd.DataFrame({"noise": noise, "income": X["income"]})
-    fitted = make_pipeline(selection, StandardScaler(), classifier()).fit(X, X["income"] > 3e4)
+    steps = selection, StandardScaler(), classifier(max_epochs=6, lr=0.03)
+    fitted = make_pipeline(*steps).fit(X, X["income"] > 3e4)
     explanation = ctsk.explain(fitted, X.head(8), T=60)
     assert explanation.valid.all()
     pd.testing.assert_series_equal(explanation.counterfactual["noise"], X["noise"].head(8))

@@ -137,7 +137,7 @@ def test_a_certificate_holds_the_rows_and_the_constraints_of_the_request(certifi
 
 
 def test_a_certificate_states_proofs_and_probabilities(fitted_iris, iris):
-    explanation = fitted_iris.explain(iris[0][:4], target=1, prove=True)
+    explanation = fitted_iris.explain(iris[0][:2], target=1, prove=True)
     rows = json.loads(ctsk.certificate(fitted_iris, explanation))["rows"]
     assert [row["proof"] for row in rows] == explanation.proof.tolist()
     assert [from_json(row["lower_bound"]) for row in rows] == explanation.lower_bound.tolist()

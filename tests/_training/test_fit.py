@@ -53,8 +53,8 @@ def sensitivity(estimator, seed):
         (),
         lambda_adv=0,
         mutability=["none", "both"],
-        max_epochs=25,
-        lr=0.01,
+        max_epochs=10,
+        lr=0.025,
         random_state=seed,
         **ALL_EPOCHS,
     ).fit(X, y)
@@ -63,7 +63,7 @@ def sensitivity(estimator, seed):
     return immutable / mutable
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(12))
 def test_protection_lowers_the_sensitivity_to_an_immutable_feature(seed):
     """Proposition III.1 of the paper, read exactly: with the masking against without."""
     masked = sensitivity(CounterfactualTrainedClassifier, seed)
