@@ -8,13 +8,9 @@ import pytest
 from scipy import sparse
 
 from ctsk import CounterfactualTrainedClassifier
-from ctsk._columns import validation
 from ctsk._columns.validation import (
     check_table,
-    check_target,
-    check_two_classes,
     drop_rows_without_weight,
-    encode_labels,
     naming_reference,
     refuse_values,
     undo_on_failure,
@@ -126,66 +122,6 @@ def test_errors_about_reference_rows_name_the_parameter():
     with pytest.raises(ValueError, match="^X_reference cannot be used: too few rows$"):
         with naming_reference():
             raise ValueError("too few rows")
-
-
-@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
-@pytest.mark.parametrize(
-    "container", [list, pd.Series, lambda labels: np.array(labels, dtype=object)]
-)
-def test_the_first_missing_label_is_named_in_any_container(container, missing):
-    with pytest.raises(ValueError, match="the label of row 1 is missing .2 in all.. Drop these"):
-        validation._check_no_label_missing(container(["a", missing, "b", missing]))
-    validation._check_no_label_missing(container(["a", "b"]))
-
-
-def test_labels_become_positions_of_classes():
-    labels = np.array(["c", "a", "b", "a"])
-    positions = encode_labels(labels, np.array(["a", "b", "c"]), "y", "")
-    assert positions.tolist() == [2, 0, 1, 0]
-
-
-def test_the_first_unknown_label_is_named_with_its_row():
-    with pytest.raises(ValueError, match=r"^y holds the label 9 \(row 1\).*\(0, 1\)\. Drop it\.$"):
-        encode_labels(np.array([0, 9, 8]), np.array([0, 1]), "y", "Drop it.")
-
-
-def test_a_classifier_needs_two_classes():
-    check_two_classes(np.array([0, 1]), 5)
-    with pytest.raises(ValueError, match="y holds 1 class .n_samples=5.; .*at least two"):
-        check_two_classes(np.array([0]), 5)
-
-
-SCORES = np.array([[0.5, 0.2, 0.3], [-1.0, -3.0, -2.0], [1.0, 4.0, 2.0]])
-
-
-def test_the_target_of_a_row_is_its_runner_up_by_default():
-    scores = SCORES.copy()
-    assert check_target(None, np.array([4, 5, 6]), scores).tolist() == [2, 2, 2]
-    assert check_target(None, np.array([4, 5]), scores[:, :2]).tolist() == [1, 1, 0]
-    # The scores are the caller's.
-    np.testing.assert_array_equal(scores, SCORES)
-
-
-@pytest.mark.parametrize("target", [5, [5, 5, 5], np.array(5)])
-def test_one_label_is_the_target_of_all_rows(target):
-    assert check_target(target, np.array([4, 5, 6]), SCORES).tolist() == [1, 1, 1]
-
-
-def test_each_row_can_have_a_target_of_its_own():
-    assert check_target([6, 4, 5], np.array([4, 5, 6]), SCORES).tolist() == [2, 0, 1]
-
-
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [
-        ([4, 5], r"target has shape \(2,\) for 3 rows"),
-        ([[4], [5], [6]], r"target has shape \(3, 1\) for 3 rows"),
-        (7, "target holds the label 7 .row 0., which is not one of the classes .4, 5, 6"),
-    ],
-)
-def test_invalid_targets_are_rejected(target, message):
-    with pytest.raises(ValueError, match=message):
-        check_target(target, np.array([4, 5, 6]), SCORES)
 
 
 X = np.random.default_rng(0).normal(size=(12, 2))
