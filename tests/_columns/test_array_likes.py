@@ -31,7 +31,7 @@ def test_masked_cells_are_rejected_and_a_mask_without_any_is_dropped():
         ((row for row in X), "X_reference is a generator, which is no table"),
         (int, "X_reference is a type, which is no table"),
     ],
-    ids=str,
+    ids=["complex", "dates", "durations", "fields", "None", "text", "set", "generator", "class"],
 )
 def test_what_is_no_table_of_numbers_is_rejected_with_a_remedy(array, message):
     with pytest.raises(ValueError, match=message):
