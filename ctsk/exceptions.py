@@ -174,7 +174,7 @@ class PoorReconstructionWarning(UserWarning):
 class OtherVersionWarning(UserWarning):
     """Warning used if another version of ctsk has pickled an estimator that is unpickled.
 
-    It has the purpose of :class:`sklearn.exceptions.InconsistentVersionWarning`. The files of
+    It has the purpose of scikit-learn's ``InconsistentVersionWarning``. The files of
     :func:`ctsk.save` need no such warning: their format has a version, and later versions of ctsk
     read those of all earlier ones.
 
