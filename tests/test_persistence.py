@@ -111,6 +111,14 @@ def test_a_path_that_ends_with_zip_is_one_file_and_any_other_a_folder(fitted, tm
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_entries_of_an_archive_have_a_fixed_date_and_are_not_compressed(fitted_loans, tmp_path):
+    ctsk.save(fitted_loans, tmp_path / "model.zip")
+    with zipfile.ZipFile(tmp_path / "model.zip") as archive:
+        entries = archive.infolist()
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.compress_type for entry in entries} == {zipfile.ZIP_STORED}
+
+
 @pytest.mark.parametrize("name", ["folder", "file.zip"])
 def test_curves_of_quantiles_come_back(fitted_quantiles, loans, tmp_path, name):
     loaded, X = stored(fitted_quantiles, tmp_path, name=name), loans[0].head(20)

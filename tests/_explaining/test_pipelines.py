@@ -1,4 +1,5 @@
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from sklearn.preprocessing import (
 import ctsk
 from ctsk import CounterfactualTrainedClassifier
 from ctsk._explaining import pipelines
+from ctsk._explaining.pipelines import check_names
 
 CONVENTIONAL = {"lambda_div": 0, "lambda_adv": 0, "lambda_reg": 0}
 LOG = FunctionTransformer(np.log1p)
@@ -381,3 +383,11 @@ def test_rows_on_the_side_of_a_fold_that_is_not_followed_are_refused(function):
     assert (ctsk.explain(pipeline, positive.head(5)).counterfactual >= 0).all(axis=None)
     with pytest.raises(ValueError, match="feature 'a' on both sides.*row 0 of X"):
         ctsk.explain(pipeline, X[X["a"] < 0].head(3))
+
+
+def test_an_array_needs_the_number_of_features_of_the_pipeline():
+    pipeline = SimpleNamespace(n_features_in_=3)
+    assert check_names(pipeline, np.zeros((2, 3))) == ["x0", "x1", "x2"]
+    for n_features in (2, 4):
+        with pytest.raises(ValueError, match=f"X has {n_features} features, .* with 3"):
+            check_names(pipeline, np.zeros((2, n_features)))

@@ -188,6 +188,17 @@ class Relaxed(Changed):
         return {"counterfactuals": (box.lower + box.upper) / 2}
 
 
+class Manifold(Changed):
+    """Sets all categories that may be reached."""
+
+    def changes(self, *args, **settings):
+        model, factuals, targets, box = args
+        found = TowardCenter.search(self, *args, **settings).counterfactuals
+        for columns in box.groups.slices:
+            found[:, columns] = box.upper[:, columns]
+        return {"counterfactuals": found}
+
+
 class Boastful(Changed):
     def changes(self, model, factuals, targets, box, **settings):
         return {"mature": torch.ones(len(factuals), dtype=torch.bool)}
@@ -254,6 +265,7 @@ class Averaging(TowardCenter):
         (Timeless(), "default_T is None"),
         (Trespassing(), "leave their box"),
         (Relaxed(), "no category or several categories"),
+        (Manifold(), "no category or several categories"),
         (Boastful(), "mature whose target has not reached tau"),
         (Unborn(), "no nascent counterfactuals"),
         (Distant(), "not within epsilon"),
