@@ -108,3 +108,13 @@ def test_lines_are_composed():
     assert_allclose(line.forward(numbers), ((numbers - 3) / 2 - 1) / -5)
     assert_allclose(line.inverse(line.forward(numbers)), numbers)
     assert (line.direction, Line().direction) == (-1, 1)
+
+
+def test_a_function_that_is_defined_everywhere_on_its_table_has_no_bounded_domain():
+    points = np.linspace(-2, 2, 9)
+    whole = Curve.from_table(points, 3 * points, lambda numbers: 3 * numbers)
+    assert whole.domain == (-np.inf, np.inf)
+    # Where the table has a hole, each branch ends with its own points.
+    heights = np.where(points == 0, np.nan, 1 / np.where(points == 0, 1, points))
+    right = Curve.from_table(points, heights, np.reciprocal)
+    assert right.domain == (0.5, 2.0)
