@@ -55,6 +55,9 @@ def check_kind(name, dtype):
     elif is_arrow and str(dtype).startswith(("string_view", "binary_view")):
         problem = "of which pandas cannot select rows"
         remedy = "convert it by .astype(str)"
+    elif isinstance(dtype, np.dtype) and not dtype.isnative:
+        problem = "of whose order of bytes pandas cannot select rows"
+        remedy = f"convert it by .astype({dtype.name!r})"
     elif dtype.kind not in "biufOUST" or is_time:
         problem = "which is neither a number nor a category"
         remedy = "derive numbers from it, such as days or years since a date"

@@ -45,6 +45,7 @@ NO_CATEGORY = r"Column 'x' of X holds values that cannot be categories.*\.astype
 INFINITE = r"Input X contains infinity in feature 'x' \(first in row \d+\).*clip it or drop"
 TOO_LARGE = r"Input X contains a value too large for float32.*feature 'x'.*rescale"
 IDENTIFIER = r"Column 'x' of X holds \d+ different values.*Drop the column"
+BIG_ENDIAN = r"Column 'x' of X has dtype >.., of whose order of bytes .*astype\('"
 SPARSE = r"Column 'x' of X has dtype Sparse.*\.sparse\.to_dense\(\)"
 
 
@@ -65,6 +66,7 @@ def integers():
             "number of big-endian bytes",
             dtype,
             lambda d=dtype: with_column(pd.Series(NUMBERS.astype(d))),
+            error=BIG_ENDIAN,
         )
     dtypes = ["float16", "float32", "float64", "longdouble"]
     dtypes += ["Int8", "Int64", "UInt8", "UInt64", "Float32", "Float64"]
