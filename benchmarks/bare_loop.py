@@ -76,35 +76,40 @@ def train(
     n_batches = math.ceil(n / batch_size)
     history = []
     for _ in range(epochs):
-        # Draw factuals, and a target other than the predicted class for each.
-        chosen = torch.randperm(n, generator=g)[:n_counterfactuals]
-        factual, label = X[chosen], y[chosen]
-        with torch.no_grad():
-            prediction = model(factual).argmax(1)
-        others = torch.ones(len(factual), n_classes)
-        others[torch.arange(len(factual)), prediction] = 0.0
-        target = torch.multinomial(others, 1, generator=g)[:, 0]
-        # A factual outside of the domain widens its own box.
-        box = torch.minimum(low, factual), torch.maximum(high, factual)
-        found, mature, nascent = search(model, factual, target, *box, tau, T, epsilon)
-        # Draw exemplars: training rows sorted by class are one block per class.
-        drawn = torch.rand(len(factual), generator=g, dtype=torch.float64) * counts[target]
-        exemplar = X[by_class[starts[target] + drawn.long()]]
-        # An immature counterfactual is replaced by its exemplar, as in the authors' code.
-        found = torch.where(mature[:, None], found, exemplar)
-        tuples = [
-            torch.tensor_split(v, n_batches) for v in (exemplar, found, nascent, target, label)
-        ]
+        tuples = []
+        if any(lambdas):
+            # Draw factuals, and a target other than the predicted class for each.
+            chosen = torch.randperm(n, generator=g)[:n_counterfactuals]
+            factual, label = X[chosen], y[chosen]
+            with torch.no_grad():
+                prediction = model(factual).argmax(1)
+            others = torch.ones(len(factual), n_classes)
+            others[torch.arange(len(factual)), prediction] = 0.0
+            target = torch.multinomial(others, 1, generator=g)[:, 0]
+            # A factual outside of the domain widens its own box.
+            box = torch.minimum(low, factual), torch.maximum(high, factual)
+            found, mature, nascent = search(model, factual, target, *box, tau, T, epsilon)
+            # Draw exemplars: training rows sorted by class are one block per class.
+            drawn = torch.rand(len(factual), generator=g, dtype=torch.float64) * counts[target]
+            exemplar = X[by_class[starts[target] + drawn.long()]]
+            # An immature counterfactual is replaced by its exemplar, as in the authors' code.
+            found = torch.where(mature[:, None], found, exemplar)
+            tuples = [exemplar, found, nascent, target, label]
+        parts = zip(*(torch.tensor_split(part, n_batches) for part in tuples), strict=True)
+        parts = list(parts) or [()] * n_batches
 
         order = torch.randperm(n, generator=g)
-        batches = zip(X[order].split(batch_size), y[order].split(batch_size), *tuples, strict=True)
+        batches = zip(X[order].split(batch_size), y[order].split(batch_size), parts, strict=True)
         losses = []
-        for xb, yb, plus, ce, ae, tb, lb in batches:
+        for xb, yb, part in batches:
             optimizer.zero_grad()
-            parts = [xb] if not len(tb) else [xb, plus, ce, ae]
-            logits = model(torch.cat(parts)).split([len(part) for part in parts])
-            loss = cross_entropy(logits[0], yb)
-            if len(tb):
+            if not any(map(len, part)):
+                loss = cross_entropy(model(xb), yb)
+            else:
+                plus, ce, ae, tb, lb = part
+                inputs = [xb, plus, ce, ae]
+                logits = model(torch.cat(inputs)).split([len(rows) for rows in inputs])
+                loss = cross_entropy(logits[0], yb)
                 e_plus, e_ce = (-v.gather(1, tb[:, None])[:, 0] for v in logits[1:3])
                 loss = loss + div * (e_plus - e_ce).mean()
                 loss = loss + adv * cross_entropy(logits[3], lb)

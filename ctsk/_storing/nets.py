@@ -7,7 +7,7 @@ import torch
 
 from ctsk._storing.generators import array_of, tensor_of, weight_shapes
 from ctsk._storing.values import require
-from ctsk._torch.networks import ACTIVATIONS, MLP, _Dropout, _Linear
+from ctsk._torch.networks import ACTIVATIONS, MLP, Dropout, _Linear
 from ctsk._training.callbacks import BestEpoch, ProgressLine, users_callbacks
 from ctsk._training.fit import initialized_net
 from ctsk._training.objective import Objective
@@ -235,8 +235,8 @@ def architecture_of(module):
         return None
     linear = [layer for layer in module if type(layer) is _Linear]
     others = [layer for layer in module if type(layer) is not _Linear]
-    names = {_NAMES.get(type(layer)) for layer in others if type(layer) is not _Dropout}
-    dropouts = {layer.p for layer in others if type(layer) is _Dropout}
+    names = {_NAMES.get(type(layer)) for layer in others if type(layer) is not Dropout}
+    dropouts = {layer.p for layer in others if type(layer) is Dropout}
     if None in names or len(names) > 1 or len(dropouts) > 1:
         return None
     architecture = {

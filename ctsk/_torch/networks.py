@@ -33,7 +33,7 @@ class _Linear(nn.Linear):
         nn.init.uniform_(self.bias, -bound, bound, generator=generator)
 
 
-class _Dropout(nn.Dropout):
+class Dropout(nn.Dropout):
     """Dropout whose masks are drawn from an explicit generator, on the CPU."""
 
     def __init__(self, p, generator):
@@ -42,10 +42,12 @@ class _Dropout(nn.Dropout):
 
     def forward(self, x):
         """Zero a share of the values, and scale the others so that their mean is kept."""
-        if not self.training:
-            return x
+        return x * self.mask(x) if self.training else x
+
+    def mask(self, x):
+        """Draw the factors of the values: zero for a share, and the same number for all others."""
         is_kept = torch.rand(x.shape, generator=self.generator) >= self.p
-        return x * is_kept.to(x.device) / (1 - self.p)
+        return is_kept.to(x) / (1 - self.p)
 
 
 class MLP(nn.Sequential):
@@ -74,7 +76,7 @@ class MLP(nn.Sequential):
             if depth:
                 self.append(ACTIVATIONS[activation]())
                 if dropout:
-                    self.append(_Dropout(dropout, generator))
+                    self.append(Dropout(dropout, generator))
             # An explicit dtype, because users may have changed torch's default.
             layer = _Linear(n_in, n_out, dtype=torch.float32)
             layer.initialize(generator)

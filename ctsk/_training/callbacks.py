@@ -58,6 +58,16 @@ def users_callbacks(net):
     return [pair for pair in net.callbacks_ if type(pair[1]) not in (BestEpoch, ProgressLine)]
 
 
+def watches_batches(net):
+    """Return whether a callback of a user does something before or after each minibatch."""
+    methods = ("on_batch_begin", "on_grad_computed", "on_batch_end")
+    return any(
+        getattr(type(callback), method) is not getattr(Callback, method)
+        for _, callback in users_callbacks(net)
+        for method in methods
+    )
+
+
 class BestEpoch(EarlyStopping):
     """Stop when the loss of held-out rows stops improving, and keep the weights of the best epoch.
 

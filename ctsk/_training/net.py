@@ -6,10 +6,14 @@ import torch
 from skorch import NeuralNetClassifier
 from skorch.utils import TeeGenerator, to_tensor
 
-from ctsk._torch.utils import evaluating
-from ctsk._training.callbacks import users_callbacks
+from ctsk._closed_form.epoch import train_epoch
+from ctsk._closed_form.epoch_losses import EpochLosses
+from ctsk._closed_form.flat_update import FlatUpdate
+from ctsk._closed_form.perceptron import Perceptron
+from ctsk._torch.utils import chunk_size, evaluating
+from ctsk._training.callbacks import users_callbacks, watches_batches
 from ctsk._training.optimizers import check_optimizer
-from ctsk._training.records import is_finished, record_means, record_score, weighted_mean
+from ctsk._training.records import Updates, is_finished, record_means, record_score, weighted_mean
 from ctsk._training.safeguards import Snapshot
 from ctsk._training.sampling import CounterfactualBatch, Minibatches, TrainingRows
 from ctsk.exceptions import NonFiniteLossError
@@ -176,9 +180,37 @@ class CounterfactualNet(NeuralNetClassifier):
         # The search precedes the first update, and its counterfactuals are split evenly over the
         # minibatches. Without a search, no minibatch has tuples.
         tuples = self._search(iterator.rows)
+        perceptron = None if watches_batches(self) else Perceptron.of(self.module_)
+        if perceptron is None:
+            updates = self._train_by_autograd(iterator, tuples, prefix, step_fn, fit_params)
+        else:
+            updates = self._train_in_closed_form(perceptron, iterator, tuples)
+
+        # Skipped updates do not enter the means of the epoch.
+        self.history.record(prefix + "_batch_count", len(iterator))
+        self._check_epoch(len(updates.n_rows), iterator.rows, tuples)
+        record_means(self.history, prefix, updates)
+        # It comes last, because its presence marks a finished epoch.
+        self.history.record("n_skipped", len(iterator) - len(updates.n_rows))
+
+    def _train_in_closed_form(self, perceptron, iterator, tuples):
+        """Take the steps of an epoch without a graph, and without a record of each minibatch."""
+        if not self.module_.training:
+            self._set_training(True)
+        sizes = iterator.sizes(), [0] * len(iterator)
+        if tuples is not None:
+            sizes = iterator.sizes(), tuples.sizes(len(iterator))
+        losses = EpochLosses(
+            self.objective, len(self.classes), *iterator.ordered(), tuples, *sizes
+        )
+        terms, is_updated = train_epoch(perceptron, losses, FlatUpdate.of(self.optimizer_))
+        n_rows, n_tuples = (torch.tensor(part)[is_updated].tolist() for part in sizes)
+        return Updates(self.objective.total(terms), terms, n_rows, n_tuples)
+
+    def _train_by_autograd(self, iterator, tuples, prefix, step_fn, fit_params):
+        """Take the steps of an epoch by automatic differentiation, which callbacks can watch."""
         n_batches = len(iterator)
         parts = [None] * n_batches if tuples is None else tuples.split(n_batches)
-
         # The terms of updates stay tensors until the end of the epoch: on a GPU, each value that
         # is read waits for the device.
         steps = []
@@ -191,13 +223,7 @@ class CounterfactualNet(NeuralNetClassifier):
             if step["updated"]:
                 n_tuples = 0 if part is None else len(part.targets)
                 steps.append((step["loss"].detach(), step["terms"], len(batch[0]), n_tuples))
-
-        # Skipped updates do not enter the means of the epoch.
-        self.history.record(prefix + "_batch_count", n_batches)
-        self._check_epoch(steps, iterator.rows, tuples)
-        record_means(self.history, prefix, steps)
-        # It comes last, because its presence marks a finished epoch.
-        self.history.record("n_skipped", n_batches - len(steps))
+        return Updates.of_steps(steps)
 
     def train_step(self, batch, tuples=None, weights=None, **fit_params):
         """Take one step of the optimizer, unless the loss or its gradient is not finite."""
@@ -272,9 +298,9 @@ class CounterfactualNet(NeuralNetClassifier):
             losses.append(step["loss"])
             accuracies.append((step["y_pred"].argmax(dim=1) == batch[1]).float().mean())
             n_rows.append(len(batch[0]))
-        record_score(self.history, f"{prefix}_acc", weighted_mean(accuracies, n_rows), sign=-1)
+        record_score(self.history, f"{prefix}_acc", weighted_mean(torch.stack(accuracies), n_rows), sign=-1)
         # It comes last, because its presence marks a finished epoch.
-        record_score(self.history, f"{prefix}_loss", weighted_mean(losses, n_rows))
+        record_score(self.history, f"{prefix}_loss", weighted_mean(torch.stack(losses), n_rows))
 
     def _search(self, rows):
         """Return the tuples of an epoch; None in conventional epochs and without targets."""
@@ -342,10 +368,10 @@ class CounterfactualNet(NeuralNetClassifier):
         gradients = [w.grad.reshape(-1) for w in weights if w.grad is not None]
         return math.isfinite(torch.cat([loss.detach().reshape(-1), *gradients]).sum().item())
 
-    def _check_epoch(self, steps, rows, tuples):
+    def _check_epoch(self, n_updates, rows, tuples):
         """Raise a NonFiniteLossError if training has diverged in the current epoch."""
         epoch = len(self.history)
-        if not steps:
+        if not n_updates:
             message = (
                 f"The loss or its gradient was not finite in any minibatch of epoch {epoch}, so no "
                 "update was made."
@@ -355,9 +381,9 @@ class CounterfactualNet(NeuralNetClassifier):
             message = f"An update of epoch {epoch} made weights overflow."
         else:
             return
-        raise NonFiniteLossError(f"{message} {self._remedy(steps, rows, tuples)}")
+        raise NonFiniteLossError(f"{message} {self._remedy(n_updates, rows, tuples)}")
 
-    def _remedy(self, steps, rows, tuples):
+    def _remedy(self, n_updates, rows, tuples):
         """Return what to change after training has diverged."""
         # The search is blamed first: losses of rows far away overflow at any lr.
         limit = _FAR * rows.X.abs().max()
@@ -367,7 +393,7 @@ class CounterfactualNet(NeuralNetClassifier):
                 name, step_size = type(generator).__name__, generator.step_size
                 remedy = f"lower step_size of {name} (now {step_size}), or {remedy}"
             return f"Counterfactuals have left the range of the data: {remedy}."
-        if steps:
+        if n_updates:
             return "Lower lr."
         return (
             "Lower lr, lambda_div, lambda_adv, lambda_reg, weight_decay or class_weight, or keep "

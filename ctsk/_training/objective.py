@@ -97,6 +97,12 @@ class Objective:
         """Whether the loss is the cross-entropy of the data alone."""
         return not (self.uses_energies or self.uses_nascent)
 
+    @property
+    def lambdas(self):
+        """The weight of each of the `TERMS`."""
+        weights = (1.0, self.lambda_div, self.lambda_adv, self.lambda_reg)
+        return dict(zip(TERMS, weights, strict=True))
+
     def terms(self, module, X, y, tuples=None, weights=None):
         """Compute the terms of one minibatch.
 
@@ -145,17 +151,8 @@ class Objective:
 
     def total(self, terms):
         """Return the weighted sum of the terms."""
-        weights = {
-            "divergence": self.lambda_div,
-            "adversarial": self.lambda_adv,
-            "ridge": self.lambda_reg,
-        }
         # Terms that were not computed are absent instead of 0, so that they have no gradient.
-        total = terms["classification"]
-        for name, weight in weights.items():
-            if name in terms:
-                total = total + weight * terms[name]
-        return total
+        return sum(self.lambdas[name] * term for name, term in terms.items())
 
     def cross_entropy(self, logits, y, weights=None, label_smoothing=0.0):
         """Return the mean cross-entropy, with the weights of the classes and of the rows.

@@ -1,13 +1,54 @@
 """What an epoch leaves in the history of a net, in the form that skorch's callbacks expect."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 
 from ctsk._training.objective import TERMS
 
 
-def record_means(history, prefix, steps):
+@dataclass(frozen=True)
+class Updates:
+    """The updates of an epoch; minibatches whose update was skipped do not count.
+
+    Parameters
+    ----------
+    losses : Tensor of shape (n_updates,)
+    terms : dict of str to Tensor of shape (n_updates,)
+        The terms among `TERMS` that were computed; 0 for minibatches without tuples.
+    n_rows, n_tuples : list of int
+        Numbers of rows and of tuples of each minibatch.
+    """
+
+    losses: torch.Tensor
+    terms: dict
+    n_rows: list
+    n_tuples: list
+
+    @classmethod
+    def of_steps(cls, steps):
+        """Return the updates of steps.
+
+        Parameters
+        ----------
+        steps : list of tuple
+            Loss, terms, and numbers of rows and of tuples, of each update.
+        """
+        if not steps:
+            return cls(torch.zeros(0), {}, [], [])
+        losses, terms, n_rows, n_tuples = zip(*steps, strict=True)
+        losses = torch.stack(losses)
+        zero = losses.new_zeros(())
+        stacked = {
+            name: torch.stack([computed.get(name, zero) for computed in terms])
+            for name in TERMS
+            if any(name in computed for computed in terms)
+        }
+        return cls(losses, stacked, list(n_rows), list(n_tuples))
+
+
+def record_means(history, prefix, updates):
     """Record the means of the loss and of its terms over an epoch.
 
     Parameters
@@ -15,17 +56,14 @@ def record_means(history, prefix, steps):
     history : skorch.history.History
     prefix : str
         Precedes the name of the loss: "train".
-    steps : list of tuple
-        Loss, terms, and numbers of rows and of tuples, of each update.
+    updates : Updates
     """
-    losses, terms, n_rows, n_tuples = zip(*steps, strict=True)
-    record_score(history, f"{prefix}_loss", weighted_mean(losses, n_rows))
+    record_score(history, f"{prefix}_loss", weighted_mean(updates.losses, updates.n_rows))
     for name in TERMS:
         # Each term is a mean over the rows, or over the tuples, of its minibatch.
-        weights = n_rows if name == "classification" else n_tuples
-        # Minibatches without tuples compute the classification term only.
-        computed = [(term[name], n) for term, n in zip(terms, weights, strict=True) if name in term]
-        mean = weighted_mean(*zip(*computed, strict=True)) if computed else math.nan
+        weights = updates.n_rows if name == "classification" else updates.n_tuples
+        is_computed = name in updates.terms and any(weights)
+        mean = weighted_mean(updates.terms[name], weights) if is_computed else math.nan
         history.record(name, mean)
 
 
@@ -55,7 +93,6 @@ def is_finished(epoch, has_held_out_rows):
 
 
 def weighted_mean(values, weights):
-    """Return the weighted mean of tensors of no dimension, as a float."""
-    values = torch.stack(values)
+    """Return the weighted mean of a tensor of one dimension, as a float."""
     weights = values.new_tensor(weights)
     return (values @ weights / weights.sum()).item()

@@ -132,14 +132,23 @@ class Minibatches:
 
     def weighted(self):
         """Yield pairs of (X, y) and of the weights of its rows, which may be None."""
-        rows = self.rows
-        X, y, weights = rows.shuffled() if self.shuffle else (rows.X, rows.y, rows.weights)
-        # The last minibatch is larger than the others if it takes in a single row.
-        sizes = [self.batch_size] * len(self)
-        sizes[-1] = len(X) - sum(sizes[:-1])
+        X, y, weights = self.ordered()
+        sizes = self.sizes()
         batches = zip(torch.split(X, sizes), torch.split(y, sizes), strict=True)
         parts = [None] * len(self) if weights is None else torch.split(weights, sizes)
         return zip(batches, parts, strict=True)
+
+    def ordered(self):
+        """Return all rows, their labels and their weights, in the order of the minibatches."""
+        rows = self.rows
+        return rows.shuffled() if self.shuffle else (rows.X, rows.y, rows.weights)
+
+    def sizes(self):
+        """Return the number of rows of each minibatch."""
+        # The last minibatch is larger than the others if it takes in a single row.
+        sizes = [self.batch_size] * len(self)
+        sizes[-1] = len(self.rows.X) - sum(sizes[:-1])
+        return sizes
 
 
 @dataclass(frozen=True)
@@ -178,3 +187,8 @@ class CounterfactualBatch:
         parts = [CounterfactualBatch(*part) for part in zip(*columns, strict=True)]
         # tensor_split puts the larger parts first, so only the last ones can be empty.
         return [part if i < n_tuples else None for i, part in enumerate(parts)]
+
+    def sizes(self, n_parts):
+        """Return the number of tuples of each of the parts of `split`."""
+        size, n_larger = divmod(len(self.targets), n_parts)
+        return [size + 1] * n_larger + [size] * (n_parts - n_larger)
