@@ -23,6 +23,7 @@ from ctsk import CounterfactualTrainedClassifier, NearestGenerator
 from ctsk.datasets import fetch_adult, fetch_california_housing
 from ctsk.generators import Reference
 
+
 @dataclass(frozen=True)
 class Case:
     name: str
@@ -121,7 +122,9 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(1)
     for case in CASES:
-        print(f"{case.name}: {case.n_rows} rows, {case.n_counterfactuals} counterfactuals per epoch")
+        print(
+            f"{case.name}: {case.n_rows} rows, {case.n_counterfactuals} counterfactuals per epoch"
+        )
         difference = largest_difference(case)
         print(f"  largest difference between the weights after 3 epochs: {difference:.1e}")
         X, y = data(case.n_rows)

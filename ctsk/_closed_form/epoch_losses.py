@@ -44,7 +44,9 @@ class Slopes(NamedTuple):
 
     def at(self, logits):
         """Return the slopes at logits, of the same shape."""
-        slopes = torch.addcmul(self.constant, self.of_softmax, logits.softmax(dim=1))
+        # The exponential of the log-softmax is several times faster than the softmax.
+        softmax = logits.log_softmax(dim=1).exp_()
+        slopes = torch.addcmul(self.constant, self.of_softmax, softmax)
         return slopes if self.of_logits is None else slopes.addcmul_(self.of_logits, logits)
 
 

@@ -3,7 +3,6 @@
 import math
 
 import torch
-from torch.optim.adamw import adamw
 
 
 class FlatUpdate:
@@ -43,14 +42,31 @@ class FlatUpdate:
 
 
 class FlatAdamW(FlatUpdate):
-    """The update of AdamW by one call for all parameters.
+    r"""The update of AdamW for all parameters at once.
 
-    The parameters and their moments become views of flat buffers, too. The decay of AdamW is apart
-    from its moments, so that groups of parameters may differ in it.
+    The parameters and their moments become views of flat buffers, too.
 
     Parameters
     ----------
     optimizer : torch.optim.AdamW
+
+    Notes
+    -----
+    With the gradient :math:`g`, the update number :math:`t` is [1]_
+
+    .. math::
+
+        m \leftarrow \beta_1 m + (1 - \beta_1) g, \qquad
+        v \leftarrow \beta_2 v + (1 - \beta_2) g^2, \qquad
+        \theta \leftarrow (1 - \eta \lambda) \theta
+        - \eta \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}
+
+    The decay :math:`\lambda` does not enter the moments, so that groups of parameters can differ
+    in it.
+
+    References
+    ----------
+    .. [1] Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
     """
 
     def __init__(self, optimizer):
@@ -61,7 +77,8 @@ class FlatAdamW(FlatUpdate):
         self._states = [self._state(parameter) for parameter in self.parameters]
         self._means = self._moments("exp_avg")
         self._squares = self._moments("exp_avg_sq")
-        self._n_steps = self._states[0]["step"].clone()
+        self._scales = torch.empty_like(self._squares)
+        self._n_steps = int(self._states[0]["step"])
         # The buffer is ordered by group.
         groups = optimizer.param_groups
         sizes = [sum(part.numel() for part in group["params"]) for group in groups]
@@ -83,33 +100,24 @@ class FlatAdamW(FlatUpdate):
         )
 
     def step(self):
-        """Update the parameters, as `optimizer` would do, up to rounding."""
+        """Update the parameters."""
         for group, values in self._groups:
             if group["weight_decay"]:
                 values.mul_(1 - group["lr"] * group["weight_decay"])
         group = self._groups[0][0]
         beta1, beta2 = group["betas"]
-        adamw(
-            [self._values],
-            [self.gradients],
-            [self._means],
-            [self._squares],
-            [],
-            [self._n_steps],
-            fused=True,
-            amsgrad=False,
-            beta1=beta1,
-            beta2=beta2,
-            lr=group["lr"],
-            weight_decay=0.0,
-            eps=group["eps"],
-            maximize=False,
-        )
+        self._n_steps += 1
+        self._means.lerp_(self.gradients, 1 - beta1)
+        self._squares.mul_(beta2).addcmul_(self.gradients, self.gradients, value=1 - beta2)
+        torch.sqrt(self._squares, out=self._scales)
+        self._scales.div_(math.sqrt(1 - beta2**self._n_steps)).add_(group["eps"])
+        rate = group["lr"] / (1 - beta1**self._n_steps)
+        self._values.addcdiv_(self._means, self._scales, value=-rate)
 
     def finish(self):
         """Write the number of steps into the state of the optimizer."""
         for state in self._states:
-            state["step"].copy_(self._n_steps)
+            state["step"].fill_(self._n_steps)
 
     def _state(self, parameter):
         """Return the state of a parameter, which is that before the first step if there is none."""

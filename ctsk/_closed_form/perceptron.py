@@ -93,7 +93,8 @@ class Perceptron:
         ----------
         module : torch.nn.Module
         """
-        # A subclass may compute something else, and so may the hooks of a user.
+        # A subclass may compute something else, and so may the hooks of a user. Frozen parameters
+        # have no gradient to overwrite.
         if type(module) is not MLP or any(map(_has_hooks, module.modules())):
             return None
         return cls(module)

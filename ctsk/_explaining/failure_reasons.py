@@ -4,11 +4,12 @@ import enum
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
 
+from ctsk._closed_form.derivatives import derivatives_of
 from ctsk._columns.containers import listed
 from ctsk.generators import GradientGenerator
 from ctsk.generators.gradient import held_back
+from ctsk.generators.slopes import chain, entropy_slopes
 
 # A search is at a standstill if its next step is shorter than this, in module units or units
 # of the latent code, and shorter than the step that it may take.
@@ -161,16 +162,13 @@ def _not_found(share):
 
 def _gradients(generator, model, batch, groups, T):
     """Return the gradients of the cross-entropies and of the losses."""
-    # The penalty may change during a search; it is taken at step T of T, where the search
-    # ended. Rows are independent, so the gradient of a sum holds the gradient of each row.
-    states = batch.states.detach().requires_grad_()
-    batch = batch.at(states, batch.codes)
-    with torch.enable_grad():
-        logits = model(states)
-        entropies = cross_entropy(logits, batch.targets, reduction="none")
-        losses = generator.losses(batch, logits, entropies, T, T, groups)
-    (of_entropy,) = torch.autograd.grad(entropies.sum(), states, retain_graph=True)
-    (of_loss,) = torch.autograd.grad(losses.sum(), states)
+    derivatives = derivatives_of(model)
+    logits, trace = derivatives.forward(batch.states)
+    log_proba = logits.log_softmax(dim=1)
+    # The penalty may change during a search; it is taken at step T of T, where the search ended.
+    of_logits, of_rows = generator.slopes(batch, logits, log_proba, T, T, groups)
+    of_loss = chain(derivatives, trace, of_logits, of_rows)
+    of_entropy = chain(derivatives, trace, entropy_slopes(log_proba, batch.targets), 0)
     return of_entropy, of_loss
 
 

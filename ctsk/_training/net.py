@@ -10,7 +10,7 @@ from ctsk._closed_form.epoch import train_epoch
 from ctsk._closed_form.epoch_losses import EpochLosses
 from ctsk._closed_form.flat_update import FlatUpdate
 from ctsk._closed_form.perceptron import Perceptron
-from ctsk._torch.utils import chunk_size, evaluating
+from ctsk._torch.utils import evaluating
 from ctsk._training.callbacks import users_callbacks, watches_batches
 from ctsk._training.optimizers import check_optimizer
 from ctsk._training.records import Updates, is_finished, record_means, record_score, weighted_mean
@@ -200,9 +200,7 @@ class CounterfactualNet(NeuralNetClassifier):
         sizes = iterator.sizes(), [0] * len(iterator)
         if tuples is not None:
             sizes = iterator.sizes(), tuples.sizes(len(iterator))
-        losses = EpochLosses(
-            self.objective, len(self.classes), *iterator.ordered(), tuples, *sizes
-        )
+        losses = EpochLosses(self.objective, len(self.classes), *iterator.ordered(), tuples, *sizes)
         terms, is_updated = train_epoch(perceptron, losses, FlatUpdate.of(self.optimizer_))
         n_rows, n_tuples = (torch.tensor(part)[is_updated].tolist() for part in sizes)
         return Updates(self.objective.total(terms), terms, n_rows, n_tuples)
@@ -298,7 +296,8 @@ class CounterfactualNet(NeuralNetClassifier):
             losses.append(step["loss"])
             accuracies.append((step["y_pred"].argmax(dim=1) == batch[1]).float().mean())
             n_rows.append(len(batch[0]))
-        record_score(self.history, f"{prefix}_acc", weighted_mean(torch.stack(accuracies), n_rows), sign=-1)
+        accuracy = weighted_mean(torch.stack(accuracies), n_rows)
+        record_score(self.history, f"{prefix}_acc", accuracy, sign=-1)
         # It comes last, because its presence marks a finished epoch.
         record_score(self.history, f"{prefix}_loss", weighted_mean(torch.stack(losses), n_rows))
 

@@ -5,7 +5,13 @@ from typing import ClassVar
 from ctsk._columns.validation import StrOptions
 from ctsk.generators.base import NON_NEGATIVE
 from ctsk.generators.gradient import GradientGenerator
-from ctsk.generators.penalties import energy_schedule, l1_distance, ridged_energy
+from ctsk.generators.penalties import (
+    energy_schedule,
+    l1_distance,
+    l1_slopes,
+    ridged_energy,
+    ridged_energy_slopes,
+)
 
 
 class ECCCoGenerator(GradientGenerator):
@@ -89,7 +95,15 @@ class ECCCoGenerator(GradientGenerator):
     def penalty(self, step):
         """Return the weighted sum of distance and energy; see `GradientGenerator.penalty`."""
         # The energies come with the step, because the logits of the state are already computed.
-        fading = energy_schedule(step.t, step.T) if self.schedule == "fading" else 1.0
-        weight = self.lambda_energy * fading
         # An energy has no lower bound, so its ridge keeps a long search from running away.
+        weight = self._energy_weight(step)
         return self.lambda_cost * l1_distance(step) + weight * ridged_energy(step.energies)
+
+    def _penalty_slopes(self, step):
+        """Return the slopes of the penalty with respect to the states and to their energies."""
+        of_energies = self._energy_weight(step) * ridged_energy_slopes(step.energies)
+        return l1_slopes(step).mul_(self.lambda_cost), of_energies
+
+    def _energy_weight(self, step):
+        fading = energy_schedule(step.t, step.T) if self.schedule == "fading" else 1.0
+        return self.lambda_energy * fading

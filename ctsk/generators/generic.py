@@ -2,13 +2,17 @@
 
 from typing import ClassVar
 
+import torch
+
 from ctsk._columns.validation import StrOptions
 from ctsk.generators.base import NON_NEGATIVE
 from ctsk.generators.gradient import GradientGenerator
 from ctsk.generators.penalties import (
     class_centroids,
     gravity,
+    gravity_slopes,
     l1_distance,
+    l1_slopes,
     median_absolute_deviations,
 )
 
@@ -115,9 +119,18 @@ class GenericGenerator(GradientGenerator):
 
     def penalty(self, step):
         """Return the weighted distances; see `GradientGenerator.penalty`."""
-        deviations = self.deviations_ if self.distance == "mad" else 1.0
-        penalties = self.lambda_cost * l1_distance(step, deviations)
+        penalties = self.lambda_cost * l1_distance(step, self._scales())
         # Without gravity, `centroids_` need not exist; see `learns`.
         if self.lambda_gravity > 0:
             penalties = penalties + self.lambda_gravity * gravity(step, self.centroids_)
         return penalties
+
+    def _penalty_slopes(self, step):
+        """Return the slopes of the penalty with respect to the states and to their energies."""
+        slopes = l1_slopes(step, self._scales()).mul_(self.lambda_cost)
+        if self.lambda_gravity > 0:
+            slopes += self.lambda_gravity * gravity_slopes(step, self.centroids_)
+        return slopes, torch.zeros_like(step.energies)
+
+    def _scales(self):
+        return self.deviations_ if self.distance == "mad" else 1.0

@@ -9,12 +9,13 @@ from typing import ClassVar
 import torch
 from torch.nn.functional import cross_entropy
 
+from ctsk._closed_form.derivatives import derivatives_of
 from ctsk._columns.validation import Interval, StrOptions
 from ctsk._torch.energy import energy
 from ctsk.generators.base import BaseGenerator
 from ctsk.generators.inputs import Step
-from ctsk.generators.penalties import nearness
 from ctsk.generators.result import Batch, Record, rows_at_once
+from ctsk.generators.slopes import chain, entropy_slopes, penalty_slopes, push_slopes
 
 # Largest change of a column in one step of an explanation, in standard deviations. It is small
 # relative to the width of a class, and the default of 300 steps can still cover 15 of them.
@@ -184,16 +185,16 @@ class GradientGenerator(BaseGenerator):
 
     def _descend(self, model, batch, box, record, *, limit, T, accept, push):
         """Search for the counterfactuals of a batch; record them, and return the immature rows."""
+        derivatives = derivatives_of(model)
         # The model is evaluated once more than steps are taken: before the first one, too.
         for t in range(T + 1):
-            # Evaluate the model at the states; the graph serves the gradient below.
-            states = batch.states.requires_grad_()
-            with torch.enable_grad():
-                logits = model(states)
-                entropies = cross_entropy(logits, batch.targets, reduction="none")
+            # Evaluate the model at the states; the trace serves the gradient below.
+            logits, trace = derivatives.forward(batch.states)
+            log_proba = logits.log_softmax(dim=1)
+            entropies = -log_proba.gather(1, batch.targets[:, None])[:, 0]
 
             # Rows that have reached tau, and are accepted, are done.
-            judged, has_reached, is_done = _judge(model, batch, entropies.detach(), limit, accept)
+            judged, has_reached, is_done = _judge(model, batch, entropies, limit, accept)
             some_done = bool(is_done.any())
             if some_done:
                 record.mature(batch.idx[is_done], judged[is_done], t)
@@ -203,27 +204,22 @@ class GradientGenerator(BaseGenerator):
 
             # Move all rows, then drop those that are done: one selection costs less than a
             # second evaluation of the model for the others.
-            with torch.enable_grad():
-                losses = self.losses(batch, logits, entropies, t + 1, T, box.groups, push)
-            # Losses of rows are independent, so the gradient of the sum is that of each row.
-            (gradients,) = torch.autograd.grad(losses.sum(), states)
-            batch = self.move(batch, gradients, box.groups)
+            slopes = self.slopes(batch, logits, log_proba, t + 1, T, box.groups, push)
+            batch = self.move(batch, chain(derivatives, trace, *slopes), box.groups)
             if some_done:
                 batch = batch.select(~is_done)
             record.advance(batch, t + 1)
         # Unlike the recorded states, these keep relaxed categories, where gradients are taken.
-        return batch.at(batch.states.detach(), batch.codes).select(~is_done)
+        return batch.select(~is_done)
 
-    def losses(self, batch, logits, cross_entropies, t, T, groups, push=0.0):
-        """Return the loss of each row of a batch: cross-entropy, penalty, and push.
+    def slopes(self, batch, logits, log_proba, t, T, groups, push=0.0):
+        """Return the slopes of the loss: cross-entropy, penalty, and push.
 
         Parameters
         ----------
         batch : Batch
-        logits : Tensor of shape (n_rows, n_classes)
-            Output of the model for the states of the batch.
-        cross_entropies : Tensor of shape (n_rows,)
-            Cross-entropy of each target under the logits.
+        logits, log_proba : Tensor of shape (n_rows, n_classes)
+            Output of the module for the states of the batch, and its log-softmax.
         t, T : int
             Number of the step, starting at 1, and the maximum number of steps.
         groups : OneHotGroups
@@ -232,14 +228,17 @@ class GradientGenerator(BaseGenerator):
 
         Returns
         -------
-        losses : Tensor of shape (n_rows,)
+        of_logits : Tensor of shape (n_rows, n_classes)
+            The slopes with respect to the logits.
+        of_rows : Tensor of shape (n_rows, n_columns)
+            The slopes with respect to the states, at the same logits.
         """
         energies = energy(logits, batch.targets)
         step = Step(batch.states, batch.factuals, batch.targets, energies, batch.costs, t, T)
-        losses = cross_entropies + self._checked_penalty(step)
+        of_rows, of_energies = penalty_slopes(self, step)
         if batch.earlier is not None:
-            losses = losses + push * nearness(batch.states, batch.earlier, groups)
-        return losses
+            of_rows = of_rows + push * push_slopes(batch.states, batch.earlier, groups)
+        return entropy_slopes(log_proba, batch.targets, of_energies), of_rows
 
     def move(self, batch, gradients, groups):
         """Take one gradient step, of the states or of their codes.
@@ -323,18 +322,6 @@ class GradientGenerator(BaseGenerator):
             costs=costs,
             earlier=earlier,
         )
-
-    def _checked_penalty(self, step):
-        penalties = self.penalty(step)
-        # A scalar or a column would broadcast silently, and rows would influence each other.
-        shape = getattr(penalties, "shape", None)
-        if shape != step.energies.shape:
-            returned = type(penalties).__name__ if shape is None else f"shape {tuple(shape)}"
-            raise ValueError(
-                f"penalty of {type(self).__name__} returned {returned} for {len(step.rows)} rows; "
-                f"it must return one number per row, of shape {tuple(step.energies.shape)}."
-            )
-        return penalties
 
 
 def _judge(model, batch, entropies, limit, accept):

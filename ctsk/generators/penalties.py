@@ -29,6 +29,22 @@ def l1_distance(step, deviations=1.0):
     return (moves * weights).sum(dim=1)
 
 
+def l1_slopes(step, deviations=1.0):
+    """Slopes of `l1_distance` with respect to the states.
+
+    Parameters
+    ----------
+    step : Step
+    deviations : Tensor of shape (n_columns,) or float, default=1.0
+
+    Returns
+    -------
+    slopes : Tensor of shape (n_rows, n_columns)
+        They are 0 where a column has not moved.
+    """
+    return (step.rows - step.factuals).sign_().mul_(step.costs / deviations)
+
+
 def gravity(step, centroids):
     r"""Distance :math:`\|x' - \bar x_{y^+}\|_2` of each row to the center of its target.
 
@@ -44,6 +60,25 @@ def gravity(step, centroids):
     """
     # vector_norm has the gradient 0 at 0, where that of a square root is not finite.
     return torch.linalg.vector_norm(step.rows - centroids[step.targets], dim=1)
+
+
+def gravity_slopes(step, centroids):
+    """Slopes of `gravity` with respect to the states.
+
+    Parameters
+    ----------
+    step : Step
+    centroids : Tensor of shape (n_classes, n_columns)
+
+    Returns
+    -------
+    slopes : Tensor of shape (n_rows, n_columns)
+        The unit vectors that point away from the centroids; 0 at a centroid.
+    """
+    moves = step.rows - centroids[step.targets]
+    # The quotient of zero and the least positive number is zero.
+    least = torch.finfo(moves.dtype).tiny
+    return moves / torch.linalg.vector_norm(moves, dim=1, keepdim=True).clamp(min=least)
 
 
 def nearness(rows, earlier, groups):
@@ -83,6 +118,21 @@ def ridged_energy(energies, rho=1e-3):
     penalties : Tensor of shape (n_rows,)
     """
     return energies + rho * energies.square()
+
+
+def ridged_energy_slopes(energies, rho=1e-3):
+    r"""Slopes of `ridged_energy` with respect to the energies, :math:`1 + 2 \rho E`.
+
+    Parameters
+    ----------
+    energies : Tensor of shape (n_rows,)
+    rho : float, default=1e-3
+
+    Returns
+    -------
+    slopes : Tensor of shape (n_rows,)
+    """
+    return 1 + 2 * rho * energies
 
 
 def energy_schedule(t, T):

@@ -270,16 +270,22 @@ class Record:
         self.is_mature = torch.zeros(len(factuals), dtype=torch.bool, device=factuals.device)
         self.refused = torch.zeros_like(self.is_mature)
         self.n_iter = torch.zeros_like(self.is_mature, dtype=torch.int64)
-        self.epsilon = epsilon
         # The factual itself is nascent, in case the first step already leaves the ball.
         self.nascent = None if epsilon is None else factuals.clone()
+        if epsilon is not None:
+            # The largest distance that is less than epsilon.
+            radius = factuals.new_tensor(epsilon)
+            self._radius = torch.nextafter(radius, torch.zeros_like(radius))
+            self._ones = factuals.new_ones(factuals.shape[1])
         self.path = factuals[:, None].repeat(1, T + 1, 1) if return_path else None
 
     def advance(self, batch, t):
         """Record the states of a batch after `t` steps."""
         if self.nascent is not None:
-            distances = (batch.states - batch.factuals).abs_().amax(dim=1)
-            inside = (distances < self.epsilon).nonzero()[:, 0]
+            # A product with ones is several times faster than a maximum over the columns. The sum
+            # of what exceeds the radius is zero only if nothing exceeds it.
+            excess = (batch.states - batch.factuals).abs_().sub_(self._radius).clamp_(min=0)
+            inside = (excess.mv(self._ones) == 0).nonzero()[:, 0]
             idx = batch.idx.index_select(0, inside)
             self.nascent.index_copy_(0, idx, batch.states.index_select(0, inside))
         if self.path is not None:

@@ -14,7 +14,7 @@ from ctsk._torch.utils import chunk_size
 from ctsk.exceptions import PoorReconstructionWarning
 from ctsk.generators.base import NON_NEGATIVE
 from ctsk.generators.gradient import GradientGenerator
-from ctsk.generators.penalties import l1_distance
+from ctsk.generators.penalties import l1_distance, l1_slopes
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 # Reconstruction error above which a search in the latent space is not trustworthy.
@@ -197,6 +197,10 @@ class REVISEGenerator(GradientGenerator):
     def penalty(self, step):
         """Return the weighted distances; see `GradientGenerator.penalty`."""
         return self.lambda_cost * l1_distance(step)
+
+    def _penalty_slopes(self, step):
+        """Return the slopes of the penalty with respect to the states and to their energies."""
+        return l1_slopes(step).mul_(self.lambda_cost), torch.zeros_like(step.energies)
 
     def _train(self, vae, rows, random):
         """Update the autoencoder `max_iter` times."""

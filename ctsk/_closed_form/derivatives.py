@@ -1,0 +1,46 @@
+"""The derivatives of the logits of any module with respect to rows."""
+
+import torch
+
+from ctsk._closed_form.perceptron import Perceptron
+
+
+def derivatives_of(module):
+    """Return the derivatives of a module, in closed form if they are known.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+
+    Returns
+    -------
+    derivatives : Perceptron or Autograd
+    """
+    return Perceptron.of(module) or Autograd(module)
+
+
+class Autograd:
+    """The forward and the backward pass of any module, by automatic differentiation.
+
+    The methods are those of `Perceptron`.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    """
+
+    def __init__(self, module):
+        self.module = module
+
+    def forward(self, rows):
+        """Compute the logits of rows; see `Perceptron.forward`."""
+        rows = rows.detach().requires_grad_()
+        with torch.enable_grad():
+            logits = self.module(rows)
+        return logits.detach(), (rows, logits)
+
+    def row_gradients(self, trace, slopes):
+        """Return the gradients of a loss with respect to rows; see `Perceptron.row_gradients`."""
+        rows, logits = trace
+        # The graph is freed together with the trace, which may be traversed more than once.
+        return torch.autograd.grad(logits, rows, slopes, retain_graph=True)[0]

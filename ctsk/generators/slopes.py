@@ -1,0 +1,121 @@
+"""Slopes of the loss of a search: of the cross-entropy, the penalty and the push.
+
+The loss of a row is a function of its logits and of the row itself. Its slopes with respect to both
+are all that a search needs, apart from the derivatives of the model, to descend.
+"""
+
+from dataclasses import replace
+
+import torch
+
+from ctsk.generators.penalties import nearness
+
+
+def chain(derivatives, trace, of_logits, of_rows):
+    """Return the gradients of a loss with respect to the rows, by the chain rule.
+
+    Parameters
+    ----------
+    derivatives : Perceptron or Autograd
+    trace : object
+        Of the forward pass.
+    of_logits : Tensor of shape (n_rows, n_classes)
+        Slopes of the loss with respect to the logits.
+    of_rows : Tensor of shape (n_rows, n_columns)
+        Slopes of the loss with respect to the rows, at the same logits.
+
+    Returns
+    -------
+    gradients : Tensor of shape (n_rows, n_columns)
+    """
+    with torch.no_grad():
+        return derivatives.row_gradients(trace, of_logits).add_(of_rows)
+
+
+def entropy_slopes(log_proba, targets, factors=0.0):
+    r"""Slopes of the cross-entropy of each target with respect to the logits.
+
+    Parameters
+    ----------
+    log_proba : Tensor of shape (n_rows, n_classes)
+        Log-softmax of the logits.
+    targets : LongTensor of shape (n_rows,)
+    factors : Tensor of shape (n_rows,) or float, default=0.0
+        Slopes of a further loss with respect to the energy of the target, which are added.
+
+    Returns
+    -------
+    slopes : Tensor of shape (n_rows, n_classes)
+        They are :math:`\mathrm{softmax}(z) - (1 + f) \, e_{y^+}`.
+    """
+    slopes = log_proba.exp()
+    # The energy of the target is minus its logit.
+    ones = torch.ones_like(targets, dtype=slopes.dtype)
+    return slopes.scatter_add_(1, targets[:, None], (-factors - ones)[:, None])
+
+
+def penalty_slopes(generator, step):
+    """Slopes of a penalty with respect to the rows and to their energies.
+
+    They are differentiated by torch unless the generator has written them out.
+
+    Parameters
+    ----------
+    generator : GradientGenerator
+    step : Step
+
+    Returns
+    -------
+    of_rows : Tensor of shape (n_rows, n_columns)
+    of_energies : Tensor of shape (n_rows,)
+    """
+    if _has_written_out(type(generator)):
+        return generator._penalty_slopes(step)
+    rows, energies = step.rows.detach().requires_grad_(), step.energies.detach().requires_grad_()
+    with torch.enable_grad():
+        penalties = checked_penalty(generator, replace(step, rows=rows, energies=energies))
+    zeros = torch.zeros_like(rows), torch.zeros_like(energies)
+    if not penalties.requires_grad:
+        return zeros
+    slopes = torch.autograd.grad(penalties.sum(), (rows, energies), allow_unused=True)
+    return tuple(z if part is None else part for part, z in zip(slopes, zeros, strict=True))
+
+
+def push_slopes(rows, earlier, groups):
+    """Slopes of the nearness of rows to earlier counterfactuals, by automatic differentiation.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (n_rows, n_columns)
+    earlier : Tensor of shape (n_rows, n_earlier, n_columns)
+    groups : OneHotGroups
+
+    Returns
+    -------
+    slopes : Tensor of shape (n_rows, n_columns)
+    """
+    rows = rows.detach().requires_grad_()
+    with torch.enable_grad():
+        return torch.autograd.grad(nearness(rows, earlier, groups).sum(), rows)[0]
+
+
+def _has_written_out(kind):
+    """Return whether a class of generators has written out the slopes of its own penalty."""
+    # A subclass that overrides the penalty alone would inherit the slopes of another one.
+    names = ("_penalty_slopes", "penalty")
+    owner = next(part for part in kind.__mro__ if any(name in vars(part) for name in names))
+    return "_penalty_slopes" in vars(owner)
+
+
+def checked_penalty(generator, step):
+    """Return the penalty of each row; a ValueError if it is not one number per row."""
+    penalties = generator.penalty(step)
+    # A scalar or a column would broadcast silently, and rows would influence each other.
+    shape = getattr(penalties, "shape", None)
+    if shape != step.energies.shape:
+        returned = type(penalties).__name__ if shape is None else f"shape {tuple(shape)}"
+        raise ValueError(
+            f"penalty of {type(generator).__name__} returned {returned} for {len(step.rows)} rows; "
+            f"it must return one number per row, of shape {tuple(step.energies.shape)}."
+        )
+    return penalties
