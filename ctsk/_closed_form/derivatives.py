@@ -16,7 +16,7 @@ def derivatives_of(module):
     -------
     derivatives : Perceptron or Autograd
     """
-    return Perceptron.of(module) or Autograd(module)
+    return Perceptron(module) if Perceptron.accepts(module) else Autograd(module)
 
 
 class Autograd:
@@ -39,8 +39,7 @@ class Autograd:
             logits = self.module(rows)
         return logits.detach(), (rows, logits)
 
-    def row_gradients(self, trace, slopes):
+    def row_gradients(self, trace, slopes, direct):
         """Return the gradients of a loss with respect to rows; see `Perceptron.row_gradients`."""
         rows, logits = trace
-        # The graph is freed together with the trace, which may be traversed more than once.
-        return torch.autograd.grad(logits, rows, slopes, retain_graph=True)[0]
+        return torch.autograd.grad(logits, rows, slopes)[0].add_(direct)

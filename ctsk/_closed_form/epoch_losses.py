@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch.nn.functional import one_hot
 
+from ctsk._closed_form.softmax import log_softmax
+
 
 class _Part(NamedTuple):
     """The rows of one kind: training rows, exemplars, or counterfactuals.
@@ -44,9 +46,7 @@ class Slopes(NamedTuple):
 
     def at(self, logits):
         """Return the slopes at logits, of the same shape."""
-        # The exponential of the log-softmax is several times faster than the softmax.
-        softmax = logits.log_softmax(dim=1).exp_()
-        slopes = torch.addcmul(self.constant, self.of_softmax, softmax)
+        slopes = torch.addcmul(self.constant, self.of_softmax, log_softmax(logits).exp_())
         return slopes if self.of_logits is None else slopes.addcmul_(self.of_logits, logits)
 
 
@@ -140,7 +140,7 @@ class EpochLosses:
         terms : dict of str to Tensor of shape (n_minibatches,)
             The terms that enter the loss; 0 for minibatches without tuples.
         """
-        entropies = -(self._labels * logits.log_softmax(dim=1)).sum(dim=1)
+        entropies = -(self._labels * log_softmax(logits)).sum(dim=1)
         energies = -(self._labels * logits).sum(dim=1)
         values = torch.stack([entropies, energies, entropies, energies.square()], dim=1)
         terms = logits.new_zeros(self._n_minibatches, values.shape[1])
@@ -181,6 +181,6 @@ def _ordered(parts):
     for columns in zip(*parts, strict=True):
         target = columns[0].new_empty(len(order), *columns[0].shape[1:])
         for column, position in zip(columns, positions, strict=True):
-            target[position] = column
+            target.index_copy_(0, position, column)
         joined.append(target)
     return _Part(*joined)

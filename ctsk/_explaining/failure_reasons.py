@@ -6,10 +6,11 @@ import numpy as np
 import torch
 
 from ctsk._closed_form.derivatives import derivatives_of
+from ctsk._closed_form.softmax import log_softmax
 from ctsk._columns.containers import listed
 from ctsk.generators import GradientGenerator
 from ctsk.generators.gradient import held_back
-from ctsk.generators.slopes import chain, entropy_slopes
+from ctsk.generators.slopes import entropy_slopes
 
 # A search is at a standstill if its next step is shorter than this, in module units or units
 # of the latent code, and shorter than the step that it may take.
@@ -160,16 +161,20 @@ def _not_found(share):
     )
 
 
+@torch.no_grad()
 def _gradients(generator, model, batch, groups, T):
     """Return the gradients of the cross-entropies and of the losses."""
     derivatives = derivatives_of(model)
-    logits, trace = derivatives.forward(batch.states)
-    log_proba = logits.log_softmax(dim=1)
+    states, targets = batch.states, batch.targets
+    logits, trace = derivatives.forward(states)
+    log_proba = log_softmax(logits)
     # The penalty may change during a search; it is taken at step T of T, where the search ended.
-    of_logits, of_rows = generator.slopes(batch, logits, log_proba, T, T, groups)
-    of_loss = chain(derivatives, trace, of_logits, of_rows)
-    of_entropy = chain(derivatives, trace, entropy_slopes(log_proba, batch.targets), 0)
-    return of_entropy, of_loss
+    slopes = generator.slopes(batch, logits, log_proba, T, T, groups)
+    of_loss = derivatives.row_gradients(trace, *slopes)
+    # A trace serves one backward pass only.
+    _, trace = derivatives.forward(states)
+    slopes = entropy_slopes(log_proba, targets, torch.zeros_like(states[:, 0]))
+    return derivatives.row_gradients(trace, slopes, torch.zeros_like(states)), of_loss
 
 
 def _is_near(moved, batch, generator):

@@ -180,11 +180,12 @@ class CounterfactualNet(NeuralNetClassifier):
         # The search precedes the first update, and its counterfactuals are split evenly over the
         # minibatches. Without a search, no minibatch has tuples.
         tuples = self._search(iterator.rows)
-        perceptron = None if watches_batches(self) else Perceptron.of(self.module_)
-        if perceptron is None:
-            updates = self._train_by_autograd(iterator, tuples, prefix, step_fn, fit_params)
+        # Callbacks can watch minibatches, and freeze parameters.
+        is_plain = Perceptron.accepts(self.module_) and not watches_batches(self)
+        if is_plain and all(part.requires_grad for part in self.module_.parameters()):
+            updates = self._train_in_closed_form(iterator, tuples)
         else:
-            updates = self._train_in_closed_form(perceptron, iterator, tuples)
+            updates = self._train_by_autograd(iterator, tuples, prefix, step_fn, fit_params)
 
         # Skipped updates do not enter the means of the epoch.
         self.history.record(prefix + "_batch_count", len(iterator))
@@ -193,15 +194,17 @@ class CounterfactualNet(NeuralNetClassifier):
         # It comes last, because its presence marks a finished epoch.
         self.history.record("n_skipped", len(iterator) - len(updates.n_rows))
 
-    def _train_in_closed_form(self, perceptron, iterator, tuples):
+    def _train_in_closed_form(self, iterator, tuples):
         """Take the steps of an epoch without a graph, and without a record of each minibatch."""
         if not self.module_.training:
             self._set_training(True)
-        sizes = iterator.sizes(), [0] * len(iterator)
-        if tuples is not None:
-            sizes = iterator.sizes(), tuples.sizes(len(iterator))
+        n_batches = len(iterator)
+        tuple_sizes = [0] * n_batches if tuples is None else tuples.sizes(n_batches)
+        sizes = iterator.sizes(), tuple_sizes
         losses = EpochLosses(self.objective, len(self.classes), *iterator.ordered(), tuples, *sizes)
-        terms, is_updated = train_epoch(perceptron, losses, FlatUpdate.of(self.optimizer_))
+        # The parameters become views of one buffer before the perceptron refers to them.
+        update = FlatUpdate.of(self.optimizer_)
+        terms, is_updated = train_epoch(Perceptron(self.module_), losses, update)
         n_rows, n_tuples = (torch.tensor(part)[is_updated].tolist() for part in sizes)
         return Updates(self.objective.total(terms), terms, n_rows, n_tuples)
 

@@ -101,7 +101,7 @@ class ECCCoGenerator(GradientGenerator):
 
     def _penalty_slopes(self, step):
         """Return the slopes of the penalty with respect to the states and to their energies."""
-        of_energies = self._energy_weight(step) * ridged_energy_slopes(step.energies)
+        of_energies = ridged_energy_slopes(step.energies).mul_(self._energy_weight(step))
         return l1_slopes(step).mul_(self.lambda_cost), of_energies
 
     def _energy_weight(self, step):

@@ -10,12 +10,13 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from ctsk._closed_form.derivatives import derivatives_of
+from ctsk._closed_form.softmax import log_softmax
 from ctsk._columns.validation import Interval, StrOptions
 from ctsk._torch.energy import energy
 from ctsk.generators.base import BaseGenerator
 from ctsk.generators.inputs import Step
 from ctsk.generators.result import Batch, Record, rows_at_once
-from ctsk.generators.slopes import chain, entropy_slopes, penalty_slopes, push_slopes
+from ctsk.generators.slopes import entropy_slopes, penalty_slopes, push_slopes
 
 # Largest change of a column in one step of an explanation, in standard deviations. It is small
 # relative to the width of a class, and the default of 300 steps can still cover 15 of them.
@@ -183,6 +184,7 @@ class GradientGenerator(BaseGenerator):
         )
         return record.result(unfinished.at_positions(unfinished.idx.argsort()))
 
+    @torch.no_grad()
     def _descend(self, model, batch, box, record, *, limit, T, accept, push):
         """Search for the counterfactuals of a batch; record them, and return the immature rows."""
         derivatives = derivatives_of(model)
@@ -190,7 +192,7 @@ class GradientGenerator(BaseGenerator):
         for t in range(T + 1):
             # Evaluate the model at the states; the trace serves the gradient below.
             logits, trace = derivatives.forward(batch.states)
-            log_proba = logits.log_softmax(dim=1)
+            log_proba = log_softmax(logits)
             entropies = -log_proba.gather(1, batch.targets[:, None])[:, 0]
 
             # Rows that have reached tau, and are accepted, are done.
@@ -205,7 +207,7 @@ class GradientGenerator(BaseGenerator):
             # Move all rows, then drop those that are done: one selection costs less than a
             # second evaluation of the model for the others.
             slopes = self.slopes(batch, logits, log_proba, t + 1, T, box.groups, push)
-            batch = self.move(batch, chain(derivatives, trace, *slopes), box.groups)
+            batch = self.move(batch, derivatives.row_gradients(trace, *slopes), box.groups)
             if some_done:
                 batch = batch.select(~is_done)
             record.advance(batch, t + 1)
@@ -258,8 +260,7 @@ class GradientGenerator(BaseGenerator):
         # In a search among rows, the step itself is projected; see Notes for the reason.
         if batch.codes is None:
             rates = self._row_rates(gradients, states, *bounds, groups)
-            # The sum overwrites the product, which saves the memory of another tensor.
-            moved = _finite((gradients * -rates).add_(states), states)
+            moved = _finite(torch.addcmul(states, gradients, rates, value=-1), states)
             moved = _confine(moved, states, *bounds, groups)
             if self.is_capped and len(groups):
                 moved = torch.clamp(_shortened(moved, states, self.max_step), *bounds)
@@ -293,7 +294,7 @@ class GradientGenerator(BaseGenerator):
     def _row_rates(self, gradients, states, lower, upper, groups):
         """Return the step sizes of rows, shortened by `max_step` where columns are free to move."""
         if not self.is_capped:
-            return self.step_size
+            return gradients.new_tensor(self.step_size)
         free = _free(gradients, states, lower, upper, groups)
         # On the simplex, each of two categories moves by half of the difference of their steps.
         free[:, groups.n_numeric :] *= 0.5
@@ -376,7 +377,7 @@ def _finite(moved, states):
     """Return moved states; a coordinate that overflows stays where it was."""
     # The sum of finite numbers is finite unless they are huge, so one reduction suffices in
     # the usual case.
-    return moved if moved.sum().isfinite() else torch.where(moved.isfinite(), moved, states)
+    return moved if math.isfinite(moved.sum()) else torch.where(moved.isfinite(), moved, states)
 
 
 def _confine(rows, states, lower, upper, groups):

@@ -132,7 +132,7 @@ def ridged_energy_slopes(energies, rho=1e-3):
     -------
     slopes : Tensor of shape (n_rows,)
     """
-    return 1 + 2 * rho * energies
+    return (2 * rho * energies).add_(1)
 
 
 def energy_schedule(t, T):

@@ -11,47 +11,24 @@ import torch
 from ctsk.generators.penalties import nearness
 
 
-def chain(derivatives, trace, of_logits, of_rows):
-    """Return the gradients of a loss with respect to the rows, by the chain rule.
-
-    Parameters
-    ----------
-    derivatives : Perceptron or Autograd
-    trace : object
-        Of the forward pass.
-    of_logits : Tensor of shape (n_rows, n_classes)
-        Slopes of the loss with respect to the logits.
-    of_rows : Tensor of shape (n_rows, n_columns)
-        Slopes of the loss with respect to the rows, at the same logits.
-
-    Returns
-    -------
-    gradients : Tensor of shape (n_rows, n_columns)
-    """
-    with torch.no_grad():
-        return derivatives.row_gradients(trace, of_logits).add_(of_rows)
-
-
-def entropy_slopes(log_proba, targets, factors=0.0):
-    r"""Slopes of the cross-entropy of each target with respect to the logits.
+def entropy_slopes(log_proba, targets, factors):
+    r"""Slopes of the cross-entropy of each target, and of its energy, with respect to the logits.
 
     Parameters
     ----------
     log_proba : Tensor of shape (n_rows, n_classes)
         Log-softmax of the logits.
     targets : LongTensor of shape (n_rows,)
-    factors : Tensor of shape (n_rows,) or float, default=0.0
-        Slopes of a further loss with respect to the energy of the target, which are added.
+    factors : Tensor of shape (n_rows,)
+        Slopes of the penalty with respect to the energy of the target, which are added.
 
     Returns
     -------
     slopes : Tensor of shape (n_rows, n_classes)
         They are :math:`\mathrm{softmax}(z) - (1 + f) \, e_{y^+}`.
     """
-    slopes = log_proba.exp()
-    # The energy of the target is minus its logit.
-    ones = torch.ones_like(targets, dtype=slopes.dtype)
-    return slopes.scatter_add_(1, targets[:, None], (-factors - ones)[:, None])
+    # The energy of a target is minus its logit.
+    return log_proba.exp().scatter_add_(1, targets[:, None], (-1 - factors)[:, None])
 
 
 def penalty_slopes(generator, step):
