@@ -1,5 +1,6 @@
 """The losses of the minibatches of an epoch as functions of their logits."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -8,7 +9,8 @@ from torch.nn.functional import one_hot
 from ctsk._closed_form.softmax import log_softmax
 
 
-class _Part(NamedTuple):
+@dataclass(frozen=True)
+class _Part:
     """The rows of one kind: training rows, exemplars, or counterfactuals.
 
     Parameters
@@ -16,38 +18,44 @@ class _Part(NamedTuple):
     rows : Tensor of shape (n_rows, n_columns)
     labels : Tensor of shape (n_rows, n_classes)
         Shares of the classes.
-    weights : Tensor of shape (n_rows, n_terms)
-        Weight of the row in each term of its minibatch.
     minibatch : LongTensor of shape (n_rows,)
-        Position of the minibatch to which the row belongs.
+        Position of the minibatch to which each row belongs.
+    weights : dict of str to Tensor of shape (n_rows,)
+        Weights of the rows in the terms that they enter.
     """
 
     rows: torch.Tensor
     labels: torch.Tensor
-    weights: torch.Tensor
     minibatch: torch.Tensor
+    weights: dict
 
 
-class Slopes(NamedTuple):
-    r"""The slopes of a loss, a function of the logits.
+class LogitLoss(NamedTuple):
+    r"""The loss of a minibatch as a function of the logits of its rows.
 
     Parameters
     ----------
     constant : Tensor of shape (n_rows, n_classes)
+        Part of the slopes that does not depend on the logits.
     of_softmax : Tensor of shape (n_rows, 1)
-        Factor of the softmax of the logits.
+        Factor of the softmax of the logits in the slopes.
     of_logits : Tensor of shape (n_rows, n_classes) or None, default=None
-        Factor of the logits; None is zero.
+        Factor of the logits in the slopes; None is zero.
     """
 
     constant: torch.Tensor
     of_softmax: torch.Tensor
     of_logits: torch.Tensor | None = None
 
-    def at(self, logits):
-        """Return the slopes at logits, of the same shape."""
+    def slopes(self, logits):
+        """Return the slopes of the loss, of the shape of the logits."""
         slopes = torch.addcmul(self.constant, self.of_softmax, log_softmax(logits).exp_())
         return slopes if self.of_logits is None else slopes.addcmul_(self.of_logits, logits)
+
+    def value(self, logits):
+        """Return the loss, the integral of the slopes."""
+        loss = (self.constant * logits).sum() + (self.of_softmax[:, 0] * logits.logsumexp(1)).sum()
+        return loss if self.of_logits is None else loss + (self.of_logits * logits**2).sum() / 2
 
 
 class EpochLosses:
@@ -90,97 +98,115 @@ class EpochLosses:
     """
 
     def __init__(self, objective, n_classes, X, y, weights, tuples, sizes, tuple_sizes):
-        self._objective = objective
-        self._n_classes = n_classes
+        self._lambdas = objective.lambdas
         self._n_minibatches = len(sizes)
-        smoothing = objective.label_smoothing
-        parts = [self._part(X, y, weights, sizes, {"classification": 1.0}, smoothing)]
+        labels = _labels(X, y, n_classes, objective.label_smoothing)
+        minibatch, shares = _shares(X, sizes, weights)
+        shares = _of_classes(shares, y, objective.class_weight)
+        self._parts = [_Part(X, labels, minibatch, {"classification": shares})]
+        self._sizes = [sizes]
         if tuples is not None:
-            of_tuples = tuples.weights, tuple_sizes
+            minibatch, shares = _shares(X, tuple_sizes, tuples.weights)
+            labels = _labels(X, tuples.targets, n_classes)
             if objective.uses_energies:
-                for rows, sign in ((tuples.exemplars, 1.0), (tuples.counterfactuals, -1.0)):
-                    signs = {"divergence": sign, "ridge": 1.0}
-                    parts.append(self._part(rows, tuples.targets, *of_tuples, signs))
+                for rows, sign in ((tuples.exemplars, 1), (tuples.counterfactuals, -1)):
+                    by_term = {"divergence": sign * shares, "ridge": shares}
+                    self._parts.append(_Part(rows, labels, minibatch, by_term))
             if objective.uses_nascent:
-                signs = {"adversarial": 1.0}
-                parts.append(self._part(tuples.nascent, tuples.labels, *of_tuples, signs))
-        self._has_tuples = len(parts) > 1
-        self._rows, self._labels, self._weights, self._minibatch = _ordered(parts)
+                labels = _labels(X, tuples.labels, n_classes)
+                shares = _of_classes(shares, tuples.labels, objective.class_weight)
+                by_term = {"adversarial": shares}
+                self._parts.append(_Part(tuples.nascent, labels, minibatch, by_term))
+            self._sizes += [tuple_sizes] * (len(self._parts) - 1)
 
     def minibatches(self):
-        """Yield the rows of each minibatch and the slopes of its loss.
+        """Yield the rows of each minibatch and its loss.
 
         Yields
         ------
         rows : Tensor of shape (n_rows, n_columns)
             Training rows, and exemplars and counterfactuals if there are tuples.
-        slopes : Slopes
+        loss : LogitLoss
         """
-        sizes = torch.bincount(self._minibatch, minlength=self._n_minibatches).tolist()
-        lambdas = self._weights.new_tensor(list(self._objective.lambdas.values()))
-        weights = (lambdas * self._weights)[:, :, None]
-        classification, divergence, adversarial, ridge = weights.unbind(dim=1)
-        entropy = classification + adversarial
-        columns = [self._rows, -(entropy + divergence) * self._labels, entropy]
-        if self._has_tuples:
-            columns.append(2 * ridge * self._labels)
-        for rows, *slopes in zip(*(column.split(sizes) for column in columns), strict=True):
-            yield rows, Slopes(*slopes)
+        sizes = [sum(of_parts) for of_parts in zip(*self._sizes, strict=True)]
+        columns = [[part.rows for part in self._parts]]
+        columns += zip(*map(self._factors, self._parts), strict=True)
+        columns = [self._interleaved(column).split(sizes) for column in columns]
+        for rows, *factors in zip(*columns, strict=True):
+            yield rows, LogitLoss(*factors)
 
     def terms(self, logits):
         """Return the terms of the loss of each minibatch.
 
         Parameters
         ----------
-        logits : Tensor of shape (n_rows, n_classes)
-            Of the rows of all minibatches.
+        logits : list of Tensor of shape (n_rows, n_classes)
+            Of the rows of each minibatch.
 
         Returns
         -------
         terms : dict of str to Tensor of shape (n_minibatches,)
             The terms that enter the loss; 0 for minibatches without tuples.
         """
-        entropies = -(self._labels * log_softmax(logits)).sum(dim=1)
-        energies = -(self._labels * logits).sum(dim=1)
-        values = torch.stack([entropies, energies, entropies, energies.square()], dim=1)
-        terms = logits.new_zeros(self._n_minibatches, values.shape[1])
-        terms.index_add_(0, self._minibatch, self._weights * values)
-        names = [name for name, weight in self._objective.lambdas.items() if weight > 0]
-        named = dict(zip(self._objective.lambdas, terms.unbind(dim=1), strict=True))
-        return {name: named[name] for name in (names if self._has_tuples else names[:1])}
+        terms = {}
+        for part, outputs in zip(self._parts, self._separated(torch.cat(logits)), strict=True):
+            values = self._values(part.labels, outputs)
+            for name, weights in part.weights.items():
+                if self._lambdas[name] > 0:
+                    zeros = logits[0].new_zeros(self._n_minibatches)
+                    term = terms.setdefault(name, zeros)
+                    term.index_add_(0, part.minibatch, weights * values[name])
+        return terms
 
-    def _part(self, rows, classes, weights, sizes, signs, smoothing=0.0):
-        """Return the rows of one kind, which enter some terms with a sign."""
-        sizes = torch.as_tensor(sizes, device=rows.device)
-        minibatch = torch.repeat_interleave(torch.arange(len(sizes), device=rows.device), sizes)
-        labels = one_hot(classes, self._n_classes).to(rows)
-        # Smoothing spreads a share of each label over all classes.
-        if smoothing:
-            labels = (1 - smoothing) * labels + smoothing / self._n_classes
-        # Each term is a mean over the rows of the minibatch, with the weights of rows and classes.
-        shares = 1 / sizes[minibatch].to(rows)
-        if weights is not None:
-            shares = shares * weights
-        class_weight = self._objective.class_weight
-        if class_weight is not None and "divergence" not in signs:
-            shares = shares * class_weight[classes]
-        signs = [signs.get(name, 0.0) for name in self._objective.lambdas]
-        return _Part(rows, labels, shares[:, None] * shares.new_tensor(signs), minibatch)
+    def _values(self, labels, logits):
+        """Return what rows contribute to each term, apart from their weights."""
+        entropies = -(labels * log_softmax(logits)).sum(dim=1)
+        energies = -(labels * logits).sum(dim=1)
+        values = entropies, energies, entropies, energies.square()
+        return dict(zip(self._lambdas, values, strict=True))
+
+    def _factors(self, part):
+        """Return the factors of the slopes of the rows of a part; see `LogitLoss`."""
+        zeros = torch.zeros_like(part.minibatch, dtype=part.rows.dtype)
+        classification, divergence, adversarial, ridge = (
+            weight * part.weights.get(name, zeros) for name, weight in self._lambdas.items()
+        )
+        entropy = classification + adversarial
+        constant = -(entropy + divergence)[:, None] * part.labels
+        factors = [constant, entropy[:, None]]
+        # Without counterfactuals, the logits themselves have no factor.
+        return factors if len(self._parts) == 1 else [*factors, 2 * ridge[:, None] * part.labels]
+
+    def _interleaved(self, columns):
+        """Return the rows of all parts in one tensor, ordered by minibatch."""
+        if len(columns) == 1:
+            return columns[0]
+        pieces = [part.split(sizes) for part, sizes in zip(columns, self._sizes, strict=True)]
+        return torch.cat([piece for pieces_of in zip(*pieces, strict=True) for piece in pieces_of])
+
+    def _separated(self, rows):
+        """Return the rows of each part, the inverse of `_interleaved`."""
+        n_parts = len(self._parts)
+        if n_parts == 1:
+            return [rows]
+        sizes = [size for of_minibatch in zip(*self._sizes, strict=True) for size in of_minibatch]
+        pieces = rows.split(sizes)
+        return [torch.cat(pieces[part::n_parts]) for part in range(n_parts)]
 
 
-def _ordered(parts):
-    """Return the rows of all parts as one, ordered by minibatch."""
-    if len(parts) == 1:
-        return parts[0]
-    # A stable sort keeps the order of the parts within each minibatch.
-    order = torch.cat([part.minibatch for part in parts]).argsort(stable=True)
-    # The inverse permutation has the new position of each row. To write the parts to their
-    # positions takes less memory than to concatenate them first.
-    positions = order.argsort().split([len(part.rows) for part in parts])
-    joined = []
-    for columns in zip(*parts, strict=True):
-        target = columns[0].new_empty(len(order), *columns[0].shape[1:])
-        for column, position in zip(columns, positions, strict=True):
-            target.index_copy_(0, position, column)
-        joined.append(target)
-    return _Part(*joined)
+def _labels(like, classes, n_classes, smoothing=0.0):
+    """Return the shares of the classes: one-hot, but for the share that is spread over all."""
+    labels = one_hot(classes, n_classes).to(like)
+    return (1 - smoothing) * labels + smoothing / n_classes if smoothing else labels
+
+
+def _shares(like, sizes, weights):
+    """Return the minibatch of each row, and its weight in a mean over the rows of the minibatch."""
+    sizes = torch.as_tensor(sizes, device=like.device)
+    minibatch = torch.arange(len(sizes), device=like.device).repeat_interleave(sizes)
+    shares = (1 / sizes.to(like)).repeat_interleave(sizes)
+    return minibatch, shares if weights is None else shares * weights
+
+
+def _of_classes(shares, classes, class_weight):
+    return shares if class_weight is None else shares * class_weight[classes]

@@ -20,8 +20,8 @@ class FlatUpdate:
         self.parameters = [
             parameter for group in optimizer.param_groups for parameter in group["params"]
         ]
-        self.gradients, views = _flat([torch.zeros_like(part) for part in self.parameters])
-        for parameter, view in zip(self.parameters, views, strict=True):
+        self.gradients, self._views = _flat([torch.zeros_like(part) for part in self.parameters])
+        for parameter, view in zip(self.parameters, self._views, strict=True):
             parameter.grad = view
 
     @classmethod
@@ -31,6 +31,11 @@ class FlatUpdate:
 
     def is_finite(self):
         """Return whether all gradients are finite."""
+        for parameter, view in zip(self.parameters, self._views, strict=True):
+            # A callback may have put another tensor in place of a gradient.
+            if parameter.grad is not view:
+                view.copy_(parameter.grad)
+                parameter.grad = view
         return math.isfinite(self.gradients.sum().item())
 
     def step(self):

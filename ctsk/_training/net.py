@@ -6,14 +6,11 @@ import torch
 from skorch import NeuralNetClassifier
 from skorch.utils import TeeGenerator, to_tensor
 
-from ctsk._closed_form.epoch import train_epoch
-from ctsk._closed_form.epoch_losses import EpochLosses
-from ctsk._closed_form.flat_update import FlatUpdate
-from ctsk._closed_form.perceptron import Perceptron
 from ctsk._torch.utils import evaluating
 from ctsk._training.callbacks import users_callbacks, watches_batches
+from ctsk._training.learners import learner_of
 from ctsk._training.optimizers import check_optimizer
-from ctsk._training.records import Updates, is_finished, record_means, record_score, weighted_mean
+from ctsk._training.records import is_finished, record_means, record_score, weighted_mean
 from ctsk._training.safeguards import Snapshot
 from ctsk._training.sampling import CounterfactualBatch, Minibatches, TrainingRows
 from ctsk.exceptions import NonFiniteLossError
@@ -177,93 +174,35 @@ class CounterfactualNet(NeuralNetClassifier):
         if self.schedule is not None:
             self.schedule.set_lr(self.optimizer_, self.lr, epoch=len(self.history) - 1)
 
-        # The search precedes the first update, and its counterfactuals are split evenly over the
-        # minibatches. Without a search, no minibatch has tuples.
+        # The search precedes the first update.
         tuples = self._search(iterator.rows)
-        # Callbacks can watch minibatches, and freeze parameters.
-        is_plain = Perceptron.accepts(self.module_) and not watches_batches(self)
-        if is_plain and all(part.requires_grad for part in self.module_.parameters()):
-            updates = self._train_in_closed_form(iterator, tuples)
-        else:
-            updates = self._train_by_autograd(iterator, tuples, prefix, step_fn, fit_params)
-
-        # Skipped updates do not enter the means of the epoch.
-        self.history.record(prefix + "_batch_count", len(iterator))
-        self._check_epoch(len(updates.n_rows), iterator.rows, tuples)
-        record_means(self.history, prefix, updates)
-        # It comes last, because its presence marks a finished epoch.
-        self.history.record("n_skipped", len(iterator) - len(updates.n_rows))
-
-    def _train_in_closed_form(self, iterator, tuples):
-        """Take the steps of an epoch without a graph, and without a record of each minibatch."""
-        if not self.module_.training:
-            self._set_training(True)
-        n_batches = len(iterator)
-        tuple_sizes = [0] * n_batches if tuples is None else tuples.sizes(n_batches)
-        sizes = iterator.sizes(), tuple_sizes
-        losses = EpochLosses(self.objective, len(self.classes), *iterator.ordered(), tuples, *sizes)
-        # The parameters become views of one buffer before the perceptron refers to them.
-        update = FlatUpdate.of(self.optimizer_)
-        terms, is_updated = train_epoch(Perceptron(self.module_), losses, update)
-        n_rows, n_tuples = (torch.tensor(part)[is_updated].tolist() for part in sizes)
-        return Updates(self.objective.total(terms), terms, n_rows, n_tuples)
-
-    def _train_by_autograd(self, iterator, tuples, prefix, step_fn, fit_params):
-        """Take the steps of an epoch by automatic differentiation, which callbacks can watch."""
-        n_batches = len(iterator)
-        parts = [None] * n_batches if tuples is None else tuples.split(n_batches)
-        # The terms of updates stay tensors until the end of the epoch: on a GPU, each value that
-        # is read waits for the device.
-        steps = []
-        for (batch, weights), part in zip(iterator.weighted(), parts, strict=True):
-            self.notify("on_batch_begin", batch=batch, training=True)
-            step = step_fn(batch, tuples=part, weights=weights, **fit_params)
-            self.history.record_batch(prefix + "_loss", step["loss"].item())
-            self.history.record_batch(prefix + "_batch_size", len(batch[0]))
-            self.notify("on_batch_end", batch=batch, training=True, **step)
-            if step["updated"]:
-                n_tuples = 0 if part is None else len(part.targets)
-                steps.append((step["loss"].detach(), step["terms"], len(batch[0]), n_tuples))
-        return Updates.of_steps(steps)
-
-    def train_step(self, batch, tuples=None, weights=None, **fit_params):
-        """Take one step of the optimizer, unless the loss or its gradient is not finite."""
-        # skorch would pass a closure to the optimizer, which could not skip the update.
-        self._zero_grad_optimizer()
-        step = self.train_step_single(batch, tuples=tuples, weights=weights, **fit_params)
-        self.notify(
-            "on_grad_computed",
-            # A plain generator would be exhausted by the first callback.
-            named_parameters=TeeGenerator(self.get_all_learnable_params()),
-            batch=batch,
-            training=True,
-        )
-        step["updated"] = self._is_finite(step["loss"])
-        if step["updated"]:
-            self._step_optimizer(None)
-        return step
-
-    def train_step_single(self, batch, tuples=None, weights=None, **fit_params):
-        """Compute the objective of one minibatch and its gradient."""
         # Setting the mode visits every layer, so it is set only after something changed it.
         if not self.module_.training:
             self._set_training(True)
-        X, y = batch
-        try:
-            terms, logits = self.objective.terms(self.module_, X, y, tuples, weights)
-        except ValueError as error:
-            if len(X) > 1:
-                raise
-            raise ValueError(
-                f"module fails for a minibatch of one row ({error}). Layers that normalize over "
-                "the batch, such as BatchNorm, need at least two rows: raise batch_size (now "
-                f"{self.batch_size})."
-            ) from error
-        loss = self.objective.total(terms)
-        loss.backward()
-        # Records must not keep the graph of every minibatch in memory.
-        terms = {name: term.detach() for name, term in terms.items()}
-        return {"loss": loss, "y_pred": logits, "terms": terms}
+        learner = learner_of(self, iterator, tuples)
+        is_watched = watches_batches(self)
+        is_updated = []
+        for batch in learner.minibatches():
+            if is_watched:
+                self.notify("on_batch_begin", batch=batch, training=True)
+            learner.compute_gradients()
+            if is_watched:
+                self._notify_of_gradients(batch)
+            is_updated.append(learner.update())
+            if is_watched:
+                outcome = learner.outcome(len(batch[0]))
+                self.history.record_batch(prefix + "_loss", outcome["loss"].item())
+                self.history.record_batch(prefix + "_batch_size", len(batch[0]))
+                self.notify("on_batch_end", batch=batch, training=True, **outcome)
+
+        # Skipped updates do not enter the means of the epoch.
+        n_updates = sum(is_updated)
+        updates = learner.updates(is_updated)
+        self.history.record(prefix + "_batch_count", len(is_updated))
+        self._check_epoch(n_updates, iterator.rows, tuples)
+        record_means(self.history, prefix, updates)
+        # It comes last, because its presence marks a finished epoch.
+        self.history.record("n_skipped", len(is_updated) - n_updates)
 
     def validation_step(self, batch, weights=None, **fit_params):
         """Compute the loss of held-out rows, weighted as in training."""
@@ -336,15 +275,16 @@ class CounterfactualNet(NeuralNetClassifier):
 
     def _draw(self, rows):
         """Draw factuals and targets; return factuals, their labels, targets, and weights."""
-        idx = rows.draw_factuals(self.n_counterfactuals)
+        factuals, labels, weights = rows.select(rows.draw_factuals(self.n_counterfactuals))
         with torch.no_grad():
-            predictions = self.module_(rows.X[idx]).argmax(dim=1)
+            predictions = self.module_(factuals).argmax(dim=1)
         # A target differs from the prediction rather than from the label: otherwise, the search
         # of a misclassified row could end at the factual.
         has_target, targets = rows.draw_targets(predictions)
-        idx = idx[has_target]
-        weights = None if rows.weights is None else rows.weights[idx]
-        return rows.X[idx], rows.y[idx], targets, weights
+        if len(targets) < len(factuals):
+            factuals, labels = factuals[has_target], labels[has_target]
+            weights = None if weights is None else weights[has_target]
+        return factuals, labels, targets, weights
 
     def _pair(self, exemplars, targets, labels, weights, result, box):
         """Pair counterfactuals with protected exemplars.
@@ -363,12 +303,14 @@ class CounterfactualNet(NeuralNetClassifier):
             weights=weights,
         )
 
-    def _is_finite(self, loss):
-        """Return whether a loss and its gradient are finite, by one sum over them."""
-        # One concatenation and one sum are several times faster than a test of each tensor.
-        weights = [w for group in self.optimizer_.param_groups for w in group["params"]]
-        gradients = [w.grad.reshape(-1) for w in weights if w.grad is not None]
-        return math.isfinite(torch.cat([loss.detach().reshape(-1), *gradients]).sum().item())
+    def _notify_of_gradients(self, batch):
+        self.notify(
+            "on_grad_computed",
+            # A plain generator would be exhausted by the first callback.
+            named_parameters=TeeGenerator(self.get_all_learnable_params()),
+            batch=batch,
+            training=True,
+        )
 
     def _check_epoch(self, n_updates, rows, tuples):
         """Raise a NonFiniteLossError if training has diverged in the current epoch."""

@@ -36,8 +36,13 @@ class TrainingRows:
     def shuffled(self):
         """Return all rows, their labels and their weights in a random order."""
         order = torch.randperm(len(self.X), generator=self.generator).to(self.X.device)
-        weights = None if self.weights is None else self.weights[order]
-        return self.X[order], self.y[order], weights
+        return self.select(order)
+
+    def select(self, idx):
+        """Return the rows, their labels and their weights or None at some positions."""
+        # On a CPU, this is several times as fast as an index in brackets.
+        columns = self.X, self.y, self.weights
+        return tuple(None if part is None else part.index_select(0, idx) for part in columns)
 
     def draw_factuals(self, n):
         """Draw `n` rows (at most all) without replacement; return their positions in `X`."""
@@ -82,7 +87,7 @@ class TrainingRows:
         # In float32, rounding could turn a product into `counts`, the start of the next class.
         uniform = torch.rand(len(targets), generator=self.generator, dtype=torch.float64)
         idx = self.by_class[starts + (uniform * counts).long()]
-        return self.X[idx.to(self.X.device)]
+        return self.X.index_select(0, idx.to(self.X.device))
 
     def _draw_by_weight(self, targets):
         """Draw a row of each target's class with a probability proportional to its weight."""
@@ -98,7 +103,7 @@ class TrainingRows:
         positions = torch.searchsorted(cumulated, cumulated[starts] + uniform * totals, right=True)
         # Rounding could lead to the row after the last one of a class.
         positions = torch.minimum(torch.maximum(positions - 1, starts), ends - 1)
-        return self.X[self.by_class[positions].to(self.X.device)]
+        return self.X.index_select(0, self.by_class[positions].to(self.X.device))
 
 
 class Minibatches:

@@ -295,13 +295,13 @@ class Record:
 
     def mature(self, idx, states, t):
         """Record the states of the rows that became mature after `t` steps."""
-        self.counterfactuals[idx] = states
+        self.counterfactuals.index_copy_(0, idx, states)
         self.is_mature[idx] = True
         self.n_iter[idx] = t
 
     def stop(self, idx, states, refused, t):
         """Record the last states, after `t` steps, of all rows that were still searching."""
-        self.counterfactuals[idx] = states
+        self.counterfactuals.index_copy_(0, idx, states)
         self.n_iter[idx] = t
         self.refused[idx] = refused
 
