@@ -29,13 +29,15 @@ class FlatUpdate:
         """Return the update of an optimizer, the faster one if the optimizer permits it."""
         return (FlatAdamW if FlatAdamW.accepts(optimizer) else FlatUpdate)(optimizer)
 
-    def is_finite(self):
-        """Return whether all gradients are finite."""
+    def collect(self):
+        """Copy gradients that are no longer views of the buffer, such as those of a callback."""
         for parameter, view in zip(self.parameters, self._views, strict=True):
-            # A callback may have put another tensor in place of a gradient.
             if parameter.grad is not view:
                 view.copy_(parameter.grad)
                 parameter.grad = view
+
+    def is_finite(self):
+        """Return whether all gradients are finite."""
         return math.isfinite(self.gradients.sum().item())
 
     def step(self):
@@ -114,9 +116,10 @@ class FlatAdamW(FlatUpdate):
         self._n_steps += 1
         self._means.lerp_(self.gradients, 1 - beta1)
         self._squares.mul_(beta2).addcmul_(self.gradients, self.gradients, value=1 - beta2)
-        torch.sqrt(self._squares, out=self._scales)
-        self._scales.div_(math.sqrt(1 - beta2**self._n_steps)).add_(group["eps"])
-        rate = group["lr"] / (1 - beta1**self._n_steps)
+        # Numerator and denominator are multiplied by the correction of the second moment.
+        correction = math.sqrt(1 - beta2**self._n_steps)
+        torch.sqrt(self._squares, out=self._scales).add_(correction * group["eps"])
+        rate = correction * group["lr"] / (1 - beta1**self._n_steps)
         self._values.addcdiv_(self._means, self._scales, value=-rate)
 
     def finish(self):

@@ -1,7 +1,8 @@
 """How the minibatches of an epoch change the parameters: in closed form, or by autograd.
 
-A learner has the methods `minibatches`, `compute_gradients`, `update`, `outcome` and `updates`,
-which are called in this order; those between the first and the last once for each minibatch.
+A learner has the methods `minibatches`, `compute_gradients`, `collect`, `update`, `outcome` and
+`updates`. Those between the first and the last are called for each minibatch, in this order;
+`collect` and `outcome` only if callbacks watch minibatches.
 """
 
 import math
@@ -62,6 +63,10 @@ class ClosedFormLearner:
         logits, trace = self._perceptron.forward(self._inputs)
         self._perceptron.compute_gradients(trace, self._loss.slopes(logits))
         self._logits.append(logits)
+
+    def collect(self):
+        """Adopt the gradients that a callback has changed."""
+        self._flat_update.collect()
 
     def outcome(self, n_rows):
         """Return the loss of the current minibatch, and the logits of its training rows."""
@@ -126,6 +131,9 @@ class AutogradLearner:
         n_tuples = 0 if tuples is None else len(tuples.targets)
         self._steps.append((loss.detach(), terms, len(X), n_tuples))
         self._y_pred = logits
+
+    def collect(self):
+        """Do nothing: the optimizer reads the gradients of the parameters."""
 
     def outcome(self, n_rows):
         """Return the loss of the current minibatch, and the logits of its training rows."""

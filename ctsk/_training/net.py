@@ -188,6 +188,7 @@ class CounterfactualNet(NeuralNetClassifier):
             learner.compute_gradients()
             if is_watched:
                 self._notify_of_gradients(batch)
+                learner.collect()
             is_updated.append(learner.update())
             if is_watched:
                 outcome = learner.outcome(len(batch[0]))

@@ -102,7 +102,7 @@ class ECCCoGenerator(GradientGenerator):
     def _penalty_slopes(self, step):
         """Return the slopes of the penalty with respect to the states and to their energies."""
         of_energies = ridged_energy_slopes(step.energies).mul_(self._energy_weight(step))
-        return l1_slopes(step).mul_(self.lambda_cost), of_energies
+        return l1_slopes(step, self.lambda_cost), of_energies
 
     def _energy_weight(self, step):
         fading = energy_schedule(step.t, step.T) if self.schedule == "fading" else 1.0

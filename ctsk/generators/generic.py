@@ -127,7 +127,7 @@ class GenericGenerator(GradientGenerator):
 
     def _penalty_slopes(self, step):
         """Return the slopes of the penalty with respect to the states and to their energies."""
-        slopes = l1_slopes(step, self._scales()).mul_(self.lambda_cost)
+        slopes = l1_slopes(step, self.lambda_cost, self._scales())
         if self.lambda_gravity > 0:
             slopes += self.lambda_gravity * gravity_slopes(step, self.centroids_)
         return slopes, torch.zeros_like(step.energies)

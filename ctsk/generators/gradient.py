@@ -16,7 +16,7 @@ from ctsk._torch.energy import energy
 from ctsk.generators.base import BaseGenerator
 from ctsk.generators.inputs import Step
 from ctsk.generators.result import Batch, Record, rows_at_once
-from ctsk.generators.slopes import entropy_slopes, penalty_slopes, push_slopes
+from ctsk.generators.slopes import differentiated_penalty, entropy_slopes, push_slopes
 
 # Largest change of a column in one step of an explanation, in standard deviations. It is small
 # relative to the width of a class, and the default of 300 steps can still cover 15 of them.
@@ -140,6 +140,20 @@ class GradientGenerator(BaseGenerator):
         penalties : Tensor of shape (n_rows,)
         """
 
+    def __init_subclass__(cls, **kwargs):
+        """Let torch differentiate the penalty of a subclass."""
+        super().__init_subclass__(**kwargs)
+        # A class that overrides the penalty must not inherit the slopes of another penalty.
+        if "penalty" in vars(cls) and "_penalty_slopes" not in vars(cls):
+            cls._penalty_slopes = GradientGenerator._penalty_slopes
+
+    def _penalty_slopes(self, step):
+        """Return the slopes of the penalty with respect to the rows and to their energies.
+
+        Classes of ctsk write them out.
+        """
+        return differentiated_penalty(self, step)
+
     def _validate_params(self):
         """Check the parameters, of which a subclass may have forgotten `step_size`."""
         if not hasattr(self, "step_size"):
@@ -199,8 +213,9 @@ class GradientGenerator(BaseGenerator):
             judged, has_reached, is_done = _judge(model, batch, entropies, limit, accept)
             some_done = bool(is_done.any())
             if some_done:
-                record.mature(batch.idx[is_done], judged[is_done], t)
-            if t == T or is_done.all():
+                done = is_done.nonzero()[:, 0]
+                record.mature(batch.idx.index_select(0, done), judged.index_select(0, done), t)
+            if t == T or (some_done and len(done) == len(is_done)):
                 record.stop(batch.idx, judged, has_reached & ~is_done, t)
                 break
 
@@ -237,7 +252,7 @@ class GradientGenerator(BaseGenerator):
         """
         energies = energy(logits, batch.targets)
         step = Step(batch.states, batch.factuals, batch.targets, energies, batch.costs, t, T)
-        of_rows, of_energies = penalty_slopes(self, step)
+        of_rows, of_energies = self._penalty_slopes(step)
         if batch.earlier is not None:
             of_rows = of_rows + push * push_slopes(batch.states, batch.earlier, groups)
         return entropy_slopes(log_proba, batch.targets, of_energies), of_rows
@@ -259,9 +274,8 @@ class GradientGenerator(BaseGenerator):
         states, bounds = batch.states.detach(), (batch.box.lower, batch.box.upper)
         # In a search among rows, the step itself is projected; see Notes for the reason.
         if batch.codes is None:
-            rates = self._row_rates(gradients, states, *bounds, groups)
-            moved = _finite(torch.addcmul(states, gradients, rates, value=-1), states)
-            moved = _confine(moved, states, *bounds, groups)
+            moved = self._stepped(gradients, states, *bounds, groups)
+            moved = _confine(_finite(moved, states), states, *bounds, groups)
             if self.is_capped and len(groups):
                 moved = torch.clamp(_shortened(moved, states, self.max_step), *bounds)
             return batch.at(moved, None)
@@ -275,7 +289,9 @@ class GradientGenerator(BaseGenerator):
         codes = _finite(codes.detach() - self._rates(slopes) * slopes, codes.detach())
         with torch.no_grad():
             decoded = self.decode(codes)
-        return batch.at(_confine(_finite(decoded, states), states, *bounds, groups), codes)
+        # Codes may be rows themselves, which must not be overwritten.
+        decoded = _finite(decoded, states).clone()
+        return batch.at(_confine(decoded, states, *bounds, groups), codes)
 
     def with_step_of_explanations(self):
         """Return the generator that `explain` uses, in which ``max_step="auto"`` is a cap."""
@@ -291,14 +307,14 @@ class GradientGenerator(BaseGenerator):
         """Whether `max_step` limits the steps of a search."""
         return self.max_step is not None and self.max_step != "auto"
 
-    def _row_rates(self, gradients, states, lower, upper, groups):
-        """Return the step sizes of rows, shortened by `max_step` where columns are free to move."""
+    def _stepped(self, gradients, states, lower, upper, groups):
+        """Return the states after a step, shortened by `max_step` if that is a number."""
         if not self.is_capped:
-            return gradients.new_tensor(self.step_size)
+            return torch.add(states, gradients, alpha=-self.step_size)
         free = _free(gradients, states, lower, upper, groups)
         # On the simplex, each of two categories moves by half of the difference of their steps.
         free[:, groups.n_numeric :] *= 0.5
-        return self._rates(free)
+        return torch.addcmul(states, gradients, self._rates(free), value=-1)
 
     def _rates(self, gradients):
         """Return the step size, shortened for each row whose step would exceed `max_step`."""
@@ -381,8 +397,7 @@ def _finite(moved, states):
 
 
 def _confine(rows, states, lower, upper, groups):
-    """Bring rows into their box: the simplex over reachable categories, and the bounds."""
+    """Bring rows, which may be overwritten, into their box: the simplex, and the bounds."""
     # From one state to the next, few categories gain or lose all of their weight.
     projected = groups.project(rows, upper, support=states)
-    # Without groups, the projection is `rows` itself, which may be the codes of a search.
-    return torch.clamp(projected, lower, upper, out=projected if len(groups) else None)
+    return torch.clamp(projected, lower, upper, out=projected)

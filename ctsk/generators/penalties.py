@@ -29,12 +29,13 @@ def l1_distance(step, deviations=1.0):
     return (moves * weights).sum(dim=1)
 
 
-def l1_slopes(step, deviations=1.0):
-    """Slopes of `l1_distance` with respect to the states.
+def l1_slopes(step, weight, deviations=1.0):
+    """Slopes of `l1_distance`, times a weight, with respect to the states.
 
     Parameters
     ----------
     step : Step
+    weight : float
     deviations : Tensor of shape (n_columns,) or float, default=1.0
 
     Returns
@@ -42,7 +43,7 @@ def l1_slopes(step, deviations=1.0):
     slopes : Tensor of shape (n_rows, n_columns)
         They are 0 where a column has not moved.
     """
-    return (step.rows - step.factuals).sign_().mul_(step.costs / deviations)
+    return (step.rows - step.factuals).sign_().mul_(weight * step.costs / deviations)
 
 
 def gravity(step, centroids):

@@ -296,8 +296,8 @@ class Record:
     def mature(self, idx, states, t):
         """Record the states of the rows that became mature after `t` steps."""
         self.counterfactuals.index_copy_(0, idx, states)
-        self.is_mature[idx] = True
-        self.n_iter[idx] = t
+        self.is_mature.index_fill_(0, idx, True)
+        self.n_iter.index_fill_(0, idx, t)
 
     def stop(self, idx, states, refused, t):
         """Record the last states, after `t` steps, of all rows that were still searching."""

@@ -200,7 +200,7 @@ class REVISEGenerator(GradientGenerator):
 
     def _penalty_slopes(self, step):
         """Return the slopes of the penalty with respect to the states and to their energies."""
-        return l1_slopes(step).mul_(self.lambda_cost), torch.zeros_like(step.energies)
+        return l1_slopes(step, self.lambda_cost), torch.zeros_like(step.energies)
 
     def _train(self, vae, rows, random):
         """Update the autoencoder `max_iter` times."""

@@ -31,10 +31,8 @@ def entropy_slopes(log_proba, targets, factors):
     return log_proba.exp().scatter_add_(1, targets[:, None], (-1 - factors)[:, None])
 
 
-def penalty_slopes(generator, step):
-    """Slopes of a penalty with respect to the rows and to their energies.
-
-    They are differentiated by torch unless the generator has written them out.
+def differentiated_penalty(generator, step):
+    """Slopes of a penalty with respect to the rows and to their energies, by autograd.
 
     Parameters
     ----------
@@ -46,16 +44,15 @@ def penalty_slopes(generator, step):
     of_rows : Tensor of shape (n_rows, n_columns)
     of_energies : Tensor of shape (n_rows,)
     """
-    if _has_written_out(type(generator)):
-        return generator._penalty_slopes(step)
     rows, energies = step.rows.detach().requires_grad_(), step.energies.detach().requires_grad_()
     with torch.enable_grad():
-        penalties = checked_penalty(generator, replace(step, rows=rows, energies=energies))
+        penalties = _penalties(generator, replace(step, rows=rows, energies=energies))
     zeros = torch.zeros_like(rows), torch.zeros_like(energies)
+    # A penalty need not depend on the rows, nor on the energies.
     if not penalties.requires_grad:
         return zeros
     slopes = torch.autograd.grad(penalties.sum(), (rows, energies), allow_unused=True)
-    return tuple(z if part is None else part for part, z in zip(slopes, zeros, strict=True))
+    return tuple(zero if part is None else part for part, zero in zip(slopes, zeros, strict=True))
 
 
 def push_slopes(rows, earlier, groups):
@@ -76,15 +73,7 @@ def push_slopes(rows, earlier, groups):
         return torch.autograd.grad(nearness(rows, earlier, groups).sum(), rows)[0]
 
 
-def _has_written_out(kind):
-    """Return whether a class of generators has written out the slopes of its own penalty."""
-    # A subclass that overrides the penalty alone would inherit the slopes of another one.
-    names = ("_penalty_slopes", "penalty")
-    owner = next(part for part in kind.__mro__ if any(name in vars(part) for name in names))
-    return "_penalty_slopes" in vars(owner)
-
-
-def checked_penalty(generator, step):
+def _penalties(generator, step):
     """Return the penalty of each row; a ValueError if it is not one number per row."""
     penalties = generator.penalty(step)
     # A scalar or a column would broadcast silently, and rows would influence each other.
