@@ -94,7 +94,8 @@ class FlatAdamW(FlatUpdate):
     @staticmethod
     def accepts(optimizer):
         """Return whether one call can update all parameters of an optimizer."""
-        if type(optimizer) is not torch.optim.AdamW:
+        # A schedule of torch wraps `step` to count its calls.
+        if type(optimizer) is not torch.optim.AdamW or "step" in vars(optimizer):
             return False
         first, *others = optimizer.param_groups
         is_plain = not any(first[name] for name in ("amsgrad", "maximize", "differentiable"))

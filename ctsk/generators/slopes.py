@@ -46,12 +46,13 @@ def differentiated_penalty(generator, step):
     """
     rows, energies = step.rows.detach().requires_grad_(), step.energies.detach().requires_grad_()
     with torch.enable_grad():
-        penalties = _penalties(generator, replace(step, rows=rows, energies=energies))
+        # Rows do not depend on each other, so the gradient of the sum is that of each row.
+        total = _penalties(generator, replace(step, rows=rows, energies=energies)).sum()
     zeros = torch.zeros_like(rows), torch.zeros_like(energies)
     # A penalty need not depend on the rows, nor on the energies.
-    if not penalties.requires_grad:
+    if not total.requires_grad:
         return zeros
-    slopes = torch.autograd.grad(penalties.sum(), (rows, energies), allow_unused=True)
+    slopes = torch.autograd.grad(total, (rows, energies), allow_unused=True)
     return tuple(zero if part is None else part for part, zero in zip(slopes, zeros, strict=True))
 
 

@@ -207,32 +207,6 @@ def test_loss_and_size_of_each_minibatch_are_recorded_for_callbacks(iris):
     assert records == [(100, True), (50, True)]
 
 
-def test_terms_of_an_epoch_are_means_over_rows_and_over_tuples(iris):
-    """With minibatches of 140 and 10 rows and of 2 and 1 tuples, the weights differ."""
-    X, y = iris
-
-    class Steps(Callback):
-        terms = []
-
-        def on_batch_end(self, net, terms=None, **kwargs):
-            self.terms.append({name: term.item() for name, term in terms.items()})
-
-    clf = CounterfactualTrainedClassifier(
-        max_epochs=1,
-        batch_size=140,
-        n_counterfactuals=3,
-        callbacks=[Steps],
-        random_state=0,
-        **ALL_EPOCHS,
-    ).fit(X, y)
-    first, second = Steps.terms
-    n_rows, n_tuples = np.array([140, 10]), np.array([2, 1])
-    for name in TERMS:
-        weights = n_rows if name == "classification" else n_tuples
-        expected = np.average([first[name], second[name]], weights=weights)
-        assert clf.history_[-1][name] == pytest.approx(expected, rel=1e-5)
-
-
 @pytest.mark.parametrize("generator", [GenericGenerator, ECCCoGenerator])
 def test_search_that_runs_away_is_blamed_on_its_step_size(iris, generator):
     clf = CounterfactualTrainedClassifier(

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -59,15 +61,18 @@ def test_nearness_counts_a_change_of_category_like_a_unit_of_a_number():
     np.testing.assert_allclose(found, np.exp(-distances / 3).sum(axis=1))
 
 
-def test_push_is_added_to_the_loss(linear):
+def test_push_is_added_to_the_slopes_of_the_rows(linear):
     generator, groups = GenericGenerator(), OneHotGroups(3)
     states = torch.zeros(2, 3, dtype=torch.float64)
     earlier = torch.ones(2, 1, 3, dtype=torch.float64)
     targets, costs = torch.tensor([0, 1]), torch.ones(3, dtype=torch.float64)
     box = Box(states, states, groups)
     batch = Batch(torch.arange(2), None, states, states, targets, box, costs, earlier)
-    logits = linear(states)
-    without, pushed = (
-        generator.losses(batch, logits, torch.zeros(2), 1, 5, groups, push) for push in (0.0, 2.0)
+    logits = linear(states).detach()
+    (of_logits, without), (same, pushed) = (
+        generator.slopes(batch, logits, logits.log_softmax(1), 1, 5, groups, push)
+        for push in (0.0, 2.0)
     )
-    torch.testing.assert_close(pushed - without, 2 * nearness(states, earlier, groups))
+    # Each column is a unit away, so that exp(-3 / 3) decays by a third of itself per unit.
+    torch.testing.assert_close(pushed - without, torch.full_like(states, 2 * math.exp(-1) / 3))
+    assert torch.equal(of_logits, same)
