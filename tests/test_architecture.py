@@ -8,8 +8,8 @@ import ctsk
 ROOT = Path(ctsk.__file__).parent
 LAYERS = [
     "_version", "exceptions", "_torch", "_columns", "_closed_form", "generators", "_training",
-    "_explaining", "_storing", "_exporting", "_classifier", "_persistence", "_explain", "_sufficient_changes",
-    "_onnx", "metrics", "model_selection", "plotting",
+    "_explaining", "_storing", "_exporting", "_classifier", "_persistence", "_explain",
+    "_sufficient_changes", "_onnx", "metrics", "model_selection", "plotting",
 ]  # fmt: skip
 # A method that plots may name the display that it leads to, within its body: displays import
 # explanations when ctsk is imported, and explanations displays only when one is plotted.
