@@ -26,6 +26,8 @@ from ctsk.generators import Reference
 
 @dataclass(frozen=True)
 class Case:
+    """A training that is timed, and the ratio of times that is allowed."""
+
     name: str
     batch_size: int
     n_rows: int

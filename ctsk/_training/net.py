@@ -6,7 +6,7 @@ import torch
 from skorch import NeuralNetClassifier
 from skorch.utils import TeeGenerator, to_tensor
 
-from ctsk._torch.utils import evaluating
+from ctsk._torch.utils import chunk_size, evaluating
 from ctsk._training.callbacks import users_callbacks, watches_batches
 from ctsk._training.learners import learner_of
 from ctsk._training.optimizers import check_optimizer
@@ -137,7 +137,9 @@ class CounterfactualNet(NeuralNetClassifier):
         y = to_tensor(y, device=self.device)
         weights = self._weights(training) if self.sample_weight is not None else None
         rows = TrainingRows(X, y, len(self.classes), self.random, weights)
-        return Minibatches(rows, self.batch_size, shuffle=training)
+        # Held-out rows are only evaluated, so as many as fit into memory pass at once.
+        batch_size = self.batch_size if training else max(self.batch_size, chunk_size(X.shape[1]))
+        return Minibatches(rows, batch_size, shuffle=training)
 
     def _weights(self, training):
         """Return the weights of the rows to train on, or of those that are held out."""
