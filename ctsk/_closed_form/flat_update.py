@@ -5,10 +5,15 @@ import math
 import torch
 
 
+# Bytes to which tensors are aligned by torch. Products of matrices are rounded in an order that
+# depends on the alignment; in a buffer without it, a fit that is resumed would not have equal bits.
+_ALIGNMENT = 64
+
+
 class FlatUpdate:
     """The update of an optimizer, with the gradients of all parameters in one buffer.
 
-    Each gradient is a view of the buffer, so that one sum tells whether all of them are finite.
+    Each gradient is a view of the buffer, so that one product tells whether all of them are finite.
 
     Parameters
     ----------
@@ -37,8 +42,8 @@ class FlatUpdate:
                 parameter.grad = view
 
     def is_finite(self):
-        """Return whether all gradients are finite."""
-        return math.isfinite(self.gradients.sum().item())
+        """Return whether the gradients and their squares, which optimizers sum, are finite."""
+        return math.isfinite(torch.dot(self.gradients, self.gradients).item())
 
     def step(self):
         """Update the parameters."""
@@ -88,7 +93,7 @@ class FlatAdamW(FlatUpdate):
         self._n_steps = int(self._states[0]["step"])
         # The buffer is ordered by group.
         groups = optimizer.param_groups
-        sizes = [sum(part.numel() for part in group["params"]) for group in groups]
+        sizes = [sum(map(_padded, group["params"])) for group in groups]
         self._groups = list(zip(groups, self._values.split(sizes), strict=True))
 
     @staticmethod
@@ -121,6 +126,8 @@ class FlatAdamW(FlatUpdate):
         correction = math.sqrt(1 - beta2**self._n_steps)
         torch.sqrt(self._squares, out=self._scales).add_(correction * group["eps"])
         rate = correction * group["lr"] / (1 - beta1**self._n_steps)
+        # torch rejects finite numbers that are infinite in the precision of the weights.
+        rate = rate if rate < torch.finfo(self._values.dtype).max else math.inf
         self._values.addcdiv_(self._means, self._scales, value=-rate)
 
     def finish(self):
@@ -145,8 +152,20 @@ class FlatAdamW(FlatUpdate):
         return moments
 
 
+def _padded(tensor):
+    """Return the number of elements of a buffer that a tensor takes."""
+    n_aligned = _ALIGNMENT // tensor.element_size()
+    return -(-tensor.numel() // n_aligned) * n_aligned
+
+
 def _flat(tensors):
-    """Return the values of tensors in one buffer, and views of it that have their shapes."""
-    flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-    parts = flat.split([tensor.numel() for tensor in tensors])
-    return flat, [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
+    """Return the values of tensors in one buffer, with gaps of zeros, and views of these values."""
+    sizes = [_padded(tensor) for tensor in tensors]
+    flat = tensors[0].new_zeros(sum(sizes))
+    views = [
+        part[: tensor.numel()].view(tensor.shape)
+        for part, tensor in zip(flat.split(sizes), tensors, strict=True)
+    ]
+    for view, tensor in zip(views, tensors, strict=True):
+        view.copy_(tensor)
+    return flat, views

@@ -310,7 +310,7 @@ class GradientGenerator(BaseGenerator):
     def _stepped(self, gradients, states, lower, upper, groups):
         """Return the states after a step, shortened by `max_step` if that is a number."""
         if not self.is_capped:
-            return torch.add(states, gradients, alpha=-self.step_size)
+            return (gradients * -self.step_size).add_(states)
         free = _free(gradients, states, lower, upper, groups)
         # On the simplex, each of two categories moves by half of the difference of their steps.
         free[:, groups.n_numeric :] *= 0.5
