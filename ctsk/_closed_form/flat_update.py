@@ -13,7 +13,7 @@ _ALIGNMENT = 64
 class FlatUpdate:
     """The update of an optimizer, with the gradients of all parameters in one buffer.
 
-    Each gradient is a view of the buffer, so that one product tells whether all of them are finite.
+    Each gradient is a view of the buffer, so that one sum tells whether all of them are finite.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ class FlatUpdate:
                 parameter.grad = view
 
     def is_finite(self):
-        """Return whether the gradients and their squares, which optimizers sum, are finite."""
-        return math.isfinite(torch.dot(self.gradients, self.gradients).item())
+        """Return whether all gradients are finite."""
+        return math.isfinite(self.gradients.sum().item())
 
     def step(self):
         """Update the parameters."""

@@ -202,7 +202,7 @@ class CounterfactualNet(NeuralNetClassifier):
         n_updates = sum(is_updated)
         updates = learner.updates(is_updated)
         self.history.record(prefix + "_batch_count", len(is_updated))
-        self._check_epoch(n_updates, iterator.rows, tuples)
+        self._check_epoch(updates, iterator.rows, tuples)
         record_means(self.history, prefix, updates)
         # It comes last, because its presence marks a finished epoch.
         self.history.record("n_skipped", len(is_updated) - n_updates)
@@ -315,22 +315,26 @@ class CounterfactualNet(NeuralNetClassifier):
             training=True,
         )
 
-    def _check_epoch(self, n_updates, rows, tuples):
+    def _check_epoch(self, updates, rows, tuples):
         """Raise a NonFiniteLossError if training has diverged in the current epoch."""
         epoch = len(self.history)
-        if not n_updates:
+        has_finite_losses = bool(updates.n_rows and updates.losses.isfinite().all())
+        if not updates.n_rows:
             message = (
                 f"The loss or its gradient was not finite in any minibatch of epoch {epoch}, so no "
                 "update was made."
             )
+        # Gradients in closed form may be finite where the loss is not.
+        elif not has_finite_losses:
+            message = f"The loss of a minibatch of epoch {epoch} was not finite."
         # A finite gradient can still overflow the weights, by a large lr.
         elif not all(weights.isfinite().all() for _, weights in self.get_all_learnable_params()):
             message = f"An update of epoch {epoch} made weights overflow."
         else:
             return
-        raise NonFiniteLossError(f"{message} {self._remedy(n_updates, rows, tuples)}")
+        raise NonFiniteLossError(f"{message} {self._remedy(has_finite_losses, rows, tuples)}")
 
-    def _remedy(self, n_updates, rows, tuples):
+    def _remedy(self, has_finite_losses, rows, tuples):
         """Return what to change after training has diverged."""
         # The search is blamed first: losses of rows far away overflow at any lr.
         limit = _FAR * rows.X.abs().max()
@@ -340,7 +344,7 @@ class CounterfactualNet(NeuralNetClassifier):
                 name, step_size = type(generator).__name__, generator.step_size
                 remedy = f"lower step_size of {name} (now {step_size}), or {remedy}"
             return f"Counterfactuals have left the range of the data: {remedy}."
-        if n_updates:
+        if has_finite_losses:
             return "Lower lr."
         return (
             "Lower lr, lambda_div, lambda_adv, lambda_reg, weight_decay or class_weight, or keep "
