@@ -317,24 +317,27 @@ class CounterfactualNet(NeuralNetClassifier):
 
     def _check_epoch(self, updates, rows, tuples):
         """Raise a NonFiniteLossError if training has diverged in the current epoch."""
-        epoch = len(self.history)
-        has_finite_losses = bool(updates.n_rows and updates.losses.isfinite().all())
+        epoch, is_lr_to_blame = len(self.history), False
+        states = self.optimizer_.state.values()
+        moments = [part for state in states for part in state.values() if torch.is_tensor(part)]
         if not updates.n_rows:
             message = (
                 f"The loss or its gradient was not finite in any minibatch of epoch {epoch}, so no "
                 "update was made."
             )
-        # Gradients in closed form may be finite where the loss is not.
-        elif not has_finite_losses:
-            message = f"The loss of a minibatch of epoch {epoch} was not finite."
         # A finite gradient can still overflow the weights, by a large lr.
         elif not all(weights.isfinite().all() for _, weights in self.get_all_learnable_params()):
-            message = f"An update of epoch {epoch} made weights overflow."
+            message, is_lr_to_blame = f"An update of epoch {epoch} made weights overflow.", True
+        # The square of a finite gradient can be infinite, which stops the optimizer.
+        elif not all(moment.isfinite().all() for moment in moments):
+            message = f"Gradients of epoch {epoch} were so large that their squares overflowed."
+        elif not updates.losses.isfinite().all():
+            message = f"The loss of a minibatch of epoch {epoch} was not finite."
         else:
             return
-        raise NonFiniteLossError(f"{message} {self._remedy(has_finite_losses, rows, tuples)}")
+        raise NonFiniteLossError(f"{message} {self._remedy(is_lr_to_blame, rows, tuples)}")
 
-    def _remedy(self, has_finite_losses, rows, tuples):
+    def _remedy(self, is_lr_to_blame, rows, tuples):
         """Return what to change after training has diverged."""
         # The search is blamed first: losses of rows far away overflow at any lr.
         limit = _FAR * rows.X.abs().max()
@@ -344,7 +347,7 @@ class CounterfactualNet(NeuralNetClassifier):
                 name, step_size = type(generator).__name__, generator.step_size
                 remedy = f"lower step_size of {name} (now {step_size}), or {remedy}"
             return f"Counterfactuals have left the range of the data: {remedy}."
-        if has_finite_losses:
+        if is_lr_to_blame:
             return "Lower lr."
         return (
             "Lower lr, lambda_div, lambda_adv, lambda_reg, weight_decay or class_weight, or keep "
