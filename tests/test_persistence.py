@@ -130,6 +130,24 @@ def test_curves_of_quantiles_come_back(fitted_quantiles, loans, tmp_path, name):
     assert_same_rows(fitted_quantiles.explain(X), loaded.explain(X))
 
 
+@pytest.mark.parametrize("standardize", [True, "quantile"])
+def test_the_files_hold_the_ends_of_a_number_and_with_quantiles_all_of_it(
+    fitted_loans, fitted_quantiles, loans, tmp_path, standardize
+):
+    ctsk.save(fitted_loans if standardize is True else fitted_quantiles, tmp_path / "model")
+    text = (tmp_path / "model" / "model.json").read_text()
+    numbers = set()
+    json.loads(text, parse_float=lambda number: numbers.add(float(number)))
+    incomes = np.unique(loans[0]["income"])
+    if standardize is True:
+        # Where a pipeline puts a constant in place of gaps, a neighbor of an end is the end.
+        incomes, expected = incomes[2:-2], False
+    else:
+        # The outermost numbers, which have the same quantile, share a point.
+        incomes, expected = incomes[1:-1], True
+    assert {income in numbers for income in incomes.tolist()} == {expected}
+
+
 def test_curves_of_numbers_without_digits_for_their_differences_are_stored(tmp_path):
     X = np.column_stack([1e17 + 16 * np.arange(30.0), np.arange(30) % 7])
     clf = fit((X, np.arange(30) % 2), standardize="quantile")

@@ -463,6 +463,23 @@ def test_a_stored_model_cannot_choose_a_folder(diabetes, tmp_path):
         ctsk.load(tmp_path / "model")
 
 
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_checkpoint_takes_three_times_the_space_of_the_weights_and_four_until_it_stops(
+    diabetes, tmp_path, monkeypatch, early_stopping
+):
+    """The weights, two averages of Adam, and, until a fit is finished, the best weights."""
+    settings = {"hidden_layer_sizes": (400, 400), "early_stopping": early_stopping, **CONVENTIONAL}
+    clf = estimator(tmp_path, **settings, max_epochs=2)
+    with dying_after(monkeypatch, 1), contextlib.suppress(Killed):
+        clf.fit(*diabetes)
+    (file,) = tmp_path.iterdir()
+    size_before_the_end = file.stat().st_size
+    clf.fit(*diabetes)
+    n_bytes = sum(w.numel() * w.element_size() for w in clf.net_.module_.parameters())
+    assert size_before_the_end / n_bytes == pytest.approx(4 if early_stopping else 3, rel=0.05)
+    assert file.stat().st_size / n_bytes == pytest.approx(3, rel=0.05)
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="This system has no SIGKILL.")
 @pytest.mark.parametrize("kind", ["half written", "after its name"])
 def test_a_process_that_is_killed_at_writing_leaves_a_checkpoint(tmp_path, kind):
