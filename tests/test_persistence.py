@@ -475,6 +475,15 @@ def test_a_folder_with_other_files_is_not_replaced(fitted_iris, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["model", "model.zip"])
+def test_a_folder_that_does_not_exist_is_named_and_not_created(fitted_iris, tmp_path, name):
+    path = tmp_path / "models" / name
+    with pytest.raises(FileNotFoundError, match="there is no folder '.*models'. Create it") as info:
+        ctsk.save(fitted_iris, path)
+    assert f"path={str(path)!r}" in str(info.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["model", "model.zip"])
 def test_a_failure_while_writing_keeps_the_former_model(fitted_iris, tmp_path, monkeypatch, name):
     ctsk.save(fitted_iris, tmp_path / name)
 
