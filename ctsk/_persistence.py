@@ -217,7 +217,7 @@ def _check_estimator(estimator, name):
     if type(estimator) is not CounterfactualTrainedClassifier:
         raise TypeError(
             f"{name} is a {type(estimator).__name__}; only a CounterfactualTrainedClassifier has "
-            "files and certificates. Of a pipeline, pass the last step, and store the other steps by "
-            "skops or joblib."
+            "files and certificates. Of a pipeline, pass the last step, and store the other steps "
+            "by skops or joblib."
         )
     check_is_fitted(estimator)

@@ -116,8 +116,8 @@ def _temporary_name(path):
 def _check_replaceable(path, is_other):
     if not path.parent.is_dir():
         raise FileNotFoundError(
-            f"path={str(path)!r} cannot be written, because there is no folder {str(path.parent)!r}. "
-            "Create it first."
+            f"path={str(path)!r} cannot be written, because there is no folder "
+            f"{str(path.parent)!r}. Create it first."
         )
     if is_other or path.is_symlink():
         raise FileExistsError(
