@@ -321,7 +321,7 @@ def test_categories_of_any_type_come_back(tmp_path, categories, ordered):
     cells = pd.Series([*categories, *present] * 10, dtype=object)
     kind = pd.CategoricalDtype(pd.Index(present, dtype=object, tupleize_cols=False), ordered)
     X = pd.DataFrame({"kind": cells.astype(kind), "n": np.arange(len(cells)) % 7})
-    clf = CounterfactualTrainedClassifier(max_epochs=1, n_counterfactuals=10, random_state=0)
+    clf = CounterfactualTrainedClassifier(max_epochs=1, random_state=0)
     clf.fit(X, np.arange(len(X)) % 2)
     loaded = stored(clf, tmp_path)
     known = clf.encoder_.schema.categories[0]

@@ -169,7 +169,7 @@ def test_classifier_takes_the_constraints_as_they_are_and_keeps_them(name, optio
         special_values=data.special_values,
         categorical_features="from_dtype" if as_frame else data.categorical_features,
         max_epochs=1,
-        n_counterfactuals=20,
+        n_counterfactuals=100,
         random_state=0,
     ).fit(X, y)
     after = numbers_of(clf.explain(X[:30], T=20).counterfactual)
