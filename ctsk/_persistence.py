@@ -34,6 +34,8 @@ def save(estimator, path, *, resume=False):
     TypeError
         If `estimator` is no such classifier, or if a parameter or what a generator has learned is
         of a type that is not stored.
+    FileNotFoundError
+        If the folder that is to contain `path` does not exist.
     FileExistsError
         If there is something else than a model at the path.
     OSError
@@ -215,6 +217,7 @@ def _check_estimator(estimator, name):
     if type(estimator) is not CounterfactualTrainedClassifier:
         raise TypeError(
             f"{name} is a {type(estimator).__name__}; only a CounterfactualTrainedClassifier has "
-            "files. Of a pipeline, store the last step, and the other steps by skops or joblib."
+            "files and certificates. Of a pipeline, pass the last step, and store the other steps "
+            "by skops or joblib."
         )
     check_is_fitted(estimator)

@@ -89,7 +89,6 @@ settings = {
     "lambda_div": 0,
     "lambda_adv": 0,
     "lambda_reg": 0,
-    "early_stopping": True,
     "weight_decay": 0.1,
     "mutability": california.mutability,
     "random_state": 0,

@@ -73,7 +73,6 @@ clf, other = (
         lambda_div=0,
         lambda_adv=0,
         lambda_reg=0,
-        early_stopping=True,
         mutability=heloc.mutability,
         special_values=heloc.special_values,
         random_state=seed,

@@ -34,19 +34,7 @@ def card_of(document):
         "| feature | kind | values |",
         "| --- | --- | --- |",
     ]
-    lows, highs = encoder["observed_low"], encoder["observed_high"]
-    number = 0
-    for position, feature in enumerate(features):
-        values = ""
-        if feature["kind"] == "category":
-            values = _listed([from_json(value) for value in feature["categories"]])
-        elif feature["kind"] == "number":
-            values = f"{_code(from_json(lows[number]))} to {_code(from_json(highs[number]))}"
-            number += 1
-        if position < _MOST_LISTED:
-            lines.append(f"| {_code(from_json(feature['name']))} | {feature['kind']} | {values} |")
-    if len(features) > _MOST_LISTED:
-        lines.append("| ... | | |")
+    lines += _feature_lines(encoder)
     lines += ["", "## Settings", "", "| parameter | value |", "| --- | --- |"]
     for name, value in document["parameters"].items():
         lines.append(f"| {name} | {_code(from_json(value))} |")
@@ -58,6 +46,24 @@ def card_of(document):
         if type(value) is float and math.isfinite(value):
             lines.append(f"- {_code(name)} of the last epoch: {value:.4g}")
     return ("\n".join(lines) + "\n").encode()
+
+
+def _feature_lines(encoder):
+    """Return a line of the table of features for each of them, up to a limit."""
+    features, lines = encoder["features"], []
+    ends = iter(zip(encoder["observed_low"], encoder["observed_high"], strict=True))
+    for feature in features:
+        values = ""
+        if feature["kind"] == "category":
+            values = _listed([from_json(value) for value in feature["categories"]])
+        elif feature["kind"] == "number":
+            # Ends are those of the numbers, in the order of the features.
+            low, high = next(ends)
+            values = f"{_code(from_json(low))} to {_code(from_json(high))}"
+        lines.append(f"| {_code(from_json(feature['name']))} | {feature['kind']} | {values} |")
+    if len(features) > _MOST_LISTED:
+        return [*lines[:_MOST_LISTED], "| ... | | |"]
+    return lines
 
 
 def _code(value):

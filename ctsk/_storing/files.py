@@ -48,6 +48,8 @@ def write_files(path, files):
 
     Raises
     ------
+    FileNotFoundError
+        If the folder that is to contain the path does not exist.
     FileExistsError
         If the path is anything but a model, or a folder with other files, too.
     """
@@ -112,6 +114,11 @@ def _temporary_name(path):
 
 
 def _check_replaceable(path, is_other):
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"path={str(path)!r} cannot be written, because there is no folder "
+            f"{str(path.parent)!r}. Create it first."
+        )
     if is_other or path.is_symlink():
         raise FileExistsError(
             f"{path} exists and is no model, or contains other files, too. Save to another "

@@ -108,13 +108,7 @@ def net_of(state, *, n_columns, n_classes, device, parts, constraints, costs, ge
     net : CounterfactualNet
     """
     random = torch.Generator("cpu")
-    module = parts.get("module")
-    if module is None:
-        module = MLP(n_columns, n_classes, generator=random, **state["architecture"])
-    if state["weights"] is not None:
-        module.load_state_dict({name: tensor_of(w) for name, w in state["weights"].items()})
-    for name, weights in module.named_parameters():
-        weights.requires_grad_(name not in state["frozen"])
+    module = _module_of(state, parts.get("module"), n_columns, n_classes, random)
     objective, schedule = state["objective"], state["schedule"]
     class_weight = state["class_weight"]
     net = initialized_net(
@@ -151,6 +145,17 @@ def net_of(state, *, n_columns, n_classes, device, parts, constraints, costs, ge
         net.optimizer_.load_state_dict(mapped(state["resume"]["optimizer"], np.ndarray, tensor_of))
     net._set_training(False)
     return net
+
+
+def _module_of(state, module, n_columns, n_classes, random):
+    """Return the module of a user, or a new perceptron, with the weights of a state."""
+    if module is None:
+        module = MLP(n_columns, n_classes, generator=random, **state["architecture"])
+    if state["weights"] is not None:
+        module.load_state_dict({name: tensor_of(w) for name, w in state["weights"].items()})
+    for name, weights in module.named_parameters():
+        weights.requires_grad_(name not in state["frozen"])
+    return module
 
 
 def other_weights(module, weights):

@@ -289,15 +289,6 @@ def _with_arrays(data):
             values = [float(categories[name].index(label)) for label in values]
         domain[index[name]] = values
 
-    # A category is a position, also in the keys of its words.
-    labels = {}
-    for key, words in data.labels.items():
-        if isinstance(key, tuple) and key[0] in categories:
-            key = (index[key[0]], float(categories[key[0]].index(key[1])))
-        elif isinstance(key, tuple):
-            key = (index.get(key[0], key[0]), key[1])
-        labels[index.get(key, key)] = words
-
     data.update(
         data=np.column_stack(columns),
         target=data.target.to_numpy(),
@@ -307,7 +298,20 @@ def _with_arrays(data):
         mutability=mutability,
         domain=domain,
         special_values={index[name]: codes for name, codes in data.special_values.items()},
-        labels=labels,
+        labels=_labels_of_array(data.labels, index, categories),
         units={index[name]: unit for name, unit in data.units.items()},
     )
     return data
+
+
+def _labels_of_array(labels, index, categories):
+    """Return readable names by the index of a feature, and by its index and a value."""
+    renamed = {}
+    for key, words in labels.items():
+        if isinstance(key, tuple) and key[0] in categories:
+            # A category is a position, also in the keys of its words.
+            key = (index[key[0]], float(categories[key[0]].index(key[1])))
+        elif isinstance(key, tuple):
+            key = (index.get(key[0], key[0]), key[1])
+        renamed[index.get(key, key)] = words
+    return renamed

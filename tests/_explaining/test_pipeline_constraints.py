@@ -28,8 +28,9 @@ pytestmark = [
 
 
 def classifier(**parameters):
-    parameters = {"max_epochs": 30, "lr": 0.02, "random_state": 0, **CONVENTIONAL, **parameters}
-    return CounterfactualTrainedClassifier(**parameters)
+    # Larger minibatches and steps than by default: these tests fit many networks.
+    settings = {"max_epochs": 30, "batch_size": 100, "lr": 0.04, "random_state": 0}
+    return CounterfactualTrainedClassifier(**{**settings, **CONVENTIONAL, **parameters})
 
 
 def model_of(fitted, X):

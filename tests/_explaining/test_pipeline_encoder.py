@@ -53,8 +53,9 @@ def data():
 
 
 def classifier(**parameters):
-    parameters = {"max_epochs": 20, "lr": 0.01, "random_state": 0, **CONVENTIONAL, **parameters}
-    return CounterfactualTrainedClassifier(**parameters)
+    # Larger minibatches and steps than by default: these tests fit many networks.
+    settings = {"max_epochs": 20, "batch_size": 100, "lr": 0.03, "random_state": 0}
+    return CounterfactualTrainedClassifier(**{**settings, **CONVENTIONAL, **parameters})
 
 
 @pytest.fixture(scope="module", params=SCALERS)

@@ -136,7 +136,9 @@ def test_max_changes_counts_a_gap_that_becomes_the_number_by_which_it_is_coded()
 @pytest.mark.parametrize("constraints", [{"max_changes": 1}, {"mutability": {"*": "none"}}])
 def test_what_is_held_reaches_no_category_and_no_number(loans, generator, constraints):
     X, y = loans
-    clf = CounterfactualTrainedClassifier(max_epochs=20, lr=0.01, random_state=0).fit(X, y)
+    clf = CounterfactualTrainedClassifier(
+        max_epochs=20, lr=0.01, n_counterfactuals=50, random_state=0
+    ).fit(X, y)
     rows = X.head(30).assign(income=np.nan, job="zookeeper")
     rows.iloc[:10, 1] = 50
     with pytest.warns(UnknownValueWarning):
@@ -247,8 +249,10 @@ def test_an_unknown_value_of_an_ordered_column_stays_if_it_may_move_one_way(cell
 
 def test_held_features_are_equal_though_another_row_lies_outside_its_domain(diabetes):
     X, y = diabetes
-    clf = CounterfactualTrainedClassifier(max_epochs=20, random_state=0).fit(X, y)
-    rows = X.head(30).copy()
+    clf = CounterfactualTrainedClassifier(max_epochs=20, n_counterfactuals=50, random_state=0).fit(
+        X, y
+    )
+    rows = X.head(20).copy()
     rows.iloc[0, 2] = X.iloc[:, 2].max() + 10
     request = make_request(clf._explainable(), rows, None, Settings())
     chunk = ChunkSearch(request, clf.net_.module_.float(), slice(None))
@@ -262,8 +266,10 @@ def test_held_features_are_equal_though_another_row_lies_outside_its_domain(diab
 @pytest.mark.parametrize("max_changes", [1, 2])
 def test_max_changes_is_kept_though_a_row_lies_outside_its_domain(diabetes, max_changes):
     X, y = diabetes
-    clf = CounterfactualTrainedClassifier(max_epochs=20, random_state=0).fit(X, y)
-    rows = X.head(30).copy()
+    clf = CounterfactualTrainedClassifier(max_epochs=20, n_counterfactuals=50, random_state=0).fit(
+        X, y
+    )
+    rows = X.head(20).copy()
     rows.iloc[0, 2] = X.iloc[:, 2].max() + 10
     explanation = clf.explain(rows, max_changes=max_changes)
     n_changes = (explanation.counterfactual != explanation.factual).sum(axis=1)

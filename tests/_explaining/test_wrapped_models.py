@@ -99,7 +99,9 @@ WRAPPERS = {
     "threshold of a margin": lambda inner: FixedThresholdClassifier(
         inner, threshold=0.7, pos_label="yes", response_method="decision_function"
     ),
-    "tuned threshold": lambda inner: TunedThresholdClassifierCV(inner, scoring=F1, cv=3),
+    "tuned threshold": lambda inner: TunedThresholdClassifierCV(
+        inner, scoring=F1, cv=3, thresholds=20
+    ),
     "threshold of a calibrated net": lambda inner: FixedThresholdClassifier(
         CalibratedClassifierCV(inner, cv=3, ensemble=False), threshold=0.3, pos_label="yes"
     ),
@@ -144,7 +146,7 @@ def check(model, X, explanation):
 @pytest.mark.parametrize("tau", [None, 0.6])
 def test_counterfactuals_are_predicted_and_reach_tau_by_the_wrapped_model(wrapper, tau):
     model, X = fitted(wrapper), people()[0]
-    X = X[model.predict(X) == "no"].head(40)
+    X = X[model.predict(X) == "no"].head(25)
     explanation = check(model, X, ctsk.explain(model, X, tau=tau))
     # Income has an open side up to the largest one observed, which suffices for everybody.
     assert explanation.valid.all()
@@ -156,15 +158,15 @@ def test_counterfactuals_are_predicted_and_reach_tau_by_the_wrapped_model(wrappe
 def test_more_than_two_classes(method, ensemble):
     X, _, y = people()
     model = CalibratedClassifierCV(classifier(), method=method, cv=3, ensemble=ensemble).fit(X, y)
-    explanation = ctsk.explain(model, X.head(80), target=2, tau=0.5)
-    check(model, X.head(80), explanation)
+    explanation = ctsk.explain(model, X.head(30), target=2, tau=0.5)
+    check(model, X.head(30), explanation)
     assert explanation.mature.all()
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_of_calibration_reaches_tau_closely(method):
     X, y, _ = people()
-    rows = X.head(60)
+    rows = X.head(25)
     for ensemble in (True, False):
         model = CalibratedClassifierCV(classifier(), method=method, cv=3, ensemble=ensemble)
         # scikit-learn 1.8 looks at the first label of y, by its position.
@@ -181,14 +183,14 @@ def test_every_method_of_calibration_reaches_tau_closely(method):
 @pytest.mark.parametrize("wrapper", ["ensemble", "threshold", "isotonic ensemble"])
 @pytest.mark.parametrize("generator", ["generic", "eccco"])
 def test_a_gradient_descent_reaches_the_goal_of_the_wrapped_model(wrapper, generator):
-    model, X = fitted(wrapper), people()[0].head(40)
+    model, X = fitted(wrapper), people()[0].head(25)
     explanation = ctsk.explain(model, X, target="yes", tau=0.6, generator=generator, sparse=True)
     check(model, X, explanation)
     assert explanation.mature.mean() > 0.9
 
 
 def test_alternatives_and_few_changes_of_an_ensemble():
-    model, X = fitted("ensemble"), people()[0].head(20)
+    model, X = fitted("ensemble"), people()[0].head(8)
     explanation = ctsk.explain(model, X, "yes", n_alternatives=2, max_changes=1)
     assert explanation.valid[::2].mean() > 0.9
     frame = explanation.counterfactual
@@ -325,7 +327,7 @@ def test_pipelines_inside_and_outside(wrapper, place):
     wrap = WRAPPERS[wrapper]
     model = wrap(piped(net)) if place == "inside" else piped(wrap(net))
     model.fit(X, y)
-    rows = X[model.predict(X) == "no"].head(40)
+    rows = X[model.predict(X) == "no"].head(20)
     explanation = ctsk.explain(model, rows, tau=0.6, mutability=AGE_STAYS)
     check(model, rows, explanation)
     assert explanation.mature.all()

@@ -85,13 +85,10 @@ def test_a_certificate_that_was_tampered_with_is_rejected(certified, tampering, 
         assert check_certificate(tampered, folder) != []
 
 
-@pytest.mark.parametrize("standardize", [True, "quantile"])
 @pytest.mark.parametrize("number", range(8))
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_certificates_of_columns_and_constraints_of_every_kind_are_accepted(
-    number, standardize, tmp_path
-):
-    chance = random.Random(number)
+def test_certificates_of_columns_and_constraints_of_every_kind_are_accepted(number, tmp_path):
+    chance, standardize = random.Random(number), [True, "quantile"][number % 2]
     settings = {"max_epochs": 2, "lr": 0.05, "n_counterfactuals": 30}
     model = random_model(chance, standardize=standardize, **settings)
     ctsk.save(model.clf, tmp_path / "model")

@@ -130,11 +130,9 @@ def interrupted_after_each_epoch(monkeypatch, settings, rows, weights=None):
 
 @pytest.mark.parametrize("name", FITS)
 def test_a_fit_that_dies_after_each_epoch_ends_with_equal_bits(name, loans, tmp_path, monkeypatch):
-    settings = FITS[name]
-    uninterrupted = estimator(**settings).fit(*loans)
-    clf, n_calls = interrupted_after_each_epoch(
-        monkeypatch, {**settings, "folder": tmp_path}, loans
-    )
+    settings, rows = FITS[name], (loans[0].head(120), loans[1].head(120))
+    uninterrupted = estimator(**settings).fit(*rows)
+    clf, n_calls = interrupted_after_each_epoch(monkeypatch, {**settings, "folder": tmp_path}, rows)
     assert n_calls == uninterrupted.n_iter_ > 1
     assert state_of(clf) == state_of(uninterrupted)
     assert repr(clf.history_) == repr(uninterrupted.history_)
@@ -146,7 +144,7 @@ def test_a_fit_that_dies_after_each_epoch_ends_with_equal_bits(name, loans, tmp_
     (path,) = tmp_path.iterdir()
     written = path.stat().st_mtime_ns
     monkeypatch.setattr(CounterfactualNet, "run_single_epoch", None)
-    assert state_of(estimator(tmp_path, **settings).fit(*loans)) == state_of(uninterrupted)
+    assert state_of(estimator(tmp_path, **settings).fit(*rows)) == state_of(uninterrupted)
     assert path.stat().st_mtime_ns == written
 
 
@@ -461,6 +459,23 @@ def test_a_stored_model_cannot_choose_a_folder(diabetes, tmp_path):
     path.write_bytes(resigned(files, document)["model.json"])
     with pytest.raises(ModelFileError, match="a parameter is unknown"):
         ctsk.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_checkpoint_takes_three_times_the_space_of_the_weights_and_four_until_it_stops(
+    diabetes, tmp_path, monkeypatch, early_stopping
+):
+    """The weights, two averages of Adam, and, until a fit is finished, the best weights."""
+    settings = {"hidden_layer_sizes": (400, 400), "early_stopping": early_stopping, **CONVENTIONAL}
+    clf = estimator(tmp_path, **settings, max_epochs=2)
+    with dying_after(monkeypatch, 1), contextlib.suppress(Killed):
+        clf.fit(*diabetes)
+    (file,) = tmp_path.iterdir()
+    size_before_the_end = file.stat().st_size
+    clf.fit(*diabetes)
+    n_bytes = sum(w.numel() * w.element_size() for w in clf.net_.module_.parameters())
+    assert size_before_the_end / n_bytes == pytest.approx(4 if early_stopping else 3, rel=0.05)
+    assert file.stat().st_size / n_bytes == pytest.approx(3, rel=0.05)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="This system has no SIGKILL.")

@@ -115,7 +115,7 @@ def test_fitted_objects_of_every_kind_of_column_are_plain(fitted_loans):
 
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
 def test_a_copy_explains_with_equal_bits(fitted_loans, loans, copied):
-    other, X = copied(fitted_loans), loans[0].head(20)
+    other, X = copied(fitted_loans), loans[0].head(6)
     assert np.array_equal(other.predict_proba(X), fitted_loans.predict_proba(X))
     for generator in ("nearest", None):
         explanation = fitted_loans.explain(X, generator=generator)

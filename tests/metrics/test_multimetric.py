@@ -43,16 +43,17 @@ def failing_metric(explanation):
 def test_one_search_per_split_and_setting_serves_all_scorers(diabetes, n_searches, in_pipeline):
     clf = CounterfactualTrainedClassifier(max_epochs=3, random_state=0)
     model = make_pipeline(StandardScaler(), clf) if in_pipeline else clf
+    X, y = diabetes[0].head(120), diabetes[1].head(120)
     grid = {("counterfactualtrainedclassifier__" if in_pipeline else "") + "T": [5, 10]}
     scoring = {**SCORERS, "accuracy": "accuracy", "neg_log_loss": get_scorer("neg_log_loss")}
     search = GridSearchCV(
         model, grid, scoring=make_multimetric_scorer(scoring), refit="accuracy", cv=3
-    ).fit(*diabetes)
+    ).fit(X, y)
     # Two candidates, three splits, and two settings: that of the cost and that of the others.
     assert n_searches() == 2 * 3 * 2
     for key in scoring:
         assert np.isfinite(search.cv_results_[f"mean_test_{key}"]).all()
-    assert search.score(*diabetes) == search.best_estimator_.score(*diabetes)
+    assert search.score(X, y) == search.best_estimator_.score(X, y)
 
 
 def test_combined_scores_equal_the_single_ones(fitted_loans, loans):
