@@ -4,7 +4,6 @@ import math
 
 import torch
 
-
 # Bytes to which tensors are aligned by torch. Products of matrices are rounded in an order that
 # depends on the alignment; in a buffer without it, a fit that is resumed would not have equal bits.
 _ALIGNMENT = 64
