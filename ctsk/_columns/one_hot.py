@@ -9,7 +9,7 @@ import torch
 
 # Number of columns in a run of groups of equal size up to which groups are summed by a product.
 _NARROW = 32
-# Number of rows up to which the maxima of all groups are taken of one array with an axis for groups.
+# Number of rows up to which the maxima of groups are taken of one array with an axis for groups.
 _FEW_ROWS = 32
 
 
