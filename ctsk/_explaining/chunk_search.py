@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 
+from ctsk._columns.decoding import Decoder
 from ctsk._columns.rounding import grid_of
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import differ
@@ -329,19 +330,13 @@ class _Batch:
         self.factuals = torch.as_tensor(self.encoded, device=device)
         # Values that were accepted, each with the rounding that was.
         self.accepted = self.rows.values.copy()
+        self.decoder = Decoder(chunk.encoder, self.encoded, self.rows, self.box)
         # Numbers are rounded toward the factual first, because that costs the least.
-        rounds = chunk.encoder.rounds(self.rows.dtypes)
-        self.roundings = ("toward", "nearest", "away") if rounds else (None,)
+        self.roundings = ("toward", "nearest", "away") if self.decoder.rounds else (None,)
 
     def decode(self, states, idx=slice(None), *, rounding="nearest"):
         """Map hardened states (Tensor of module rows) at some positions to `Rows`."""
-        return self.chunk.encoder.decode(
-            states.cpu().numpy(),
-            self.encoded[idx],
-            self.rows.select(idx),
-            self.box.select(idx),
-            rounding=rounding,
-        )
+        return self.decoder.decode(states.cpu().numpy(), idx, rounding=rounding)
 
     def accept(self, states, idx):
         """Return whether decoded states are mature and apart from earlier alternatives."""
@@ -371,6 +366,8 @@ class _Batch:
     def final_values(self, result):
         """Return the accepted values, and the decoded last states of all other rows."""
         is_mature = result.mature.cpu().numpy()
+        if is_mature.all():
+            return self.accepted
         decoded = self.decode(result.counterfactuals).values
         return np.where(is_mature[:, None], self.accepted, decoded)
 
