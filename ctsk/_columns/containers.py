@@ -173,6 +173,8 @@ def dtypes_of(X):
     """Return the dtype of each column, as X's container has it."""
     if is_frame(X):
         return list(X.dtypes)
+    if _is_numeric(X):
+        return [X.dtype] * X.shape[1]
     return [column.dtype for column in columns_of(X)]
 
 
@@ -182,8 +184,12 @@ def columns_of(X):
         # Several times faster than to index every column by its position.
         return [column for _, column in X.items()]
     # A numeric array keeps its dtype, which distinguishes integers from floats.
-    numeric = isinstance(X, np.ndarray) and X.dtype.kind in "biuf"
-    return list((X if numeric else np.asarray(X, dtype=np.float64)).T)
+    return list((X if _is_numeric(X) else np.asarray(X, dtype=np.float64)).T)
+
+
+def _is_numeric(X):
+    """Return whether X is an array of numbers."""
+    return isinstance(X, np.ndarray) and X.dtype.kind in "biuf"
 
 
 def cells_of(X, position):

@@ -196,6 +196,11 @@ class Encoder:
         kinds = self.categorical.tolist(), sorted(schema.states), schema.dummies
         return [[(features, next(slices)) for features in kind] for kind in kinds]
 
+    @cached_property
+    def _first_columns(self):
+        """The first one-hot column of each category."""
+        return np.array([group.start for _, group in self._groups_by_kind[0]], dtype=np.intp)
+
     def expand(self, values):
         """Map values to columns: categories become one-hot, missing numbers their fill."""
         numbers = values if not len(self.groups) else values[:, self.numeric]
@@ -207,16 +212,23 @@ class Encoder:
         columns = np.zeros((len(values), self.groups.n_columns))
         columns[:, : len(self.numeric)] = numbers
         rows = np.arange(len(values))
-        categories, states, dummies = self._groups_by_kind
-        for feature, group in categories:
-            codes = values[:, feature].astype(np.intp)
-            columns[rows, group.start + np.maximum(codes, 0)] = 1.0
-            columns[codes < 0, group] = self.shares[group]
+        _, states, dummies = self._groups_by_kind
+        if len(self.categorical):
+            # All features at once: their number, rather than that of the rows, would take the time.
+            codes = values[:, self.categorical].astype(np.intp)
+            columns[rows[:, None], self._first_columns + np.maximum(codes, 0)] = 1.0
+            if codes.min(initial=0) < 0:
+                self._enter_shares(columns, codes)
         for feature, group in states:
             columns[rows, group.start + self._state_codes(values, feature)] = 1.0
         for features, group in dummies:
             columns[:, group] = values[:, features]
         return columns
+
+    def _enter_shares(self, columns, codes):
+        """Enter, in place, the shares of the categories for those that are unknown."""
+        for column, (_, group) in enumerate(self._groups_by_kind[0]):
+            columns[codes[:, column] < 0, group] = self.shares[group]
 
     def _state_codes(self, values, feature):
         """Return 0 for each number of a feature, and the position of its state plus 1."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import softmax
 
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.encoder import Encoder
@@ -14,6 +13,12 @@ from ctsk._torch.copies import kept_copy
 from ctsk._torch.threads import one_thread_if_small
 from ctsk._torch.utils import chunk_size, chunks, device_of, heads_of
 from ctsk.generators import BaseGenerator
+
+
+def softmax(logits):
+    """Return class probabilities: the same bits as `scipy.special.softmax`, in less time."""
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +102,7 @@ class Judge:
         # Float64 makes the rounding errors of a batch negligible, so that a row has the same
         # prediction in any chunk.
         self.module = kept_copy(module, torch.float64)
+        self.device = device_of(self.module)
         self.encoder = encoder
 
     def logits(self, rows):
@@ -105,7 +111,7 @@ class Judge:
 
     def predict_proba(self, rows):
         """Return the softmax of the logits; ndarray of shape (n_rows, n_classes)."""
-        return softmax(self.logits(rows), axis=1)
+        return softmax(self.logits(rows))
 
     @property
     def head_predictions(self):
@@ -121,6 +127,6 @@ class Judge:
             parts = []
             for chunk in chunks(len(rows), n_at_once):
                 encoded = self.encoder.encode_values(rows.values[chunk])
-                encoded = torch.as_tensor(encoded, device=device_of(self.module))
+                encoded = torch.as_tensor(encoded, device=self.device)
                 parts.append(function(encoded).detach().cpu().numpy())
-        return np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -81,13 +81,17 @@ class Settings:
 
     def __post_init__(self):
         """Check types and ranges, before anything is read."""
-        settings = {field.name: getattr(self, field.name) for field in fields(self)}
-        # None is valid for every shared setting, but not for one that only explain has. The
-        # reference rows are validated where they are read.
+        # Defaults are valid. So is None for every shared setting, but not for one that only explain
+        # has. The reference rows are validated where they are read.
+        specified = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if getattr(self, field.name) is not field.default and field.name in _CONSTRAINTS
+        }
         specified = {
             name: value
-            for name, value in settings.items()
-            if name in _CONSTRAINTS and not (value is None and name in SHARED_SETTINGS)
+            for name, value in specified.items()
+            if not (value is None and name in SHARED_SETTINGS)
         }
         validate_parameter_constraints(_CONSTRAINTS, specified, "explain")
 
