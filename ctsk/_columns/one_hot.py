@@ -145,9 +145,7 @@ class OneHotGroups:
         """Return the `_GroupSums` for the dtype and the device of a tensor, which are made once."""
         kind = like.dtype, like.device
         if kind not in self._sums_by_kind:
-            # A tensor that is made in inference mode could never enter a graph.
-            with torch.inference_mode(False):
-                self._sums_by_kind[kind] = _GroupSums(self, like)
+            self._sums_by_kind[kind] = _GroupSums(self, like)
         return self._sums_by_kind[kind]
 
     def relative(self, gradients, encoded):

@@ -152,3 +152,30 @@ def test_multiples_are_those_of_the_precision_of_the_rows():
     encoded = encoder.encode_values(rows.values)
     after = Decoder(encoder, encoded, rows, box).decode(encoder.encode_values(np.array([[0.2101]])))
     assert after.values.tolist() == [[0.21]]
+
+
+def test_states_of_some_rows_are_decoded_like_those_of_all(gaps):
+    encoder, rows = gaps
+    encoded = encoder.encode_values(rows.values)
+    box = Constraints.free(*encoder.domain, encoder.groups).box(encoder.expand(rows.values))
+    decoder = Decoder(encoder, encoded, rows, box)
+    states = encoded.copy()
+    states[:, :2] += np.random.default_rng(0).normal(size=(4, 2))
+    states[2, 2:4] = [1, 0]
+    for rounding in ("nearest", "toward", "away", None):
+        whole = decoder.decode(states, rounding=rounding).values
+        for idx in (np.array([2, 0]), np.array([3]), slice(1, 3)):
+            part = decoder.decode(states[idx], idx, rounding=rounding).values
+            np.testing.assert_array_equal(part, whole[idx])
+
+
+def test_an_infinite_bound_holds_back_no_state():
+    encoder, values = fit(X[:, :1])
+    rows = Rows.read(values[:2], encoder.schema)
+    box = Box(np.full((2, 1), -np.inf), np.full((2, 1), np.inf), encoder.groups)
+    encoded = encoder.encode_values(rows.values)
+    states = np.array([[1e300], [-np.inf]])
+    decoded = Decoder(encoder, encoded, rows, box).decode(states).values
+    np.testing.assert_allclose(decoded[0], encoder.to_x_units(states)[0])
+    # A value that overflows counts as one that did not move.
+    assert decoded[1] == values[1]
