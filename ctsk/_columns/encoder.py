@@ -185,9 +185,19 @@ class Encoder:
 
         The numeric column of a number comes before those of its states.
         """
+        return np.split(*self._columns_by_feature)
+
+    @cached_property
+    def _columns_by_feature(self):
+        """Columns in the order of their features, and where all features but the first begin."""
         order = np.argsort(self.feature_of_column, kind="stable")
         counts = np.bincount(self.feature_of_column, minlength=len(self.names))
-        return np.split(order, np.cumsum(counts)[:-1])
+        return order, np.cumsum(counts)[:-1]
+
+    def largest_by_feature(self, per_column):
+        """Return the largest entry of the columns of each feature, along the last axis."""
+        order, starts = self._columns_by_feature
+        return np.maximum.reduceat(per_column[..., order], [0, *starts], axis=-1)
 
     @cached_property
     def _groups_by_kind(self):

@@ -212,8 +212,8 @@ class OneHotGroups:
         members = (allowed if support is None else support)[:, one_hot].sign()
         # Under these thresholds, the weights of the members alone sum to one.
         thresholds = (sums.of(weights * members) - 1) / sums.of(members)
-        projected = torch.empty_like(encoded)
-        projected[:, : self.n_numeric] = encoded[:, : self.n_numeric]
+        # The numbers are kept, and the weights overwritten.
+        projected = encoded.clone()
         simplex = projected[:, one_hot]
         sums.subtract(thresholds, weights, out=simplex).clamp_(min=0)
         if kept.amin().item() <= 0:
@@ -227,6 +227,9 @@ class OneHotGroups:
             # The excess falls to 0 up to rounding. Once it no longer falls, rounding is all that
             # is left.
             excess = sums.of(above) - 1
+            # In most cases, this one comparison is enough. A maximum of NaN fails it.
+            if excess.amax().item() <= rounding:
+                return projected
             is_unsettled = (excess > rounding) & (excess < previous)
             if not is_unsettled.any():
                 return projected
@@ -256,8 +259,7 @@ class OneHotGroups:
         """
         if not self.sizes:
             return encoded
-        sums, hardened = self._sums(encoded), torch.empty_like(encoded)
-        hardened[:, : self.n_numeric] = encoded[:, : self.n_numeric]
+        sums, hardened = self._sums(encoded), encoded.clone()
         one_hot = slice(self.n_numeric, None)
         categories = hardened[:, one_hot]
         # Maxima and signs are several times faster than argmax: the difference to the maximum is
@@ -296,6 +298,7 @@ class _GroupSums:
         # operations if there are many runs of few columns.
         is_narrow = sum(groups.sizes) <= _NARROW * len(self.runs) and len(self.runs) > 1
         self.membership = groups.membership(like) if is_narrow else None
+        self.transposed = None if self.membership is None else self.membership.T
 
     def of(self, columns):
         """Return the sums over each group, of shape (n_rows, n_groups)."""
@@ -307,7 +310,7 @@ class _GroupSums:
         """Subtract a number of each group from the columns of the group; return `out`."""
         if self.membership is not None:
             # The transposed membership repeats a number for each column of its group.
-            return torch.sub(columns, per_group @ self.membership.T, out=out)
+            return torch.sub(columns, per_group @ self.transposed, out=out)
         numbers = per_group.split(self.n_groups, dim=1)
         parts = zip(self.views(columns), numbers, self.views(out), strict=True)
         for view, number, difference in parts:

@@ -64,11 +64,6 @@ class Found:
         return Found(*copies)
 
 
-def longest_by_feature(moves, encoder):
-    """Return the longest move of the columns of each feature, along the last axis."""
-    return np.stack([moves[..., part].max(axis=-1) for part in encoder.feature_columns], axis=-1)
-
-
 class ChunkSearch:
     """A search for a chunk of rows.
 
@@ -174,7 +169,7 @@ class ChunkSearch:
             return found
         units = self.rows.schema.units
         moves = np.abs(self.encoder.encode_values(found.values) - self.encoded[idx])
-        moves = longest_by_feature(moves, self.encoder)
+        moves = self.encoder.largest_by_feature(moves)
         changed = differ(found.values, self.rows.values[idx])
         # A gap may become the number by which it is coded, which is a change without a move.
         moves = np.where(changed, moves.clip(np.finfo(moves.dtype).tiny), 0)
@@ -208,8 +203,7 @@ class ChunkSearch:
             first, last = grid.ceil(low[:, column]), grid.floor(high[:, column])
             is_own = (first == last) & (first == self.columns[:, column])
             is_free[:, column] &= (first <= last) & ~is_own
-        columns = self.encoder.feature_columns
-        return np.stack([is_free[:, part].any(axis=1) for part in columns], axis=1)
+        return self.encoder.largest_by_feature(is_free)
 
     def box_of(self, idx, held):
         """Return the bounds of some rows in X's units; a held feature is a point."""
