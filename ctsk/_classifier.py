@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -25,7 +24,7 @@ from ctsk._columns.user_constraints import (
     check_inferred_domains,
 )
 from ctsk._columns.validation import Interval, StrOptions, check_partial_fit_first_call
-from ctsk._explaining.models import ExplainableModel, Judge
+from ctsk._explaining.models import ExplainableModel, Judge, softmax
 from ctsk._explaining.request import SHARED_SETTINGS, Settings, make_request
 from ctsk._explaining.search import search
 from ctsk._storing.checkpoints import checkpoint_of
@@ -673,7 +672,7 @@ class CounterfactualTrainedClassifier(ClassifierMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         """
-        return softmax(self._validated_logits(X), axis=1)
+        return softmax(self._validated_logits(X))
 
     def decision_function(self, X):
         """Return the logits: their difference for two classes, all of them for more.

@@ -56,6 +56,27 @@ def test_module_gives_the_logits(fitted_iris, iris):
     np.testing.assert_allclose(logits, fitted_iris.decision_function(iris[0]), atol=1e-4)
 
 
+@pytest.mark.parametrize("edit", ["data", "in place", "layer"])
+def test_predictions_and_explanations_follow_weights_that_a_user_edits(iris, edit):
+    X, y = iris
+    clf = CounterfactualTrainedClassifier(max_epochs=4, lr=0.01, random_state=0).fit(X, y)
+    target = clf.classes_[(clf.predict_proba(X).argmax(axis=1) + 1) % 3]
+    clf.explain(X, target)
+    module = clf.net_.module_
+    if edit == "data":
+        module[0].weight.data[:, 1:] = 0
+    elif edit == "in place":
+        with torch.no_grad():
+            module[0].weight[:, 1:] = 0
+    else:
+        module[1] = torch.nn.Tanh()
+    expected = module(torch.as_tensor(clf.encoder_.encode(X)).float()).detach().numpy()
+    np.testing.assert_allclose(clf.decision_function(X), expected, atol=1e-4)
+    explanation = clf.explain(X, target)
+    logits = module(torch.as_tensor(explanation.counterfactual_encoded).float())
+    np.testing.assert_allclose(explanation.proba, logits.softmax(dim=1).detach().numpy(), atol=1e-4)
+
+
 def test_label_type_is_kept(diabetes):
     X, y = diabetes
     for labels in (y, y == "fast", (y == "fast").astype(int) + 5):

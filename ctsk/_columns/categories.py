@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Number
 
 import numpy as np
@@ -86,10 +87,30 @@ class Categories:
             reachable[-1] = False
         return reachable
 
+    @cached_property
+    def _positions(self):
+        return {value: code for code, value in enumerate(self.values)}
+
     def codes(self, cells):
         """Return the positions of cells among the categories; -1 for an unknown one."""
-        positions = {value: code for code, value in enumerate(self.values)}
-        return np.fromiter((positions.get(cell, -1) for cell in cells), np.intp, len(cells))
+        codes = (self._positions.get(cell, -1) for cell in cells)
+        return np.fromiter(codes, np.intp, len(cells))
+
+    def codes_of_declared(self, declared, codes):
+        """Return the positions of the cells of a categorical column; -1 for an unknown one.
+
+        Parameters
+        ----------
+        declared : pandas.Index
+            The categories of the column.
+        codes : int ndarray of shape (n_rows,)
+            Positions among these; -1 for a missing cell.
+        """
+        # Each category is looked up once, and only if it occurs. The last entry is for gaps.
+        table = np.full(len(declared) + 1, -1, dtype=np.intp)
+        for code in set(codes.tolist()):
+            table[code] = self._positions.get(declared[code] if code >= 0 else None, -1)
+        return table[codes]
 
 
 def fit_categories(name, column):
@@ -158,6 +179,12 @@ def codes_of(column, name, categories):
     unknown : dict
         The first row of each distinct unknown cell, which is None for a missing one.
     """
+    declared = getattr(column.dtype, "categories", None)
+    if declared is not None:
+        codes = categories.codes_of_declared(declared, column.array.codes)
+        if (codes >= 0).all():
+            return codes, {}
+    # The cells themselves are needed only to report those that are unknown.
     cells = cells_of(column)
     with _hashing(name):
         codes = categories.codes(cells)

@@ -25,6 +25,11 @@ def is_frame(X):
     return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
+def is_pandas(X):
+    """Return whether X is exactly a pandas DataFrame (without importing pandas)."""
+    return type(X).__name__ == "DataFrame" and type(X).__module__.split(".")[0] == "pandas"
+
+
 def is_series(X):
     """Return whether X is a pandas Series (without importing pandas)."""
     return hasattr(X, "iloc") and hasattr(X, "index") and not hasattr(X, "columns")
@@ -168,16 +173,23 @@ def dtypes_of(X):
     """Return the dtype of each column, as X's container has it."""
     if is_frame(X):
         return list(X.dtypes)
+    if _is_numeric(X):
+        return [X.dtype] * X.shape[1]
     return [column.dtype for column in columns_of(X)]
 
 
 def columns_of(X):
     """Return the columns of X, each with a dtype."""
     if is_frame(X):
-        return [X.iloc[:, position] for position in range(X.shape[1])]
+        # Several times faster than to index every column by its position.
+        return [column for _, column in X.items()]
     # A numeric array keeps its dtype, which distinguishes integers from floats.
-    numeric = isinstance(X, np.ndarray) and X.dtype.kind in "biuf"
-    return list((X if numeric else np.asarray(X, dtype=np.float64)).T)
+    return list((X if _is_numeric(X) else np.asarray(X, dtype=np.float64)).T)
+
+
+def _is_numeric(X):
+    """Return whether X is an array of numbers."""
+    return isinstance(X, np.ndarray) and X.dtype.kind in "biuf"
 
 
 def cells_of(X, position):

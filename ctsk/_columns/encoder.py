@@ -9,7 +9,7 @@ from ctsk._columns.containers import as_table, densified
 from ctsk._columns.curves import Line
 from ctsk._columns.one_hot import OneHotGroups
 from ctsk._columns.quantiles import quantile_curves
-from ctsk._columns.rounding import grid_of, round_numbers
+from ctsk._columns.rounding import grid_of
 from ctsk._columns.training_statistics import (
     category_shares,
     grids_of_numbers,
@@ -18,8 +18,8 @@ from ctsk._columns.training_statistics import (
     reachable_columns,
 )
 
-# Step of a coarse grid, and of one that is as good as none, in module units.
-_COARSE, _FINE = 0.5, 1e-3
+# Step of a grid that is as good as none, in module units.
+_FINE = 1e-3
 
 
 class Encoder:
@@ -185,9 +185,19 @@ class Encoder:
 
         The numeric column of a number comes before those of its states.
         """
+        return np.split(*self._columns_by_feature)
+
+    @cached_property
+    def _columns_by_feature(self):
+        """Columns in the order of their features, and where all features but the first begin."""
         order = np.argsort(self.feature_of_column, kind="stable")
         counts = np.bincount(self.feature_of_column, minlength=len(self.names))
-        return np.split(order, np.cumsum(counts)[:-1])
+        return order, np.cumsum(counts)[:-1]
+
+    def largest_by_feature(self, per_column):
+        """Return the largest entry of the columns of each feature, along the last axis."""
+        order, starts = self._columns_by_feature
+        return np.maximum.reduceat(per_column[..., order], [0, *starts], axis=-1)
 
     @cached_property
     def _groups_by_kind(self):
@@ -195,6 +205,11 @@ class Encoder:
         schema, slices = self.schema, iter(self.groups.slices)
         kinds = self.categorical.tolist(), sorted(schema.states), schema.dummies
         return [[(features, next(slices)) for features in kind] for kind in kinds]
+
+    @cached_property
+    def _first_columns(self):
+        """The first one-hot column of each category."""
+        return np.array([group.start for _, group in self._groups_by_kind[0]], dtype=np.intp)
 
     def expand(self, values):
         """Map values to columns: categories become one-hot, missing numbers their fill."""
@@ -207,16 +222,23 @@ class Encoder:
         columns = np.zeros((len(values), self.groups.n_columns))
         columns[:, : len(self.numeric)] = numbers
         rows = np.arange(len(values))
-        categories, states, dummies = self._groups_by_kind
-        for feature, group in categories:
-            codes = values[:, feature].astype(np.intp)
-            columns[rows, group.start + np.maximum(codes, 0)] = 1.0
-            columns[codes < 0, group] = self.shares[group]
+        _, states, dummies = self._groups_by_kind
+        if len(self.categorical):
+            # All features at once: their number, rather than that of the rows, would take the time.
+            codes = values[:, self.categorical].astype(np.intp)
+            columns[rows[:, None], self._first_columns + np.maximum(codes, 0)] = 1.0
+            if codes.min(initial=0) < 0:
+                self._enter_shares(columns, codes)
         for feature, group in states:
             columns[rows, group.start + self._state_codes(values, feature)] = 1.0
         for features, group in dummies:
             columns[:, group] = values[:, features]
         return columns
+
+    def _enter_shares(self, columns, codes):
+        """Enter, in place, the shares of the categories for those that are unknown."""
+        for column, (_, group) in enumerate(self._groups_by_kind[0]):
+            columns[codes[:, column] < 0, group] = self.shares[group]
 
     def _state_codes(self, values, feature):
         """Return 0 for each number of a feature, and the position of its state plus 1."""
@@ -369,103 +391,9 @@ class Encoder:
         # Costs that are all 0 have no ratios and are left as they are.
         return costs * np.divide(n_movable, total, out=np.ones_like(total), where=total > 0)
 
-    def decode(self, encoded, factual_encoded, factuals, box, *, rounding="nearest"):
-        """Map hardened states of a search to rows that can be returned to the user.
-
-        A value that did not move is the factual's own. A value that moved lies in the box
-        in X's units, is on the grid of its column, and can be held by its dtype. A value
-        that was pushed to a bound is that bound, or the last number of the grid before it.
-
-        Parameters
-        ----------
-        encoded, factual_encoded : ndarray of shape (n_rows, n_columns)
-            The states, and the factuals in the same precision, in module units.
-        factuals : Rows
-            The rows from which the states started.
-        box : Box
-            Bounds of each row in X's units; see `Constraints.box`.
-        rounding : {"nearest", "toward", "away"} or None, default="nearest"
-            See `round_numbers`; None does not round.
-
-        Returns
-        -------
-        rows : Rows
-        """
-        low, high = (box.lower, box.upper) if box.low is None else (box.low, box.high)
-        columns = self.to_x_units(encoded)
-        for bound in (low, high):
-            # In float32, the states at a bound are equal to it, but their X units are not.
-            columns = np.where(self.is_at(encoded, bound), bound, columns)
-        # A value that overflowed counts as one that did not move.
-        moved = (encoded != factual_encoded) & np.isfinite(columns)
-        columns = np.where(moved, columns, self.expand(factuals.values))
-        # The conversion to module units and back may violate a bound by a rounding error.
-        columns = np.clip(columns, low, high)
-        values = self.collapse(columns)
-        is_moved = np.zeros(values.shape, dtype=bool)
-        rows, moved_columns = np.nonzero(moved)
-        is_moved[rows, self.feature_of_column[moved_columns]] = True
-        values = np.where(is_moved, values, factuals.values)
-        if rounding is not None:
-            # A number at a bound may equal a special value, which only rounding avoids.
-            is_number = is_moved & ~self._in_state(columns)
-            self._round(values, is_number, factuals, low, high, rounding)
-        return factuals.with_values(values)
-
-    def _in_state(self, columns):
+    def in_state(self, columns):
         """Return which features are in a state other than a number, by their one-hot columns."""
         in_state = np.zeros((len(columns), len(self.names)), dtype=bool)
         for feature, group in self._groups_by_kind[1]:
             in_state[:, feature] = columns[:, group].argmax(axis=1) > 0
         return in_state
-
-    def is_at(self, encoded, bound):
-        """Return which states lie at a bound in X's units, in the precision of the states."""
-        # Beyond the table of a curve, all bounds map to its end, which is none of them.
-        is_reached = np.ones(bound.shape, dtype=bool)
-        for column, stages in self.curves.items():
-            numbers = bound[..., column]
-            for stage in stages:
-                is_reached[..., column] &= stage.is_defined(numbers)
-                numbers = stage.forward(numbers)
-        # The sums of a search may miss a bound by a few units in the last place.
-        tolerance = 4 * np.finfo(encoded.dtype).eps
-        return is_reached & np.isclose(
-            encoded, self.to_module_units(bound), rtol=tolerance, atol=tolerance
-        )
-
-    def rounds(self, dtypes):
-        """Return whether any number is rounded: to a grid, a dtype, or off a special value."""
-        special = self.schema.special_values
-        return any(f in self.grids or f in special or dtypes[f] != np.float64 for f in self.numeric)
-
-    def _round(self, values, is_number, factuals, low, high, rounding):
-        """Round the numbers that moved to what their columns can hold, in place."""
-        # A special value is no amount from which a number could be reached.
-        is_state = self.schema.is_state(factuals.values)
-        for column, feature in enumerate(self.numeric):
-            idx = np.flatnonzero(is_number[:, feature])
-            dtype, grid = factuals.dtypes[feature], self.grids.get(feature)
-            special = self.schema.special_values.get(feature, ())
-            # A float64 column without a grid holds every number of the box as it is.
-            if not len(idx) or (dtype == np.float64 and grid is None and not special):
-                continue
-            # The multiples are those of the rows' own precision, which may differ from training.
-            if grid is not None and grid.step is not None and dtype.kind == "f":
-                grid = replace(grid, dtype=dtype)
-            # A step of a coarse grid, as that of a flag, is too long for a detour.
-            is_coarse = grid is not None and grid.spacing > _COARSE * abs(self.scale[column])
-            rounding_of_column = "nearest" if rounding == "away" and is_coarse else rounding
-            rounded = round_numbers(
-                values[idx, feature],
-                np.where(is_state[idx, feature], np.nan, factuals.values[idx, feature]),
-                low[idx, column],
-                high[idx, column],
-                dtype=dtype,
-                grid=grid,
-                special=special,
-                rounding=rounding_of_column,
-            )
-            # A number that cannot be rounded stays what it was, also if that is no number.
-            unchanged = factuals.values[idx, feature]
-            values[idx, feature] = np.where(np.isnan(rounded), unchanged, rounded)

@@ -158,6 +158,9 @@ class Grid:
             floors = np.where(numbers >= lower, lower, -np.inf)
             floors = np.where(numbers >= upper, upper, floors)
             return np.where(np.isnan(numbers), np.nan, floors)[()]
+        if self.step == 1 and self.dtype == np.float64:
+            # Also exact beyond 2**53, where all floats are whole. The sum turns -0.0 into 0.0.
+            return np.floor(numbers) + 0.0
         floors = numbers.copy()
         is_finite = np.isfinite(numbers)
         floors[is_finite] = self._multiples_below(numbers[is_finite])
@@ -237,6 +240,8 @@ class Grid:
 
 def _round_down(numbers, dtype):
     """Return the largest number of `dtype` that does not exceed each number, as float64."""
+    if dtype == np.float64:
+        return numbers.copy()
     # A number above the range overflows to infinity, below which the largest float lies.
     with np.errstate(over="ignore"):
         rounded = numbers.astype(dtype)

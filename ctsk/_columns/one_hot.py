@@ -1,13 +1,16 @@
 """One-hot groups among the columns that a module sees."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import torch
 
 # Number of columns in a run of groups of equal size up to which groups are summed by a product.
 _NARROW = 32
+# Number of rows up to which the maxima of groups are taken of one array with an axis for groups.
+_FEW_ROWS = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,22 +69,26 @@ class OneHotGroups:
             ),
         )
 
+    def __getstate__(self):
+        """Return the fields without the tables that are made of them, which may be on a GPU."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def __len__(self):
         """Return the number of groups."""
         return len(self.sizes)
 
-    @property
+    @cached_property
     def n_columns(self):
         """Number of columns, including the numeric ones."""
         return self.n_numeric + sum(self.sizes)
 
-    @property
+    @cached_property
     def slices(self):
         """Columns of each group."""
         ends = self.n_numeric + np.cumsum(self.sizes, dtype=int)
         return [slice(end - size, end) for end, size in zip(ends.tolist(), self.sizes, strict=True)]
 
-    @property
+    @cached_property
     def of_numbers(self):
         """Numeric columns that have states, and the slices of the groups of their states."""
         return [
@@ -130,6 +137,17 @@ class OneHotGroups:
         # The transpose is stored column by column, which makes products with it fastest.
         return (torch.arange(len(self))[:, None] == group).to(like).T
 
+    @cached_property
+    def _sums_by_kind(self):
+        return {}
+
+    def _sums(self, like):
+        """Return the `_GroupSums` for the dtype and the device of a tensor, which are made once."""
+        kind = like.dtype, like.device
+        if kind not in self._sums_by_kind:
+            self._sums_by_kind[kind] = _GroupSums(self, like)
+        return self._sums_by_kind[kind]
+
     def relative(self, gradients, encoded):
         """Return gradients relative to their mean over the current weights of each group.
 
@@ -147,7 +165,7 @@ class OneHotGroups:
         """
         if not self.sizes:
             return gradients
-        one_hot, sums = slice(self.n_numeric, None), _GroupSums(self, encoded)
+        one_hot, sums = slice(self.n_numeric, None), self._sums(encoded)
         relative = gradients.clone()
         means = sums.of(relative[:, one_hot] * encoded[:, one_hot])
         sums.subtract(means, relative[:, one_hot], out=relative[:, one_hot])
@@ -188,39 +206,43 @@ class OneHotGroups:
         """
         if not self.sizes or not len(encoded):
             return encoded
-        one_hot, sums = slice(self.n_numeric, None), _GroupSums(self, encoded)
+        one_hot, sums = slice(self.n_numeric, None), self._sums(encoded)
         weights, kept = encoded[:, one_hot], allowed[:, one_hot]
         # Signs and sums of floats are several times faster than comparisons.
         members = (allowed if support is None else support)[:, one_hot].sign()
         # Under these thresholds, the weights of the members alone sum to one.
         thresholds = (sums.of(weights * members) - 1) / sums.of(members)
-        projected = torch.empty_like(encoded)
-        projected[:, : self.n_numeric] = encoded[:, : self.n_numeric]
+        # The numbers are kept, and the weights overwritten.
+        projected = encoded.clone()
         simplex = projected[:, one_hot]
         sums.subtract(thresholds, weights, out=simplex).clamp_(min=0)
-        if kept.amin() <= 0:
+        if kept.amin().item() <= 0:
             simplex.mul_(kept.sign())
 
-        # All rows run at once; `above` holds those with groups that are not settled yet.
-        pending, above = torch.arange(len(encoded), device=encoded.device), simplex
-        previous = torch.inf
+        # All rows run at once; `above` holds those with groups that are not settled yet, and
+        # `pending` their positions; None stands for all rows.
+        pending, above = None, simplex
+        previous, rounding = torch.inf, 4 * torch.finfo(encoded.dtype).eps
         while True:
             # The excess falls to 0 up to rounding. Once it no longer falls, rounding is all that
             # is left.
             excess = sums.of(above) - 1
-            is_unsettled = (excess > 4 * torch.finfo(excess.dtype).eps) & (excess < previous)
-            unsettled = is_unsettled.any(dim=1).nonzero()[:, 0]
-            if not len(unsettled):
+            # In most cases, this one comparison is enough. A maximum of NaN fails it.
+            if excess.amax().item() <= rounding:
+                return projected
+            is_unsettled = (excess > rounding) & (excess < previous)
+            if not is_unsettled.any():
                 return projected
             # A further round leaves settled rows alone, and is cheaper than a copy of most rows.
-            if 2 * len(unsettled) < len(pending):
-                pending, above, excess = (
-                    part.index_select(0, unsettled) for part in (pending, above, excess)
-                )
+            if len(above) > 1:
+                unsettled = is_unsettled.any(dim=1).nonzero()[:, 0]
+                if 2 * len(unsettled) < len(above):
+                    above, excess = (part.index_select(0, unsettled) for part in (above, excess))
+                    pending = unsettled if pending is None else pending[unsettled]
             # Categories that are dropped stay at 0, because the thresholds only rise.
             rises = excess.clamp(min=0) / sums.of(above.sign()).clamp(min=1)
             sums.subtract(rises, above, out=above).clamp_(min=0)
-            if above is not simplex:
+            if pending is not None:
                 simplex.index_copy_(0, pending, above)
             previous = excess
 
@@ -237,18 +259,15 @@ class OneHotGroups:
         """
         if not self.sizes:
             return encoded
-        sums, hardened = _GroupSums(self, encoded), torch.empty_like(encoded)
-        hardened[:, : self.n_numeric] = encoded[:, : self.n_numeric]
+        sums, hardened = self._sums(encoded), encoded.clone()
         one_hot = slice(self.n_numeric, None)
         categories = hardened[:, one_hot]
         # Maxima and signs are several times faster than argmax: the difference to the maximum is
         # 0 for the largest category, and its sign is -1 for all others.
-        views = zip(sums.views(encoded[:, one_hot]), sums.views(categories), strict=True)
-        for weights, differences in views:
-            torch.sub(weights, weights.amax(dim=2, keepdim=True), out=differences)
+        sums.subtract_maxima(encoded[:, one_hot], out=categories)
         categories.sign_().add_(1)
         # Of equal weights, the first counts, as in `Encoder.collapse`.
-        if (categories.sum(dim=1) > len(self)).any():
+        if len(encoded) and categories.sum(dim=1).amax().item() > len(self):
             for view in sums.views(categories):
                 view *= view.cumsum(dim=2) == 1
         return hardened
@@ -267,10 +286,19 @@ class _GroupSums:
     def __init__(self, groups, like):
         # Adjacent groups of equal size are one view with an axis of its own for the categories.
         self.runs = [(len(list(run)), size) for size, run in itertools.groupby(groups.sizes)]
+        self.n_columns = [n_groups * size for n_groups, size in self.runs]
+        self.n_groups = [n_groups for n_groups, _ in self.runs]
+        # The columns of each group, of which the first one is repeated up to a common number.
+        sizes = np.array(groups.sizes)
+        starts, places = np.cumsum(sizes) - sizes, np.arange(sizes.max())
+        padded = starts[:, None] + np.where(places < sizes[:, None], places, 0)
+        self.padded = torch.as_tensor(padded, device=like.device)
+        self.group = torch.as_tensor(np.repeat(np.arange(len(sizes)), sizes), device=like.device)
         # Sums over views do less work than products with the membership, but they are many small
         # operations if there are many runs of few columns.
         is_narrow = sum(groups.sizes) <= _NARROW * len(self.runs) and len(self.runs) > 1
         self.membership = groups.membership(like) if is_narrow else None
+        self.transposed = None if self.membership is None else self.membership.T
 
     def of(self, columns):
         """Return the sums over each group, of shape (n_rows, n_groups)."""
@@ -282,14 +310,24 @@ class _GroupSums:
         """Subtract a number of each group from the columns of the group; return `out`."""
         if self.membership is not None:
             # The transposed membership repeats a number for each column of its group.
-            return torch.sub(columns, per_group @ self.membership.T, out=out)
-        numbers = per_group.split([n_groups for n_groups, _ in self.runs], dim=1)
+            return torch.sub(columns, per_group @ self.transposed, out=out)
+        numbers = per_group.split(self.n_groups, dim=1)
         parts = zip(self.views(columns), numbers, self.views(out), strict=True)
         for view, number, difference in parts:
             torch.sub(view, number[:, :, None], out=difference)
         return out
 
+    def subtract_maxima(self, columns, out):
+        """Subtract the maximum of each group from the columns of the group, in `out`."""
+        # A few rows take as long as the number of operations; for many, repetitions cost more.
+        if len(columns) <= _FEW_ROWS:
+            maxima = columns[:, self.padded].amax(dim=2)
+            torch.sub(columns, maxima.index_select(1, self.group), out=out)
+            return
+        for view, differences in zip(self.views(columns), self.views(out), strict=True):
+            torch.sub(view, view.amax(dim=2, keepdim=True), out=differences)
+
     def views(self, columns):
         """Return a view of each run, of shape (n_rows, n_groups of the run, size)."""
-        parts = columns.split([n_groups * size for n_groups, size in self.runs], dim=1)
+        parts = columns.split(self.n_columns, dim=1)
         return [part.unflatten(1, run) for part, run in zip(parts, self.runs, strict=True)]

@@ -50,7 +50,9 @@ def round_numbers(numbers, factuals, low, high, *, dtype, grid, special, roundin
     if special:
         numbers = _off_special(numbers, factuals, low, high, dtype, grid, special)
     # The bounds may lie between two neighbors, or hold nothing but special values.
-    is_outside = (numbers < low) | (numbers > high) | np.isin(numbers, special)
+    is_outside = (numbers < low) | (numbers > high)
+    if special:
+        is_outside |= np.isin(numbers, special)
     return np.where(is_outside, factuals, numbers)
 
 

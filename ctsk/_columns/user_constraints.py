@@ -108,6 +108,7 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
     domains = entries_by_row(domain, encoder.names, "domain", rows)
     if rows is None:
         domains = [(idx, _without_unknown(entries, encoder)) for idx, entries in domains]
+    is_default = not any(entries for _, entries in mutabilities + domains)
     # Copies, because the entries below are written into them.
     fields = {
         name: np.array(np.broadcast_to(getattr(default, name), np.shape(default.low)))
@@ -140,7 +141,8 @@ def check_constraints(mutability, domain, encoder, default, rows=None):
             low, high = _domain(entry, feature, encoder, idx, columns[feature])
             enter(idx, feature, low=low, high=high, is_inferred=is_inferred)
     constraints = replace(default, **fields)
-    _warn_of_unobserved(constraints, default, encoder)
+    if not is_default:
+        _warn_of_unobserved(constraints, default, encoder)
     return constraints
 
 

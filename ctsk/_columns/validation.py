@@ -37,6 +37,7 @@ from ctsk._columns.containers import (
     check_same_columns,
     densified,
     is_frame,
+    is_pandas,
 )
 from ctsk._columns.dtypes import check_kind
 from ctsk._columns.labels import check_labels
@@ -226,18 +227,39 @@ def check_X(estimator, X, *, warn=True):
         As in `check_training_rows`.
     """
     schema = estimator.encoder_.schema
-    like, X = X, _table(X, schema)
-    if is_frame(X):
-        validate_data(estimator, X, reset=False, skip_check_array=True)
-    else:
-        with explaining_cells():
-            checked = validate_data(estimator, X, reset=False, **_CHECKS)
-        X = _array(X, checked)
+    like = X
+    if not _is_as_fitted(estimator, X):
+        X = _table(X, schema)
+        if is_frame(X):
+            validate_data(estimator, X, reset=False, skip_check_array=True)
+        else:
+            with explaining_cells():
+                checked = validate_data(estimator, X, reset=False, **_CHECKS)
+            X = _array(X, checked)
     rows = Rows.read(X, schema, like, warn=warn)
-    if is_frame(X):
+    if not len(rows):
         check_array(rows.values, estimator=estimator, **_CHECKS)
     refuse_values(rows.values, schema.names, type(estimator).__name__)
     return rows
+
+
+def _is_as_fitted(estimator, X):
+    """Return whether X has the container and the columns of the fit, so that it passes all checks.
+
+    The checks of scikit-learn would take most of the time of the prediction of a single row.
+    """
+    schema = estimator.encoder_.schema
+    # A DataFrame of a subclass, or of dask, may behave in another way.
+    if is_pandas(X):
+        return schema.is_named and X.columns.tolist() == schema.names
+    # scikit-learn warns of an array if the estimator knows names of columns.
+    return (
+        type(X) is np.ndarray
+        and not schema.is_named
+        and X.dtype.kind in "biuf"
+        and X.shape[1:] == (len(schema.names),)
+        and len(X) > 0
+    )
 
 
 def _table(X, schema):

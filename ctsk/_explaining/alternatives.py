@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ctsk._explaining.chunk_search import longest_by_feature
 from ctsk.generators import GradientGenerator
 
 # The first attempt may hold the features whose change, summed over earlier alternatives, exceeds
@@ -63,7 +62,7 @@ def _held_sets(chunk, earlier):
     that the earlier ones changed most in total, the most changed feature of each, and the
     second most changed one.
     """
-    moves = longest_by_feature(np.abs(earlier - chunk.encoded[:, None]), chunk.encoder)
+    moves = chunk.encoder.largest_by_feature(np.abs(earlier - chunk.encoded[:, None]))
     n_features = moves.shape[-1]
     total = moves.sum(axis=1)
     is_most = total > _HELD_SHARE * total.max(axis=1, keepdims=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 
+from ctsk._columns.decoding import Decoder
 from ctsk._columns.rounding import grid_of
 from ctsk._columns.rows import Rows
 from ctsk._columns.schema import differ
@@ -61,11 +62,6 @@ class Found:
         for array, other in zip(copies, found.arrays(), strict=True):
             array[idx] = other
         return Found(*copies)
-
-
-def longest_by_feature(moves, encoder):
-    """Return the longest move of the columns of each feature, along the last axis."""
-    return np.stack([moves[..., part].max(axis=-1) for part in encoder.feature_columns], axis=-1)
 
 
 class ChunkSearch:
@@ -173,7 +169,7 @@ class ChunkSearch:
             return found
         units = self.rows.schema.units
         moves = np.abs(self.encoder.encode_values(found.values) - self.encoded[idx])
-        moves = longest_by_feature(moves, self.encoder)
+        moves = self.encoder.largest_by_feature(moves)
         changed = differ(found.values, self.rows.values[idx])
         # A gap may become the number by which it is coded, which is a change without a move.
         moves = np.where(changed, moves.clip(np.finfo(moves.dtype).tiny), 0)
@@ -207,8 +203,7 @@ class ChunkSearch:
             first, last = grid.ceil(low[:, column]), grid.floor(high[:, column])
             is_own = (first == last) & (first == self.columns[:, column])
             is_free[:, column] &= (first <= last) & ~is_own
-        columns = self.encoder.feature_columns
-        return np.stack([is_free[:, part].any(axis=1) for part in columns], axis=1)
+        return self.encoder.largest_by_feature(is_free)
 
     def box_of(self, idx, held):
         """Return the bounds of some rows in X's units; a held feature is a point."""
@@ -329,19 +324,13 @@ class _Batch:
         self.factuals = torch.as_tensor(self.encoded, device=device)
         # Values that were accepted, each with the rounding that was.
         self.accepted = self.rows.values.copy()
+        self.decoder = Decoder(chunk.encoder, self.encoded, self.rows, self.box)
         # Numbers are rounded toward the factual first, because that costs the least.
-        rounds = chunk.encoder.rounds(self.rows.dtypes)
-        self.roundings = ("toward", "nearest", "away") if rounds else (None,)
+        self.roundings = ("toward", "nearest", "away") if self.decoder.rounds else (None,)
 
     def decode(self, states, idx=slice(None), *, rounding="nearest"):
         """Map hardened states (Tensor of module rows) at some positions to `Rows`."""
-        return self.chunk.encoder.decode(
-            states.cpu().numpy(),
-            self.encoded[idx],
-            self.rows.select(idx),
-            self.box.select(idx),
-            rounding=rounding,
-        )
+        return self.decoder.decode(states.cpu().numpy(), idx, rounding=rounding)
 
     def accept(self, states, idx):
         """Return whether decoded states are mature and apart from earlier alternatives."""
@@ -371,6 +360,8 @@ class _Batch:
     def final_values(self, result):
         """Return the accepted values, and the decoded last states of all other rows."""
         is_mature = result.mature.cpu().numpy()
+        if is_mature.all():
+            return self.accepted
         decoded = self.decode(result.counterfactuals).values
         return np.where(is_mature[:, None], self.accepted, decoded)
 

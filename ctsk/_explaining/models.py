@@ -6,14 +6,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import softmax
-from sklearn.utils import gen_batches
 
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.encoder import Encoder
+from ctsk._torch.copies import kept_copy
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import chunk_size, device_of, heads_of, inference_copy
+from ctsk._torch.utils import chunk_size, chunks, device_of, heads_of
 from ctsk.generators import BaseGenerator
+
+
+def softmax(logits):
+    """Return class probabilities: the same bits as `scipy.special.softmax`, in less time."""
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +93,7 @@ class Judge:
     Parameters
     ----------
     module : torch.nn.Module
-        Maps module rows to logits; copied once.
+        Maps module rows to logits; a copy of it is used, see `kept_copy`.
     encoder : Encoder
         The map from X's units to module units.
     """
@@ -96,7 +101,8 @@ class Judge:
     def __init__(self, module, encoder):
         # Float64 makes the rounding errors of a batch negligible, so that a row has the same
         # prediction in any chunk.
-        self.module = inference_copy(module, torch.float64)
+        self.module = kept_copy(module, torch.float64)
+        self.device = device_of(self.module)
         self.encoder = encoder
 
     def logits(self, rows):
@@ -105,7 +111,7 @@ class Judge:
 
     def predict_proba(self, rows):
         """Return the softmax of the logits; ndarray of shape (n_rows, n_classes)."""
-        return softmax(self.logits(rows), axis=1)
+        return softmax(self.logits(rows))
 
     @property
     def head_predictions(self):
@@ -119,8 +125,8 @@ class Judge:
         n_at_once = chunk_size(self.encoder.groups.n_columns)
         with one_thread_if_small(self.module, min(len(rows), n_at_once)):
             parts = []
-            for chunk in gen_batches(len(rows), n_at_once):
+            for chunk in chunks(len(rows), n_at_once):
                 encoded = self.encoder.encode_values(rows.values[chunk])
-                encoded = torch.as_tensor(encoded, device=device_of(self.module))
+                encoded = torch.as_tensor(encoded, device=self.device)
                 parts.append(function(encoded).detach().cpu().numpy())
-        return np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import clone
-from sklearn.utils import gen_batches
 
 from ctsk._columns.containers import is_frame, is_series
 from ctsk._columns.labels import check_target
@@ -21,8 +20,9 @@ from ctsk._columns.validation import (
 )
 from ctsk._explaining.links import add_goal
 from ctsk._explaining.models import ExplainableModel
+from ctsk._torch.copies import kept_copy
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import chunk_size, device_of, inference_copy
+from ctsk._torch.utils import chunk_size, chunks, device_of
 from ctsk.generators import BaseGenerator, GradientGenerator, Reference
 from ctsk.generators.shortcuts import SHORTCUTS, learn_alike, new_generator
 
@@ -81,13 +81,17 @@ class Settings:
 
     def __post_init__(self):
         """Check types and ranges, before anything is read."""
-        settings = {field.name: getattr(self, field.name) for field in fields(self)}
-        # None is valid for every shared setting, but not for one that only explain has. The
-        # reference rows are validated where they are read.
+        # Defaults are valid. So is None for every shared setting, but not for one that only explain
+        # has. The reference rows are validated where they are read.
+        specified = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if getattr(self, field.name) is not field.default and field.name in _CONSTRAINTS
+        }
         specified = {
             name: value
-            for name, value in settings.items()
-            if name in _CONSTRAINTS and not (value is None and name in SHARED_SETTINGS)
+            for name, value in specified.items()
+            if not (value is None and name in SHARED_SETTINGS)
         }
         validate_parameter_constraints(_CONSTRAINTS, specified, "explain")
 
@@ -177,7 +181,7 @@ class Request:
         """Yield the differences of module rows, for a bounded number of rows at once."""
         # A generator of chunks: one-hot columns may be many times as wide as the values.
         encode = self.model.encoder.encode_values
-        for chunk in gen_batches(len(values), chunk_size(self.model.encoder.groups.n_columns)):
+        for chunk in chunks(len(values), chunk_size(self.model.encoder.groups.n_columns)):
             yield encode(values[chunk]) - encode(factual_values[chunk])
 
 
@@ -324,7 +328,7 @@ def _reference(model, rows):
     """Return observed rows in module units, with the classes that the model predicts."""
     # In float32, as in training. The true labels are unknown here; a search has to reach what
     # the model takes for a class anyway.
-    module = inference_copy(model.module, torch.float32)
+    module = kept_copy(model.module, torch.float32)
     encoded = torch.as_tensor(
         model.encoder.encode_values(rows.values), dtype=torch.float32, device=device_of(module)
     )

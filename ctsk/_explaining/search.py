@@ -4,7 +4,6 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from sklearn.utils import gen_batches
 
 from ctsk._columns.containers import cells_of
 from ctsk._explaining.alternatives import find_alternatives
@@ -13,8 +12,9 @@ from ctsk._explaining.explanation import Explanation
 from ctsk._explaining.failure_reasons import FLIPPED_BACK, LOST, TOO_NEAR
 from ctsk._explaining.proof.prover import Prover
 from ctsk._explaining.sparsify import n_changed_units
+from ctsk._torch.copies import kept_copy
 from ctsk._torch.threads import one_thread_if_small
-from ctsk._torch.utils import chunk_size, inference_copy
+from ctsk._torch.utils import chunk_size, chunks
 
 
 def search(request):
@@ -81,13 +81,13 @@ def search(request):
 def _found_in_chunks(request, prover):
     """Return the alternatives of each chunk of rows, and which features can change in each row."""
     # The search needs gradients, but no digits beyond float32; the judge has float64.
-    searcher = inference_copy(request.model.module, torch.float32)
+    searcher = kept_copy(request.model.module, torch.float32)
     n_rows, parts, movable = len(request.rows), [], []
     # A path has the cells of each step.
     n_cells = request.model.encoder.groups.n_columns * (request.T + 1 if request.return_path else 1)
     n_at_once = chunk_size(n_cells)
     with one_thread_if_small(searcher, min(n_rows, n_at_once)):
-        for rows in gen_batches(n_rows, n_at_once):
+        for rows in chunks(n_rows, n_at_once):
             chunk = ChunkSearch(request, searcher, rows)
             movable.append(chunk.movable())
             parts.append(_found(chunk, rows.start, prover))

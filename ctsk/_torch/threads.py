@@ -95,6 +95,10 @@ def one_thread_if_small(module, n_rows):
         Number of rows that pass through the module at once.
     """
     n_threads = torch.get_num_threads()
+    # There is nothing to set, and the numbers below take as long to get as a few rows.
+    if n_threads == 1:
+        yield
+        return
     in_worker = multiprocessing.current_process().name.startswith("LokyProcess")
     in_environment = _IS_IN_ENVIRONMENT and not in_worker
     is_users_choice = in_environment or n_threads not in _DEFAULT_NUMBERS

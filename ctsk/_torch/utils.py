@@ -22,6 +22,13 @@ def chunk_size(n_cells):
     return min(_MOST_ROWS, max(1, _MOST_CELLS // max(1, n_cells)))
 
 
+def chunks(n_rows, n_at_once):
+    """Yield slices of consecutive rows, of so many rows each but for the last one."""
+    # The generator of scikit-learn validates its parameters for longer than a row is predicted.
+    for start in range(0, n_rows, n_at_once):
+        yield slice(start, min(start + n_at_once, n_rows))
+
+
 @contextlib.contextmanager
 def default_torch_modes():
     """Suspend the modes of torch that the caller has set.

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -137,3 +139,22 @@ def test_relative_gradients_say_which_category_gains_on_the_present_mix():
     assert relative.tolist() == [[7.0, -1.0, 1.0, 8.0, 0.0, -5.0]]
     shifted = gradients + torch.tensor([0.0, 5.0, 5.0, 5.0, -2.0, -2.0])
     torch.testing.assert_close(groups.relative(shifted, rows), relative)
+
+
+@pytest.mark.parametrize("sizes", [(3, 2), (2, 2, 5), (90, 70, 3)])
+def test_few_rows_are_hardened_like_many(sizes):
+    groups = OneHotGroups(1, sizes)
+    # Few distinct weights, so that there are ties.
+    rows = torch.randint(3, (200, groups.n_columns), generator=torch.Generator().manual_seed(0))
+    rows = rows.float()
+    single = torch.cat([groups.harden(row[None]) for row in rows])
+    assert torch.equal(single, groups.harden(rows))
+
+
+def test_pickles_of_groups_hold_no_tables():
+    groups = OneHotGroups(1, (3, 2))
+    pickled = pickle.dumps(groups)
+    rows = torch.rand(2, 6)
+    groups.harden(rows)
+    assert pickle.dumps(groups) == pickled
+    assert pickle.loads(pickled).slices == groups.slices
