@@ -143,17 +143,17 @@ def _bought(numbers, margins, slopes, radii):
 
 def restore(problem, items, n_rounds, progress):
     """Move invalid items toward validity, by the best category or by numbers."""
+    states, part = items.states.clone(), items
     live = torch.arange(len(items), device=items.rows.device)
     for t in progress.rounds(n_rounds):
-        part = items.select(live)
         margins, slopes = problem.slopes(part)
         # An item that has become valid stays where it is.
         is_short = (margins < 0).nonzero()[:, 0]
         if not len(is_short):
             break
         live, part = live[is_short], part.select(is_short)
-        margins, slopes = margins[is_short], slopes[is_short]
         if problem.slices:
+            margins, slopes = margins[is_short], slopes[is_short]
             part = _with_best_category(problem, part, margins, slopes, is_eager=t >= 2)
         if problem.n_numeric:
             numbers = Numbers.of(problem, part)
@@ -162,8 +162,8 @@ def restore(problem, items, n_rounds, progress):
             bought = buy(numbers, margins, slopes, 1.0, surplus=0.02)
             moves = (margins < 0).nonzero()[:, 0]
             part = part.put_numbers(moves, bought[moves])
-        items = items.put(live, part.states)
-    return items
+        states[live] = part.states
+    return items.at(states)
 
 
 def _with_best_category(problem, items, margins, slopes, *, is_eager):
@@ -194,7 +194,7 @@ def _gains_of_numbers(problem, items, slopes):
         return items.states.new_zeros(len(items))
     low, high = problem.bounds(items)
     numbers = slice(problem.n_numeric)
-    gains = (slopes @ problem.weights_of(numbers).T).abs() * (high > low)
+    gains = problem.slopes_of(numbers, slopes).abs() * (high > low)
     return (gains / items.costs[..., numbers].clamp(min=LEAST_COST)).amax(dim=1)
 
 
@@ -203,6 +203,6 @@ def best_categories(problem, items, slopes, columns):
 
     `slopes` are the gradients with respect to the first layer; see `Problem.slopes`.
     """
-    slopes, states = slopes @ problem.weights_of(columns).T, items.states[:, columns]
+    slopes, states = problem.slopes_of(columns, slopes), items.states[:, columns]
     gains = slopes - torch.linalg.vecdot(slopes, states)[:, None]
     return torch.where(problem.reachable(items, columns), gains, -torch.inf).max(dim=1)

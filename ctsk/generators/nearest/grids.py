@@ -114,19 +114,19 @@ def _with_number_on_grid(problem, items, is_valid, columns, free):
     passes_factual = torch.where(rises, toward < factuals, toward > factuals)
     toward = torch.where(passes_factual, factuals, toward)
 
-    def paid_for(rounded):
-        """Return the items and their validity after the others have paid for a rounded number."""
-        # A grid number at a bound may exceed it by a rounding error.
-        inside = torch.minimum(torch.maximum(rounded, low), high)
-        rounded = torch.where(rounded == factuals, factuals, inside)
-        return _paid_for(problem, _at_numbers(problem, part, columns, rounded), free)
-
-    nearer, nearer_is_valid = paid_for(toward)
-    farther, farther_is_valid = paid_for(away)
-    is_cheaper = problem.prices(nearer) < problem.prices(farther)
+    # A grid number at a bound may exceed it by a rounding error.
+    rounded = torch.minimum(torch.maximum(torch.stack([toward, away]), low), high)
+    rounded = torch.where(torch.stack([toward, away]) == factuals, factuals, rounded).flatten()
+    # Both numbers are tried at once, because most of the time is that of calls, not of numbers.
+    both = torch.arange(len(idx), device=idx.device).repeat(2)
+    trials = _at_numbers(problem, part.select(both), columns[both], rounded)
+    trials, are_valid = _paid_for(problem, trials, free[both])
+    nearer_is_valid, farther_is_valid = are_valid.view(2, -1)
+    nearer_price, farther_price = problem.prices(trials).view(2, -1)
     # If neither is valid, the number that is farther away has more margin.
-    takes_nearer = nearer_is_valid & (is_cheaper | ~farther_is_valid)
-    return items.put(idx, farther.where(takes_nearer, nearer.states).states)
+    takes_nearer = nearer_is_valid & ((nearer_price < farther_price) | ~farther_is_valid)
+    nearer, farther = trials.states.view(2, len(idx), -1)
+    return items.put(idx, torch.where(takes_nearer[:, None], nearer, farther))
 
 
 def _paid_for(problem, items, free):

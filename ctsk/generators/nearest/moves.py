@@ -66,13 +66,15 @@ def put_back(problem, items, is_valid, floors=0.0):
     floors = items.states.new_zeros(len(items)) + floors
     prices, states = problem.prices_of_units(items, items.states), items.states.clone()
     order = prices.argsort(dim=1, descending=True)
+    # Rows of this table are copied faster than units are compared.
+    columns_of = problem.units == torch.arange(prices.shape[1], device=order.device)[:, None]
     for pick in order.T[:_MOST_PUT_BACK]:
         is_priced = prices.gather(1, pick[:, None])[:, 0] > 0
         idx = (is_priced & is_valid).nonzero()[:, 0]
         if not len(idx):
             break
-        is_picked = problem.units == pick[idx, None]
-        trials = torch.where(is_picked, items.factuals[idx], states[idx])
+        factuals, present = items.factuals.index_select(0, idx), states.index_select(0, idx)
+        trials = torch.where(columns_of.index_select(0, pick[idx]), factuals, present)
         logits = problem.model(trials)
         passes = problem.margins_of(logits, items.targets[idx]) >= floors[idx]
         states[idx[passes]] = trials[passes]
@@ -86,28 +88,31 @@ def switch(problem, items, is_valid, n_rounds, progress):
     for number in progress.rounds(n_rounds if problem.slices else 0):
         if number == 0:
             _, slopes = problem.slopes(items)
+            shares = problem.prices_of_numbers(items)
         for k, columns in enumerate(problem.slices):
             tries, is_untried[:, k] = is_untried[:, k].clone(), False
             states, factuals = items.states[:, columns], items.factuals[:, columns]
             gains, choices = best_categories(problem, items, slopes, columns)
             forward = one_hot(choices, columns, states), gains > LEAST_GAIN
             backward = factuals, (states != factuals).any(dim=1)
+            trials = []
             for categories, is_candidate in (backward, forward):
-                idx = _affordable(problem, items, columns, categories, tries & is_candidate)
-                items, moved = _with_switched(problem, items, idx, columns, categories[idx])
-                is_untried[moved] = True
-                slopes[moved] = problem.slopes(items.select(moved))[1]
+                added = problem.prices_of_columns(items, columns, categories)
+                added -= problem.prices_of_columns(items, columns)
+                # At best, the numbers return to where they have no price.
+                is_affordable = added < shares - LEAST_GAIN
+                idx = (tries & is_candidate & is_affordable).nonzero()[:, 0]
+                trials.append((idx, categories[idx]))
+            idx, categories = (torch.cat(parts) for parts in zip(*trials, strict=True))
+            if not len(idx):
+                continue
+            items, moved = _with_switched(problem, items, idx, columns, categories)
+            is_untried[moved] = True
+            part = items.select(moved)
+            slopes[moved] = problem.slopes(part)[1]
+            shares[moved] = problem.prices_of_numbers(part)
         progress.record(items, is_valid, problem.prices(items))
     return items
-
-
-def _affordable(problem, items, columns, categories, is_candidate):
-    """Return the positions of the candidates for which a switch may lower the price."""
-    added = problem.prices_of_columns(items, columns, categories)
-    added -= problem.prices_of_columns(items, columns)
-    # At best, the numbers return to where they have no price.
-    saved = problem.prices(items) - problem.prices_of_categories(items)
-    return (is_candidate & (added < saved - LEAST_GAIN)).nonzero()[:, 0]
 
 
 def _with_switched(problem, items, idx, columns, categories):
@@ -118,7 +123,7 @@ def _with_switched(problem, items, idx, columns, categories):
     problem : Problem
     items : Items
     idx : LongTensor of shape (n_trials,)
-        Positions of the items that try a switch.
+        Positions of the items that try a switch, some of them twice.
     columns : slice
     categories : Tensor of shape (n_trials, n_categories)
 
@@ -139,7 +144,9 @@ def _with_switched(problem, items, idx, columns, categories):
     kept = is_promising.nonzero()[:, 0]
     part = part.put_numbers(kept, numbers.values[kept])
     part = descend(problem, part, is_promising, 4, radius=0.5)
-    cheaper = (is_promising & (problem.prices(part) < prices - LEAST_GAIN)).nonzero()[:, 0]
+    offered = problem.prices(part)
+    cheaper = (is_promising & (offered < prices - LEAST_GAIN)).nonzero()[:, 0]
+    cheaper = cheaper[cheapest_of_each(idx[cheaper], offered[cheaper])]
     return items.put(idx[cheaper], part.states[cheaper]), idx[cheaper]
 
 

@@ -1,7 +1,5 @@
 """The numbers of items whose categories are held, and how the model and the prices rate them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -96,7 +94,7 @@ class Numbers:
     def slopes(self, values=None):
         """Return the margins, and their gradients with respect to the numbers."""
         margins, slopes = self.problem.slopes_at(self._outputs(values), self.targets)
-        return margins, slopes @ self.problem.weights_of(slice(self.problem.n_numeric)).T
+        return margins, self.problem.slopes_of(slice(self.problem.n_numeric), slopes)
 
     def _outputs(self, values):
         """Return the outputs of the first layer."""

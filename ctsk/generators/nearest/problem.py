@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 
 import torch
 
+from ctsk.generators.nearest.layers import Chain, split
+
 # Least cost of a unit of a column in a ratio, so that a feature without a cost has one.
 LEAST_COST = 1e-6
 # Rounding errors of a margin, which is computed in several ways. Descents keep so much, and what
@@ -149,11 +151,9 @@ class Problem:
         # Bounds of what moves may leave out the factual if it lies outside its domain or off
         # its grid.
         self.has_gaps = box.low is not None or box.spacing is not None
-        self.first_layer, self.other_layers = _split(model)
-        if isinstance(self.first_layer, torch.nn.Linear):
-            self._weights = self.first_layer.weight.detach().T
-        else:
-            self._weights = torch.eye(box.lower.shape[1]).to(box.lower)
+        self.first_layer, self.other_layers = split(model)
+        self._is_split = isinstance(self.first_layer, torch.nn.Linear)
+        self._chain = Chain.of(self.other_layers) if self._is_split else None
 
     def at_decision(self):
         """Return the same problem, in which the target only has to be predicted."""
@@ -200,16 +200,35 @@ class Problem:
         """Return the margins, and their gradients with respect to outputs of the first layer."""
         if not len(outputs):
             return outputs.new_zeros(0), outputs
-        outputs = outputs.detach().requires_grad_()
-        with torch.enable_grad():
-            margins = self.margins_at(outputs, targets)
-            (slopes,) = torch.autograd.grad(margins.sum(), outputs)
+        if self._chain is None:
+            margins, slopes = _differentiated(
+                lambda outputs: self.margins_at(outputs, targets), outputs
+            )
+        else:
+            logits, derivatives = self._chain.forward(outputs)
+            margins, slopes = self._slopes_of(logits, targets)
+            slopes = self._chain.backward(slopes, derivatives)
         # A gradient that does not exist, as that of a square root at 0, moves nothing.
-        return margins.detach(), slopes.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
+        return margins, slopes.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
 
-    def weights_of(self, columns):
+    def _slopes_of(self, logits, targets):
+        """Return the margins, and their gradients with respect to the logits."""
+        if logits.shape[1] == 2:
+            signs = (2 * targets - 1).to(logits)
+            return self.margins_of(logits, targets), torch.stack([-signs, signs], dim=1)
+        return _differentiated(lambda logits: self.margins_of(logits, targets), logits)
+
+    def weights_of(self, columns, outputs):
         """Return the weights of the first layer for some columns, (n_columns, n_outputs)."""
-        return self._weights[columns]
+        if self._is_split:
+            return self.first_layer.weight.detach().T[columns]
+        return torch.eye(outputs.shape[1], dtype=outputs.dtype, device=outputs.device)[columns]
+
+    def slopes_of(self, columns, slopes):
+        """Return gradients with respect to some columns from those with respect to outputs."""
+        if self._is_split:
+            return slopes @ self.first_layer.weight[:, columns]
+        return slopes[:, columns]
 
     def outputs_without_numbers(self, states):
         """Return the outputs of the first layer where all numbers are zero."""
@@ -222,7 +241,10 @@ class Problem:
 
         `offsets` are the outputs where all numbers are zero.
         """
-        return torch.addmm(offsets, numbers, self._weights[: self.n_numeric])
+        if self._is_split:
+            weights = self.first_layer.weight[:, : self.n_numeric]
+            return torch.addmm(offsets, numbers, weights.T)
+        return torch.cat([numbers, offsets[:, self.n_numeric :]], dim=1)
 
     def prices(self, items, states=None):
         """Return the price of each item: its cost, and that of the distance to its prototype."""
@@ -234,6 +256,10 @@ class Problem:
         Whatever the numbers are, no item with these categories has a lower price.
         """
         return self.prices_of_columns(items, slice(self.n_numeric, None))
+
+    def prices_of_numbers(self, items):
+        """Return the share of the numbers in the price of each item."""
+        return self.prices_of_columns(items, slice(self.n_numeric))
 
     def prices_of_columns(self, items, columns, values=None):
         """Return the share of some columns, at the states or at other values, in the prices."""
@@ -309,6 +335,15 @@ class Problem:
         return (items.high[:, columns] > 0) & (items.states[:, columns] < 1)
 
 
+def _differentiated(function, inputs):
+    """Return the values of a function of each row, and their gradients."""
+    inputs = inputs.detach().requires_grad_()
+    with torch.enable_grad():
+        values = function(inputs)
+        (slopes,) = torch.autograd.grad(values.sum(), inputs)
+    return values.detach(), slopes
+
+
 def one_hot(categories, columns, like):
     """Return the one-hot rows of categories of a group."""
     rows = like.new_zeros(len(categories), columns.stop - columns.start)
@@ -324,26 +359,3 @@ def cheapest_of_each(numbers, prices):
     is_first = torch.ones_like(numbers, dtype=torch.bool)
     is_first[1:] = numbers[1:] != numbers[:-1]
     return order[is_first]
-
-
-def _split(model):
-    """Return the first linear layer of a model, and the other layers.
-
-    A change of one column changes the output of the first layer by a multiple of one column of
-    its weights, so that many single changes cost little more than the other layers. The identity
-    takes the place of the layer in a model that does not begin with one.
-    """
-    is_split = (
-        _computes_like(model, torch.nn.Sequential)
-        and len(model) > 0
-        and _computes_like(model[0], torch.nn.Linear)
-    )
-    if is_split:
-        # A slice of a subclass of Sequential would be built by the constructor of the subclass.
-        return model[0], torch.nn.Sequential(*list(model)[1:])
-    return torch.nn.Identity(), model
-
-
-def _computes_like(module, kind):
-    """Return whether a module is of a kind, the computation of which it does not override."""
-    return isinstance(module, kind) and type(module).forward is kind.forward

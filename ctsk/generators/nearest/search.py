@@ -231,9 +231,11 @@ class NearestSearch:
         if problem.spacing is not None:
             items, is_valid = round_to_grid(problem, items, is_valid, free)
         items, is_valid = self._pruned(items, is_valid & self._are_allowed(items))
-        # An item that is not valid keeps its probability at the least cost.
+        # Without a valid item, the best one keeps its probability at the least cost.
+        by_row = is_valid.view(items.n_rows, -1)
+        is_lost = ~by_row.any(dim=1, keepdim=True).expand_as(by_row).flatten()
         floors = problem.margins(items) - _LEAST_LOSS
-        items = put_back(problem, items, ~is_valid, floors)
+        items = put_back(problem, items, is_lost, floors)
         progress.conclude(items, is_valid, problem.prices(items))
         return items, is_valid
 

@@ -105,9 +105,8 @@ def _enter_numbers(problem, items, outputs, distances, score, columns, changes):
     trials = numbers + steps / costs.clamp(min=_LEAST_LENGTH_COST)[..., None]
     trials = torch.minimum(torch.maximum(trials, low), high)
     moves = trials - numbers
-    changed = (
-        outputs[:, None, None] + moves[..., None] * problem.weights_of(columns)[:, None]
-    )
+    weights = problem.weights_of(columns, outputs)[:, None]
+    changed = torch.addcmul(outputs[:, None, None], moves[..., None], weights)
     margins = _margins(problem, items, changed)
     scores = score(margins, _added_prices(problem, items, trials, numbers, columns))
     scores = torch.where(moves.abs() > LEAST_MOVE, scores, -torch.inf)
@@ -133,7 +132,7 @@ def _enter_categories(problem, items, outputs, score, group, columns, changes):
     if not reachable.any():
         return
     states, costs = items.states[:, columns], items.costs[..., columns]
-    weights = problem.weights_of(columns)
+    weights = problem.weights_of(columns, outputs)
     changed = (outputs - states @ weights)[:, None] + weights
     margins = _margins(problem, items, changed)
 

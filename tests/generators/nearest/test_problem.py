@@ -114,6 +114,7 @@ def test_items_move_where_a_mask_is_true_or_at_some_positions():
         (items.where(torch.tensor([True, False, False, True]), states), [0, 3]),
         (items.put(torch.tensor([3, 0]), states[[3, 0]]), [0, 3]),
         (items.at(states), [0, 1, 2, 3]),
+        (items.put_numbers(torch.tensor([3, 0]), states[[3, 0]]), [0, 3]),
     ):
         is_new = np.isin(np.arange(4), new)
         expected = fields_of(items, by_row=True)
