@@ -4,7 +4,8 @@ import torch
 
 from ctsk.generators.nearest.descent import buy, descend
 from ctsk.generators.nearest.moves import shrink
-from ctsk.generators.nearest.problem import Items
+from ctsk.generators.nearest.numbers import Numbers
+from ctsk.generators.nearest.problem import ROUNDING, Items
 from ctsk.generators.nearest.single_changes import best_changes
 
 # Prices of the moves between which the first crossing of the decision boundary is sought.
@@ -83,16 +84,17 @@ def _without(problem, items, idx, units):
     part = items.select(idx)
     states = torch.where(problem.units == units[:, None], part.factuals, part.states)
     part = part.at(states)
-    free = changed_numbers(problem, part)
+    numbers = Numbers.of(problem, part, changed_numbers(problem, part))
     for _ in range(4 if problem.n_numeric else 0):
-        margins, slopes = problem.slopes(part)
-        is_short = margins < 0
+        margins, slopes = numbers.slopes()
+        is_short = margins[:, None] < 0
         if not is_short.any():
             break
-        bought = buy(problem, part, margins, slopes, 4.0, surplus=1e-3, free=free)
-        part = part.where(is_short, bought)
-    passes = problem.margins(part) >= 0
-    return items.put(idx[passes], part.states[passes])
+        bought = buy(numbers, margins, slopes, 4.0, surplus=1e-3)
+        numbers = numbers.at(torch.where(is_short, bought, numbers.values))
+    passes = (numbers.margins() >= 0).nonzero()[:, 0]
+    states[:, : problem.n_numeric] = numbers.values
+    return items.put(idx[passes], states[passes])
 
 
 def with_few_changes(problem, items, is_valid, *, at_most, fewest):
@@ -124,6 +126,6 @@ def with_few_changes(problem, items, is_valid, *, at_most, fewest):
     single, single_is_valid = one_change(problem, factuals)
     thinned = thin_out(problem, items, is_valid, 1 if fewest else at_most)
     parts = [items, thinned, single]
-    masks = [is_valid, problem.margins(thinned) >= 0, single_is_valid]
+    masks = [is_valid, problem.margins(thinned) >= -ROUNDING, single_is_valid]
     is_valid = torch.cat([mask.view(n_rows, -1) for mask in masks], dim=1).flatten()
     return Items.interleaved(parts), is_valid

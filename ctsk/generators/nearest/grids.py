@@ -3,7 +3,8 @@
 import torch
 
 from ctsk.generators.nearest.descent import LEAST_GAIN, buy, descend
-from ctsk.generators.nearest.problem import LEAST_COST
+from ctsk.generators.nearest.numbers import Numbers
+from ctsk.generators.nearest.problem import LEAST_COST, ROUNDING
 
 # Distance to a grid number, in steps, up to which a number is that number.
 _TOLERANCE = 1e-3
@@ -87,7 +88,7 @@ def round_to_grid(problem, items, is_valid, free=None):
         # Half of the way first, then a single step.
         for share in (0.5, 0.0):
             items = _closer_to_factual(problem, items, is_valid, columns, share)
-    is_valid = is_valid & (problem.margins(items) >= 0)
+    is_valid = is_valid & (problem.margins(items) >= -ROUNDING)
     return descend(problem, items, is_valid, 4, radius=0.5, free=free), is_valid
 
 
@@ -113,27 +114,30 @@ def _with_number_on_grid(problem, items, is_valid, columns, free):
     passes_factual = torch.where(rises, toward < factuals, toward > factuals)
     toward = torch.where(passes_factual, factuals, toward)
 
-    def paid_for(rounded):
-        """Return the items and their validity after the others have paid for a rounded number."""
-        # A grid number at a bound may exceed it by a rounding error.
-        inside = torch.minimum(torch.maximum(rounded, low), high)
-        rounded = torch.where(rounded == factuals, factuals, inside)
-        return _paid_for(problem, _at_numbers(problem, part, columns, rounded), free)
-
-    nearer, nearer_is_valid = paid_for(toward)
-    farther, farther_is_valid = paid_for(away)
-    is_cheaper = problem.prices(nearer) < problem.prices(farther)
+    # A grid number at a bound may exceed it by a rounding error.
+    rounded = torch.minimum(torch.maximum(torch.stack([toward, away]), low), high)
+    rounded = torch.where(torch.stack([toward, away]) == factuals, factuals, rounded).flatten()
+    # Both numbers are tried at once, because most of the time is that of calls, not of numbers.
+    both = torch.arange(len(idx), device=idx.device).repeat(2)
+    trials = _at_numbers(problem, part.select(both), columns[both], rounded)
+    trials, are_valid = _paid_for(problem, trials, free[both])
+    nearer_is_valid, farther_is_valid = are_valid.view(2, -1)
+    nearer_price, farther_price = problem.prices(trials).view(2, -1)
     # If neither is valid, the number that is farther away has more margin.
-    takes_nearer = nearer_is_valid & (is_cheaper | ~farther_is_valid)
-    return items.put(idx, farther.where(takes_nearer, nearer.states).states)
+    takes_nearer = nearer_is_valid & ((nearer_price < farther_price) | ~farther_is_valid)
+    nearer, farther = trials.states.view(2, len(idx), -1)
+    return items.put(idx, torch.where(takes_nearer[:, None], nearer, farther))
 
 
 def _paid_for(problem, items, free):
     """Return items after free numbers have paid for a rounded one, and their validity."""
+    numbers = Numbers.of(problem, items, free)
     for _ in range(2):
-        margins, slopes = problem.slopes(items)
-        items = items.at(buy(problem, items, margins, slopes, 3.0, surplus=_SURPLUS, free=free))
-    is_valid = problem.margins(items) >= 0
+        margins, slopes = numbers.slopes()
+        numbers = numbers.at(buy(numbers, margins, slopes, 3.0, surplus=_SURPLUS))
+    is_valid = numbers.margins() >= 0
+    everything = torch.arange(len(items), device=items.rows.device)
+    items = items.put_numbers(everything, numbers.values)
     return descend(problem, items, is_valid, 3, radius=0.5, free=free), is_valid
 
 
@@ -143,10 +147,11 @@ def _repaired(problem, items, is_valid, may_move):
     steps, costs = problem.spacing[numbers], items.costs[..., numbers].clamp(min=LEAST_COST)
     steps = torch.where(steps > 0, steps, 1.0)
     for _ in range(_N_REPAIRS):
-        margins, slopes = problem.slopes(items)
-        if not (is_valid & (margins < 0)).any():
+        margins, slopes = Numbers.of(problem, items).slopes()
+        is_short = is_valid & (margins < -ROUNDING)
+        if not is_short.any():
             break
-        slopes, missing = slopes[:, numbers], -margins[:, None]
+        missing = -margins[:, None]
         low, high = problem.bounds(items)
         states = items.states[:, numbers]
         room = torch.where(slopes > 0, high - states, states - low) / steps
@@ -158,7 +163,7 @@ def _repaired(problem, items, is_valid, may_move):
         rates = torch.minimum(per_step * n_steps, missing) / (costs * steps * n_steps)
         rates = torch.where(may_move & (room >= 1), rates, -torch.inf)
         best, columns = rates.max(dim=1)
-        idx = (is_valid & (margins < 0) & (best > 0)).nonzero()[:, 0]
+        idx = (is_short & (best > 0)).nonzero()[:, 0]
         part, columns = items.select(idx), columns[idx]
         moves = (slopes.sign() * n_steps * steps)[idx].gather(1, columns[:, None])[:, 0]
         (present,) = _of_columns(columns, part.states)

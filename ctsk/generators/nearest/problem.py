@@ -6,8 +6,13 @@ from dataclasses import dataclass, fields
 
 import torch
 
+from ctsk.generators.nearest.layers import Chain, split
+
 # Least cost of a unit of a column in a ratio, so that a feature without a cost has one.
 LEAST_COST = 1e-6
+# Rounding errors of a margin, which is computed in several ways. Descents keep so much, and what
+# they leave is valid with so much less; the slack of a search covers both.
+ROUNDING = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,12 @@ class Items:
         """Return the items, at other states for those at some positions."""
         return self.at(self.states.index_copy(0, idx, states))
 
+    def put_numbers(self, idx, numbers):
+        """Return the items, at other numbers for those at some positions."""
+        states = self.states.clone()
+        states[idx, : numbers.shape[1]] = numbers
+        return self.at(states)
+
     @staticmethod
     def interleaved(parts):
         """Return the items of several parts, those of each row next to each other.
@@ -140,7 +151,9 @@ class Problem:
         # Bounds of what moves may leave out the factual if it lies outside its domain or off
         # its grid.
         self.has_gaps = box.low is not None or box.spacing is not None
-        self.first_layer, self.other_layers = _split(model)
+        self.first_layer, self.other_layers = split(model)
+        self._is_split = isinstance(self.first_layer, torch.nn.Linear)
+        self._chain = Chain.of(self.other_layers) if self._is_split else None
 
     def at_decision(self):
         """Return the same problem, in which the target only has to be predicted."""
@@ -154,12 +167,13 @@ class Problem:
         # A model of a user may not know what to do without rows.
         if not len(states):
             return states.new_zeros(0)
-        return self.margins_of(self.model(states), items)
+        return self.margins_of(self.model(states), items.targets)
 
-    def margins_of(self, logits, items):
-        """Return the margins that logits imply, one or several for each item."""
-        n_each = len(logits) // len(items) if len(items) else 1
-        targets = items.targets.repeat_interleave(n_each)[:, None]
+    def margins_of(self, logits, targets):
+        """Return the margins that logits imply, one or several for each target."""
+        if len(logits) > len(targets):
+            targets = targets.repeat_interleave(len(logits) // len(targets))
+        targets = targets[:, None]
         if logits.shape[1] == 2:
             # A difference is several times faster than the general case.
             margins = (logits[:, 1] - logits[:, 0]) * (2 * targets[:, 0] - 1)
@@ -172,23 +186,95 @@ class Problem:
             margins = torch.minimum(margins, target_logits - others.amax(dim=1))
         return margins - self.slack
 
-    def slopes(self, items, states=None):
-        """Return the margins of the items, and the gradients with respect to their states."""
-        states = (items.states if states is None else states).detach().requires_grad_()
-        if not len(states):
-            return states.new_zeros(0), torch.zeros_like(states)
-        with torch.enable_grad():
-            margins = self.margins(items, states)
-            (slopes,) = torch.autograd.grad(margins.sum(), states)
+    def slopes(self, items):
+        """Return the margins of items, and their gradients with respect to the first layer."""
+        return self.slopes_at(self.first_layer(items.states), items.targets)
+
+    def margins_at(self, outputs, targets):
+        """Return the margins that outputs of the first layer imply."""
+        if not len(outputs):
+            return outputs.new_zeros(0)
+        return self.margins_of(self.other_layers(outputs), targets)
+
+    def slopes_at(self, outputs, targets):
+        """Return the margins, and their gradients with respect to outputs of the first layer."""
+        if not len(outputs):
+            return outputs.new_zeros(0), outputs
+        if self._chain is None:
+            margins, slopes = _differentiated(
+                lambda outputs: self.margins_at(outputs, targets), outputs
+            )
+        else:
+            logits, derivatives = self._chain.forward(outputs)
+            margins, slopes = self._slopes_of(logits, targets)
+            slopes = self._chain.backward(slopes, derivatives)
         # A gradient that does not exist, as that of a square root at 0, moves nothing.
-        return margins.detach(), slopes.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
+        return margins, slopes.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
+
+    def _slopes_of(self, logits, targets):
+        """Return the margins, and their gradients with respect to the logits."""
+        if logits.shape[1] == 2:
+            signs = (2 * targets - 1).to(logits)
+            return self.margins_of(logits, targets), torch.stack([-signs, signs], dim=1)
+        return _differentiated(lambda logits: self.margins_of(logits, targets), logits)
+
+    def weights_of(self, columns, outputs):
+        """Return the weights of the first layer for some columns, (n_columns, n_outputs)."""
+        if self._is_split:
+            return self.first_layer.weight.detach().T[columns]
+        return torch.eye(outputs.shape[1], dtype=outputs.dtype, device=outputs.device)[columns]
+
+    def slopes_of(self, columns, slopes):
+        """Return gradients with respect to some columns from those with respect to outputs."""
+        if self._is_split:
+            return slopes @ self.first_layer.weight[:, columns]
+        return slopes[:, columns]
+
+    def outputs_without_numbers(self, states):
+        """Return the outputs of the first layer where all numbers are zero."""
+        held = states.clone()
+        held[:, : self.n_numeric] = 0
+        return self.first_layer(held)
+
+    def outputs_of_numbers(self, numbers, offsets):
+        """Return the outputs of the first layer at numbers, (n_items, n_numeric).
+
+        `offsets` are the outputs where all numbers are zero.
+        """
+        if self._is_split:
+            weights = self.first_layer.weight[:, : self.n_numeric]
+            return torch.addmm(offsets, numbers, weights.T)
+        return torch.cat([numbers, offsets[:, self.n_numeric :]], dim=1)
 
     def prices(self, items, states=None):
         """Return the price of each item: its cost, and that of the distance to its prototype."""
-        states = items.states if states is None else states
-        prices = self._weighted((states - items.factuals).abs(), items.costs)
-        if items.prototypes is not None:
-            distances = self._weighted((states - items.prototypes).abs(), items.costs)
+        return self.prices_of_columns(items, slice(None), states)
+
+    def prices_of_categories(self, items):
+        """Return the share of the categories in the price of each item.
+
+        Whatever the numbers are, no item with these categories has a lower price.
+        """
+        return self.prices_of_columns(items, slice(self.n_numeric, None))
+
+    def prices_of_numbers(self, items):
+        """Return the share of the numbers in the price of each item."""
+        return self.prices_of_columns(items, slice(self.n_numeric))
+
+    def prices_of_columns(self, items, columns, values=None):
+        """Return the share of some columns, at the states or at other values, in the prices."""
+        return self.prices_of(
+            items.states[:, columns] if values is None else values,
+            items.factuals[:, columns],
+            None if items.prototypes is None else items.prototypes[:, columns],
+            items.costs[..., columns],
+        )
+
+    def prices_of(self, values, factuals, prototypes, costs):
+        """Return the price of the values of some columns."""
+        prices = self._weighted((values - factuals).abs(), costs)
+        if prototypes is not None:
+            distances = self._weighted((values - prototypes).abs(), costs)
             prices = prices + self.lambda_data * distances
         return prices
 
@@ -249,6 +335,15 @@ class Problem:
         return (items.high[:, columns] > 0) & (items.states[:, columns] < 1)
 
 
+def _differentiated(function, inputs):
+    """Return the values of a function of each row, and their gradients."""
+    inputs = inputs.detach().requires_grad_()
+    with torch.enable_grad():
+        values = function(inputs)
+        (slopes,) = torch.autograd.grad(values.sum(), inputs)
+    return values.detach(), slopes
+
+
 def one_hot(categories, columns, like):
     """Return the one-hot rows of categories of a group."""
     rows = like.new_zeros(len(categories), columns.stop - columns.start)
@@ -264,26 +359,3 @@ def cheapest_of_each(numbers, prices):
     is_first = torch.ones_like(numbers, dtype=torch.bool)
     is_first[1:] = numbers[1:] != numbers[:-1]
     return order[is_first]
-
-
-def _split(model):
-    """Return the first linear layer of a model, and the other layers.
-
-    A change of one column changes the output of the first layer by a multiple of one column of
-    its weights, so that many single changes cost little more than the other layers. The identity
-    takes the place of the layer in a model that does not begin with one.
-    """
-    is_split = (
-        _computes_like(model, torch.nn.Sequential)
-        and len(model) > 0
-        and _computes_like(model[0], torch.nn.Linear)
-    )
-    if is_split:
-        # A slice of a subclass of Sequential would be built by the constructor of the subclass.
-        return model[0], torch.nn.Sequential(*list(model)[1:])
-    return torch.nn.Identity(), model
-
-
-def _computes_like(module, kind):
-    """Return whether a module is of a kind, the computation of which it does not override."""
-    return isinstance(module, kind) and type(module).forward is kind.forward

@@ -3,6 +3,7 @@
 import torch
 
 from ctsk.generators.nearest.descent import LEAST_GAIN
+from ctsk.generators.nearest.problem import cheapest_of_each
 
 
 class Progress:
@@ -47,23 +48,30 @@ class Progress:
         if self.path is not None:
             self.path[rows] = self.path[rows, :1]
 
-    def record(self, items, is_valid, prices):
+    def record(self, items, is_valid, prices, numbers=None):
         """Record the states of a round that are cheaper than all before.
 
-        The items of a row are next to each other, equally many for each row.
+        Parameters
+        ----------
+        items : Items
+        is_valid : BoolTensor of shape (n_items,)
+        prices : Tensor of shape (n_items,)
+        numbers : Tensor of shape (n_items, n_numeric), default=None
+            Numbers that replace those of the items.
         """
-        n_rows = items.n_rows
-        offered = torch.where(is_valid, prices, torch.inf).view(n_rows, -1)
-        best, which = offered.min(dim=1)
-        n_each = offered.shape[1]
-        rows = items.rows[::n_each]
-        improved = (best < self._prices[rows] - LEAST_GAIN).nonzero()[:, 0]
-        rows, idx = rows[improved], improved * n_each + which[improved]
-        self._prices[rows] = best[improved]
-        self.n_iter[rows] = self._round
+        offered = torch.where(is_valid, prices, torch.inf)
+        least = self._prices.scatter_reduce(0, items.rows, offered, "amin")
+        is_improved = least < self._prices - LEAST_GAIN
+        self._prices = torch.where(is_improved, least, self._prices)
+        self.n_iter[is_improved] = self._round
         if self.path is not None:
+            idx = cheapest_of_each(items.rows, offered)
+            idx = idx[is_improved[items.rows[idx]]]
+            states = items.states[idx]
+            if numbers is not None:
+                states[:, : numbers.shape[1]] = numbers[idx]
             # Later states overwrite this one; if none is cheaper, it stays.
-            self.path[rows, self._round :] = items.states[idx][:, None]
+            self.path[items.rows[idx], self._round :] = states[:, None]
 
     def conclude(self, items, is_valid, prices):
         """Record the states after a phase, which ends in the same round in every batch."""

@@ -105,9 +105,8 @@ def _enter_numbers(problem, items, outputs, distances, score, columns, changes):
     trials = numbers + steps / costs.clamp(min=_LEAST_LENGTH_COST)[..., None]
     trials = torch.minimum(torch.maximum(trials, low), high)
     moves = trials - numbers
-    changed = (
-        outputs[:, None, None] + moves[..., None] * _weights(problem, outputs, columns)[:, None]
-    )
+    weights = problem.weights_of(columns, outputs)[:, None]
+    changed = torch.addcmul(outputs[:, None, None], moves[..., None], weights)
     margins = _margins(problem, items, changed)
     scores = score(margins, _added_prices(problem, items, trials, numbers, columns))
     scores = torch.where(moves.abs() > LEAST_MOVE, scores, -torch.inf)
@@ -133,8 +132,7 @@ def _enter_categories(problem, items, outputs, score, group, columns, changes):
     if not reachable.any():
         return
     states, costs = items.states[:, columns], items.costs[..., columns]
-    options = torch.arange(columns.start, columns.stop, device=outputs.device)
-    weights = _weights(problem, outputs, options)
+    weights = problem.weights_of(columns, outputs)
     changed = (outputs - states @ weights)[:, None] + weights
     margins = _margins(problem, items, changed)
 
@@ -155,17 +153,9 @@ def _enter_categories(problem, items, outputs, score, group, columns, changes):
     changes.values[:, unit] = category.to(outputs)
 
 
-def _weights(problem, outputs, columns):
-    """Return the weights of the first layer for some columns, (n_columns, n_outputs)."""
-    if isinstance(problem.first_layer, torch.nn.Linear):
-        return problem.first_layer.weight.detach().T[columns]
-    return torch.eye(outputs.shape[1], dtype=outputs.dtype, device=outputs.device)[columns]
-
-
 def _margins(problem, items, outputs):
     """Return the margins for outputs of the first layer, shape (n_items, ..., n_outputs)."""
-    logits = problem.other_layers(outputs.flatten(0, -2))
-    return problem.margins_of(logits, items).view(outputs.shape[:-1])
+    return problem.margins_at(outputs.flatten(0, -2), items.targets).view(outputs.shape[:-1])
 
 
 def climb(problem, items, n_rounds, progress):

@@ -30,8 +30,8 @@ def pools(problem, factuals, prototypes):
     if not len(prototypes):
         return by_target
     for target in factuals.targets.unique().tolist():
-        of_target = factuals.select((factuals.targets == target).nonzero()[:1, 0])
-        margins = problem.margins_of(problem.model(prototypes), of_target)
+        targets = torch.full((len(prototypes),), target, device=prototypes.device)
+        margins = problem.margins_of(problem.model(prototypes), targets)
         n_pool = max(int((margins >= 0).sum()), min(_LEAST_POOL, len(prototypes)))
         by_target[target] = prototypes[margins.argsort(descending=True)[:n_pool]]
     return by_target

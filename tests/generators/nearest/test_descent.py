@@ -15,6 +15,7 @@ from scipy.optimize import linprog
 
 from ctsk._columns.one_hot import OneHotGroups
 from ctsk.generators.nearest.descent import buy, descend, restore
+from ctsk.generators.nearest.numbers import Numbers
 from ctsk.generators.nearest.progress import Progress
 
 N_ROWS, N_NUMERIC = 40, 4
@@ -73,7 +74,7 @@ def cheapest(problem, items, row, margin, slopes, bounds, surplus):
 def test_purchase_is_the_optimum_of_the_linear_program(lambda_data, seed):
     problem, items, margins, slopes = random_purchases(seed, lambda_data)
     free = torch.rand(N_ROWS, N_NUMERIC, generator=torch.Generator().manual_seed(9)) < 0.7
-    states = buy(problem, items, margins, slopes, 1.5, surplus=0.1, free=free)
+    states = buy(Numbers.of(problem, items, free), margins, slopes, 1.5, surplus=0.1)
     prices = problem.prices(items, states)
     n_optimal = 0
     for row in range(N_ROWS):

@@ -16,7 +16,7 @@ from nearest_problems import (
 )
 
 from ctsk import NearestGenerator
-from ctsk.generators.nearest.few_changes import count_changes, one_change
+from ctsk.generators.nearest.few_changes import count_changes, one_change, thin_out
 
 UNITS = [[0], [1], [2, 3, 4]]
 COSTS = torch.tensor([1, 1, 0.5, 0.5, 0.5])
@@ -87,6 +87,21 @@ def test_shortest_move_counts_as_a_change():
     states[1, 2:] = torch.eye(3)[0]
     states[2, :2] += 1
     assert count_changes(problem, items.at(states)).tolist() == [1, 1, 2]
+
+
+def test_thinning_drops_the_cheapest_change_for_which_the_others_can_pay():
+    net = torch.nn.Sequential(torch.nn.Linear(5, 2)).requires_grad_(False)
+    net[0].weight.copy_(torch.tensor([[0.0] * 5, [1.0, 1, 0, 0, 0]]))
+    net[0].bias.copy_(torch.tensor([0.0, -1.0]))
+    factuals = torch.tensor([[0.0, 0, 1, 0, 0]])
+    problem, items = problem_of(
+        net, factuals, torch.tensor([1]), box_within(factuals, GROUPS), costs=COSTS, tau=0.5
+    )
+    # The category is dropped at once, the first number once the second has paid for it.
+    items = items.at(torch.tensor([[0.4, 0.7, 0, 1, 0]]))
+    thinned = thin_out(problem, items, torch.tensor([True]), 1)
+    np.testing.assert_allclose(thinned.states, [[0, 1, 1, 0, 0]], atol=0.002)
+    assert number_of_changes(thinned.states, factuals).item() == 1
 
 
 def test_single_change_is_the_cheapest_crossing_along_a_feature():

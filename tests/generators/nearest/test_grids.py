@@ -127,6 +127,7 @@ def test_rounding_moves_no_further_feature_under_max_changes():
     assert result.mature.all()
 
 
+@pytest.mark.parametrize("sign", [1, -1], ids=["rising", "falling"])
 @pytest.mark.parametrize(
     ("high", "expected"),
     [
@@ -139,20 +140,22 @@ def test_rounding_moves_no_further_feature_under_max_changes():
         ([0.0, 0.25], [0.0, 0.25]),
     ],
 )
-def test_whole_steps_within_the_bounds_pay_for_what_rounding_costs(high, expected):
+def test_whole_steps_within_the_bounds_pay_for_what_rounding_costs(high, expected, sign):
     net = torch.nn.Sequential(torch.nn.Linear(5, 2)).requires_grad_(False)
     net[0].weight.zero_()
-    net[0].weight[1, :2] = torch.tensor([1.0, 0.5])
+    net[0].weight[1, :2] = sign * torch.tensor([1.0, 0.5])
     # At 0 and 0.25, the margin of class 1 falls short by a quarter.
     net[0].bias.copy_(torch.tensor([0.0, -0.375]))
     factuals = torch.tensor([[0.0, 0.0, 1, 0, 0]])
-    box = gridded_box(factuals, high=high)
+    # The bound of the other side, where the margin falls, leaves room for many steps.
+    low, high = sorted([-2 * sign * np.ones(2), sign * np.array(high)], key=np.sum)
+    box = gridded_box(factuals, low=low, high=high)
     problem, items = problem_of(
         net, factuals, torch.tensor([1]), box, costs=torch.tensor([1, 1, 0.5, 0.5, 0.5]), tau=0.5
     )
-    items = items.at(torch.tensor([[0.0, 0.25, 1, 0, 0]]))
+    items = items.at(torch.tensor([[0.0, sign * 0.25, 1, 0, 0]]))
     repaired, is_valid = round_to_grid(problem, items, torch.tensor([True]))
-    assert repaired.states[0, :2].tolist() == pytest.approx(expected, abs=1e-6)
+    assert (sign * repaired.states[0, :2]).tolist() == pytest.approx(expected, abs=1e-6)
     assert is_valid.item() == (expected[0] + expected[1] / 2 >= 0.375)
 
 

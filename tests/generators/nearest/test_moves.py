@@ -12,7 +12,16 @@ from nearest_problems import (
 
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.one_hot import OneHotGroups
-from ctsk.generators.nearest.moves import jump, prune, put_back, shrink, switch
+from ctsk.generators.nearest import moves
+from ctsk.generators.nearest.descent import buy, descend
+from ctsk.generators.nearest.moves import (
+    competitors,
+    jump,
+    prune,
+    put_back,
+    shrink,
+    switch,
+)
 from ctsk.generators.nearest.progress import Progress
 
 
@@ -100,3 +109,47 @@ def test_pruning_orders_by_validity_then_changes_then_price_or_probability():
             expected = [*valid, *invalid][:4]
             assert torch.equal(pruned.states[4 * row : 4 * row + 4], items.states[expected])
             assert pruned_valid[4 * row : 4 * row + 4].tolist() == is_valid[expected].tolist()
+
+
+def test_an_item_that_is_equal_to_a_better_one_of_its_row_is_not_valid():
+    problem, items, _ = random_items(n_rows=3)
+    others = items.at(random_factuals(GROUPS, 3, seed=4))
+    parts = [items, others, items, items.at(others.states)]
+    everything = torch.ones(12, dtype=torch.bool)
+    pruned, is_valid = prune(problem, type(items).interleaved(parts), everything, 4)
+    for row in range(0, 12, 4):
+        assert is_valid[row : row + 4].tolist() == [True, False, True, False]
+        assert torch.equal(pruned.states[row], pruned.states[row + 1])
+        assert torch.equal(pruned.states[row + 2], pruned.states[row + 3])
+
+
+def test_competitors_are_all_items_that_a_descent_makes_one_of_the_cheapest():
+    problem, items, _ = random_items()
+    items = items.repeat(6)
+    items = items.at(random_factuals(GROUPS, len(items), seed=2))
+    is_valid = problem.margins(items) >= 0
+    are_competitors = competitors(problem, items, is_valid, 2)
+    assert 0.5 < are_competitors[is_valid].float().mean() < 0.95
+    assert not are_competitors[~is_valid].any()
+    states = [
+        prune(problem, descend(problem, items, which, 6), is_valid, 2)[0].states
+        for which in (is_valid, are_competitors)
+    ]
+    torch.testing.assert_close(*states, rtol=0, atol=1e-3)
+
+
+def test_switching_tries_no_category_that_costs_more_than_the_numbers_can_give_back(monkeypatch):
+    problem, items, is_valid = random_items()
+    tried = []
+
+    def bought(numbers, *args, **settings):
+        tried.append(numbers.prices_of_categories)
+        return buy(numbers, *args, **settings)
+
+    monkeypatch.setattr(moves, "buy", bought)
+    MOVES["switch"](problem, items, is_valid)
+    assert tried and max(map(torch.max, tried)) < problem.prices(items)[is_valid].max()
+    tried.clear()
+    # At the factuals, numbers have no price that they could give back.
+    MOVES["switch"](problem, items.at(items.factuals), torch.ones_like(is_valid))
+    assert not tried

@@ -8,6 +8,7 @@ from nearest_problems import GROUPS, box_within, problem_of, random_factuals, re
 from ctsk._columns.constraints import Constraints
 from ctsk._columns.one_hot import OneHotGroups
 from ctsk._torch.networks import MLP
+from ctsk.generators.nearest.numbers import Numbers
 from ctsk.generators.nearest.problem import Items, Problem, cheapest_of_each
 
 
@@ -41,6 +42,7 @@ def test_gradients_that_do_not_exist_are_zero():
         model, rows, torch.ones(3, dtype=torch.int64), box_within(rows, GROUPS)
     )
     assert torch.equal(problem.slopes(items)[1], torch.zeros(3, 5))
+    assert torch.equal(Numbers.of(problem, items).slopes()[1], torch.zeros(3, 2))
 
 
 @pytest.mark.parametrize("by_row", [False, True])
@@ -112,6 +114,7 @@ def test_items_move_where_a_mask_is_true_or_at_some_positions():
         (items.where(torch.tensor([True, False, False, True]), states), [0, 3]),
         (items.put(torch.tensor([3, 0]), states[[3, 0]]), [0, 3]),
         (items.at(states), [0, 1, 2, 3]),
+        (items.put_numbers(torch.tensor([3, 0]), states[[3, 0]]), [0, 3]),
     ):
         is_new = np.isin(np.arange(4), new)
         expected = fields_of(items, by_row=True)
