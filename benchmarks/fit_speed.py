@@ -37,11 +37,17 @@ class Case:
     module: object = None
 
 
-def own_module(n_features, n_classes):
-    """Build the same network, of a class that ctsk does not know."""
-    return torch.nn.Sequential(
-        torch.nn.Linear(n_features, 32), torch.nn.ReLU(), torch.nn.Linear(32, n_classes)
-    )
+class OwnModule(torch.nn.Module):
+    """The same network, of a class that ctsk does not know."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__()
+        self.hidden = torch.nn.Linear(n_features, 32)
+        self.output = torch.nn.Linear(32, n_classes)
+
+    def forward(self, X):
+        """Return the logits."""
+        return self.output(torch.relu(self.hidden(X)))
 
 
 PAPER, CONVENTIONAL = (0.5, 0.25, 0.1), (0.0, 0.0, 0.0)
@@ -49,7 +55,7 @@ CASES = [
     Case("counterfactual, batch 30", 30, 3_000, 1_000, PAPER, 0.35),
     Case("counterfactual, batch 1,000", 1_000, 30_000, 5_000, PAPER, 0.7),
     Case("conventional, batch 30", 30, 3_000, 1_000, CONVENTIONAL, 0.4),
-    Case("a module of one's own, batch 30", 30, 3_000, 1_000, PAPER, 1.15, own_module),
+    Case("a module of one's own, batch 30", 30, 3_000, 1_000, PAPER, 1.15, OwnModule),
 ]
 
 

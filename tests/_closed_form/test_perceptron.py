@@ -84,13 +84,29 @@ def subclass():
     return Doubled(4, 3, hidden_layer_sizes=(3,), activation="relu", generator=generator).double()
 
 
-@pytest.mark.parametrize("build", [hooked, subclass, lambda: torch.nn.Linear(4, 3).double()])
+def tied():
+    """Return a network with a layer that occurs twice, and has the sum of two gradients."""
+    square = torch.nn.Linear(4, 4)
+    relu = torch.nn.ReLU()
+    return torch.nn.Sequential(square, relu, square, relu, torch.nn.Linear(4, 3)).double()
+
+
+@pytest.mark.parametrize("build", [hooked, subclass, tied, lambda: torch.nn.Linear(4, 3).double()])
 def test_modules_that_compute_something_else_are_differentiated_by_torch(build):
     module = build()
     derivatives = derivatives_of(module)
     assert isinstance(derivatives, Autograd)
     rows = draw(5, 4)
     assert torch.equal(derivatives.forward(rows)[0], module(rows))
+
+
+def test_sequences_of_users_are_differentiated_in_closed_form():
+    layers = torch.nn.Linear(4, 5), torch.nn.Tanh(), torch.nn.Linear(5, 3)
+    module = torch.nn.Sequential(*layers).double()
+    derivatives = derivatives_of(module)
+    assert isinstance(derivatives, Perceptron)
+    rows = draw(6, 4)
+    torch.testing.assert_close(derivatives.forward(rows)[0], module(rows).detach())
 
 
 def test_updates_in_place_are_seen():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import torch
 
-from ctsk.generators.nearest.layers import Chain, split
+from ctsk._closed_form.layers import Chain, split
 
 # Least cost of a unit of a column in a ratio, so that a feature without a cost has one.
 LEAST_COST = 1e-6
@@ -205,9 +205,9 @@ class Problem:
                 lambda outputs: self.margins_at(outputs, targets), outputs
             )
         else:
-            logits, derivatives = self._chain.forward(outputs)
-            margins, slopes = self._slopes_of(logits, targets)
-            slopes = self._chain.backward(slopes, derivatives)
+            logits, trace = self._chain.forward(outputs.t())
+            margins, slopes = self._slopes_of(logits.t(), targets)
+            slopes = self._chain.backward(slopes.t(), trace).t()
         # A gradient that does not exist, as that of a square root at 0, moves nothing.
         return margins, slopes.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
 

@@ -1,9 +1,8 @@
 import pytest
 import torch
-from nearest_problems import relu_net
 
+from ctsk._closed_form.layers import Chain, split
 from ctsk._torch.networks import MLP
-from ctsk.generators.nearest.layers import Chain, split
 
 
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
@@ -20,10 +19,16 @@ def test_gradients_of_a_chain_are_those_of_autograd(activation, hidden_layer_siz
     (expected,) = torch.autograd.grad((others(outputs) * slopes).sum(), outputs)
     with torch.no_grad():
         chain = Chain.of(others)
-        logits, derivatives = chain.forward(outputs)
-        found = chain.backward(slopes, derivatives)
-    torch.testing.assert_close(logits, others(outputs).detach(), rtol=0, atol=1e-14)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-14)
+        logits, trace = chain.forward(outputs.t())
+        found = chain.backward(slopes.t(), trace)
+    torch.testing.assert_close(logits.t(), others(outputs).detach(), rtol=0, atol=1e-14)
+    torch.testing.assert_close(found.t(), expected, rtol=0, atol=1e-14)
+
+
+def relu_net(n_features):
+    return torch.nn.Sequential(
+        torch.nn.Linear(n_features, 5), torch.nn.ReLU(), torch.nn.Linear(5, 2)
+    )
 
 
 class Shifted(torch.nn.ReLU):
@@ -33,9 +38,11 @@ class Shifted(torch.nn.ReLU):
 
 def layers(kind):
     """Return layers of which one, or their order, is not that of a chain."""
-    linear, relu, last = list(relu_net(3))
+    _, relu, last = list(relu_net(3))
     if kind == "hook":
         relu.register_forward_hook(lambda module, inputs, output: 2 * output)
+    if kind == "parametrized":
+        last = torch.nn.utils.parametrizations.weight_norm(last)
     return {
         "other activation": [torch.nn.SiLU(), last],
         "overridden activation": [Shifted(), last],
@@ -43,7 +50,8 @@ def layers(kind):
         "dropout in training": [relu, torch.nn.Dropout(), last],
         "activation at the end": [relu, last, torch.nn.Tanh()],
         "two activations": [relu, torch.nn.Tanh(), last, torch.nn.Tanh()],
-        "nothing": [],
+        "no bias": [relu, torch.nn.Linear(5, 2, bias=False)],
+        "parametrized": [relu, last],
     }[kind]
 
 
@@ -56,7 +64,8 @@ def layers(kind):
         "dropout in training",
         "activation at the end",
         "two activations",
-        "nothing",
+        "no bias",
+        "parametrized",
     ],
 )
 def test_other_layers_are_no_chain(kind):
