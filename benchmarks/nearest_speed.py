@@ -13,8 +13,8 @@ rounded like those of the training rows, which takes longer. Seconds are those o
 
 Columns that compare the checkouts: ``time``, the median ratio of the seconds, this checkout divided
 by the other one; ``same``, the share of the rows that are equal to the bit; ``cost``, the ratio of
-the mean costs of the rows that both find; and ``found``, the share of the rows that reach `tau`, and
-its difference to that of the other checkout.
+the mean costs of the rows that both find; and ``found``, the share of the rows that reach `tau`,
+and its difference to that of the other checkout.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def answer(folder):
             rows = pickle.loads((folder / f"{name}.pkl").read_bytes())
             cases[name, model] = ctsk.load(folder / f"{name}-{model}.zip"), rows
         clf, rows = cases[name, model]
-        # The time of the processor; other jobs of the machine change it less than that of the clock.
+        # Other jobs of the machine change the time of the processor less than that of the clock.
         start = time.process_time()
         found = clf.explain(rows, tau=float(tau))
         seconds = time.process_time() - start

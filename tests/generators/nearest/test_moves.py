@@ -124,9 +124,14 @@ def test_an_item_that_is_equal_to_a_better_one_of_its_row_is_not_valid():
 
 
 def test_competitors_are_all_items_that_a_descent_makes_one_of_the_cheapest():
-    problem, items, _ = random_items()
-    items = items.repeat(6)
-    items = items.at(random_factuals(GROUPS, len(items), seed=2))
+    net, factuals = relu_net(5), random_factuals(GROUPS, 100)
+    targets, box = net(factuals).argmax(dim=1), box_within(factuals, GROUPS)
+    problem, items = problem_of(net, factuals, targets, box, tau=0.9)
+    items = items.repeat(8)
+    states = random_factuals(GROUPS, len(items), seed=2)
+    # A change of category, which costs 1, is dearer than some moves of the numbers.
+    states[:, :2] = items.factuals[:, :2] + states[:, :2] / 8
+    items = items.at(states)
     is_valid = problem.margins(items) >= 0
     are_competitors = competitors(problem, items, is_valid, 2)
     assert 0.5 < are_competitors[is_valid].float().mean() < 0.95

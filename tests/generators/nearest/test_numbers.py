@@ -61,7 +61,7 @@ def test_numbers_have_the_margins_gradients_and_prices_of_their_items(model, n_c
 
 
 def test_bounds_of_numbers_that_are_not_free_are_their_values():
-    problem, items = problem_and_items("sequential", 2)
+    problem, items = problem_and_items("sequential", 2, costs=torch.ones(5).double())
     free = torch.tensor([True, False]).repeat(N_ROWS, 1)
     numbers = Numbers.of(problem, items, free)
     assert (numbers.low[:, 0] == -2).all() and (numbers.high[:, 0] == 2).all()
