@@ -27,6 +27,7 @@ import resource
 import statistics
 import sys
 import time
+import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -211,7 +212,8 @@ def main():
     parser.add_argument("--pairs", type=int, default=3)
     args = parser.parse_args()
     # Some candidates find few mature counterfactuals, of which users are warned. The variable
-    # reaches the workers, too.
+    # reaches the workers.
+    warnings.simplefilter("ignore", UserWarning)
     os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning")
     torch.set_num_threads(1)
     print(machine())
