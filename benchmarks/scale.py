@@ -83,12 +83,8 @@ def main():
     args = parser.parse_args()
     if args.quick:
         args.seconds = min(args.seconds, 2)
-    lines = []
     for part in args.part:
-        lines += curves(part, args)
-        show(part, pd.DataFrame(lines).query("part == @part"))
-    if not args.quick:
-        keep(pd.DataFrame(lines))
+        show(part, curves(part, args))
 
 
 def curves(part, args):
@@ -103,7 +99,10 @@ def curves(part, args):
         figures = in_child(measure_all, prepare, size, remaining)
         lines += [{"part": part, "size": size, **line} for line in figures]
         print(f"{part} {size:,}: {sum(line['seconds'] for line in figures):.1f} s", flush=True)
-    return lines
+        # A run that is interrupted keeps the sizes that it has measured.
+        if not args.quick:
+            keep(pd.DataFrame(lines))
+    return pd.DataFrame(lines)
 
 
 def is_affordable(lines, task, size, seconds):
@@ -123,6 +122,8 @@ def measure_all(prepare, size, tasks):
     inputs = prepare(size)
     # What the tasks share is made before the fork, so that it enters none of the figures.
     _ = inputs.explanation, inputs.alternatives, inputs.encoded
+    # Otherwise the garbage collection of each fork copies the pages of all objects.
+    gc.freeze()
     return [{"task": task, **in_child(measure, TASKS[task], inputs)} for task in tasks]
 
 
@@ -205,13 +206,12 @@ def show(part, lines):
 
 
 def keep(lines):
-    """Write the curves to a file, replacing those of the same parts and tasks, and draw them."""
+    """Write the lines to a file, replacing those of the same parts, tasks and sizes; draw all."""
     path = RESULTS / "scale.csv"
     if path.exists():
-        known = pd.read_csv(path)
-        keys = pd.MultiIndex.from_frame(lines[["part", "task"]])
-        is_replaced = pd.MultiIndex.from_frame(known[["part", "task"]]).isin(keys)
-        lines = pd.concat([known[~is_replaced], lines])
+        lines = pd.concat([pd.read_csv(path), lines])
+        lines = lines.drop_duplicates(["part", "task", "size"], keep="last")
+        lines = lines.sort_values(["part", "task", "size"])
     lines.to_csv(path, index=False, float_format="%.4g")
     draw(lines, RESULTS / "scale.png")
 

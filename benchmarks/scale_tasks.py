@@ -50,8 +50,8 @@ class Inputs:
 
     @cached_property
     def alternatives(self) -> Explanation:
-        """Two alternatives for a tenth of the rows."""
-        n_rows = max(len(self.X) // 10, 2)
+        """Two alternatives for a hundredth of the rows."""
+        n_rows = max(len(self.X) // 100, 2)
         return self.clf.explain(self.X[:n_rows], generator="generic", T=3, n_alternatives=2)
 
     @cached_property
