@@ -31,6 +31,7 @@ second model, trained with another seed, predicts as the target.
 
 import argparse
 
+import machine
 import numpy as np
 import optimality_modules
 import pandas as pd
@@ -59,6 +60,7 @@ def main():
     args = parser.parse_args()
     if args.quick:
         args.rows, args.seconds = min(args.rows, 8), 5
+    print(machine.describe())
     for block in args.block:
         print(f"\n{block}: {BLOCKS[block].__doc__.splitlines()[0]}", flush=True)
         lines = pd.DataFrame(BLOCKS[block](args))

@@ -16,6 +16,7 @@ import argparse
 import warnings
 from pathlib import Path
 
+import machine
 import numpy as np
 import pandas as pd
 from sklearn.metrics import log_loss
@@ -42,6 +43,7 @@ def main():
     args = parser.parse_args()
     # Short trainings are not mature, of which users are warned.
     warnings.simplefilter("ignore", UserWarning)
+    print(machine.describe())
     lines = []
     for name in args.data:
         pairs = [pair(name, seed, args) for seed in args.seeds]

@@ -1,9 +1,9 @@
 """Explainers of other packages on the rows of ``optimality.py``.
 
-``pip install ctsk[benchmarks]`` installs DiCE. Beside it, a gradient descent in the manner of Wachter,
-Mittelstadt and Russell (2017), a few lines of torch, stands for what users write themselves. Each
-explainer is asked for one counterfactual of
-each row, with the target, the probability and the bounds of the row. What it returns is judged as
+``pip install ctsk[benchmarks]`` installs DiCE. Beside it, a gradient descent in the manner of
+Wachter, Mittelstadt and Russell (2017), a few lines of torch, stands for what users write
+themselves. Each explainer is asked for one counterfactual of each row, with the target, the
+probability and the bounds of the row. What it returns is judged as
 our rows are: it must be within the bounds, have one known category in each feature, and be
 predicted as the target with a probability of at least tau. A search is stopped once its time is
 up, after a row at the earliest; the rows that it did not reach do not count.

@@ -30,6 +30,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import machine
 import numpy as np
 import pandas as pd
 import scale_tasks as tables
@@ -86,6 +87,7 @@ def main():
     args = parser.parse_args()
     if args.quick:
         args.seconds = min(args.seconds, 2)
+    print(machine.describe())
     for part in args.part:
         show(part, curves(part, args))
 

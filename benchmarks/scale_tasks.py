@@ -6,7 +6,7 @@ from functools import cached_property, partial
 import numpy as np
 import pandas as pd
 
-from ctsk import CounterfactualTrainedClassifier, Explanation, metrics
+from ctsk import CounterfactualTrainedClassifier, metrics
 
 # Sizes of what does not vary.
 N_ROWS, N_FEATURES, N_FITTED = 1_000, 10, 5_000
@@ -43,13 +43,13 @@ class Inputs:
         rows = {"X": self.X[:n_rows], "y": self.y[:n_rows]}
         return replace(self, **rows, n_proven=1, n_counterfactuals=10)
 
-    # A few steps of a gradient search: metrics cost the same, however good their rows are.
     @cached_property
-    def explanation(self) -> Explanation:
+    def explanation(self):
+        """Explanation of all rows, whose metrics take the same time as those of good ones."""
         return self.clf.explain(self.X, generator="generic", T=3)
 
     @cached_property
-    def alternatives(self) -> Explanation:
+    def alternatives(self):
         """Two alternatives for a hundredth of the rows."""
         n_rows = max(len(self.X) // 100, 2)
         return self.clf.explain(self.X[:n_rows], generator="generic", T=3, n_alternatives=2)
