@@ -12,8 +12,8 @@ times, and compares the result with a fit on all rows at once.
 # ------
 # The data are Give Me Some Credit: applicants, and whether they were in arrears within two years.
 # The example writes its training rows to a file, as if they were too many to be held at once. Their
-# order is random, so that each chunk resembles the whole. A file that is sorted, for example by date
-# or by class, has to be shuffled first.
+# order is random, so that each chunk resembles the whole. A sorted file (by date, by class) has to be
+# shuffled first.
 import tempfile
 from pathlib import Path
 
