@@ -5,13 +5,16 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("ctsk", "torch", "numpy", "scipy", "scikit-learn", "skorch")
+import ctsk
+
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "skorch")
 
 
 def describe():
     """Return the processor, the number of cores, and the versions of Python and packages."""
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}"
+    python = f"Python {platform.python_version()}, ctsk {ctsk.__version__}"
+    return f"{processor()}, {os.cpu_count()} cores; {python}, {versions}"
 
 
 def processor():
