@@ -31,6 +31,7 @@ second model, trained with another seed, predicts as the target.
 
 import argparse
 
+import machine
 import numpy as np
 import optimality_modules
 import pandas as pd
@@ -59,6 +60,7 @@ def main():
     args = parser.parse_args()
     if args.quick:
         args.rows, args.seconds = min(args.rows, 8), 5
+    print(machine.describe())
     for block in args.block:
         print(f"\n{block}: {BLOCKS[block].__doc__.splitlines()[0]}", flush=True)
         lines = pd.DataFrame(BLOCKS[block](args))
@@ -193,14 +195,21 @@ def sparse_block(args):
 
 
 def rivals_block(args):
-    """Other packages; as many rows as they explain in a minute."""
+    """Other packages, as many rows as they explain in a minute; ours on the same rows and more."""
     explainers = rival_explainers.available()
+    ours = searches(with_lambdas=False)
 
     def measured(**values):
         tau = values["tau"]
-        case = Case.of(values["data"], values["seed"], values["model"], args.rows)
+        n_timed = args.rows if args.quick else N_TIMED
+        timed = Case.of(values["data"], values["seed"], values["model"], n_timed)
+        case = timed.head(args.rows)
         proven = case.proven(args.jobs, tau=tau)
         found = {}
+        for search, settings in ours.items():
+            explanation, seconds = timed.explain(settings, tau=tau)
+            figures = ratios_to(proven, explanation[: len(case.X)])
+            found[search] = {**figures, "rows/s": [len(explanation) / seconds]}
         for search, explainer in explainers.items():
             figures = rival_explainers.attempts(explainer, case, tau=tau, seconds=args.seconds)
             reached = proven[: len(figures["is_found"])]

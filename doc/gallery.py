@@ -29,6 +29,7 @@ ORDER = (
     "plot_tabm",
     "plot_optuna",
     "plot_dask",
+    "plot_partial_fit",
 )
 
 # Functions of ctsk.datasets that fetch what an example needs. An example that is not listed needs
@@ -38,6 +39,7 @@ DATA = {
     "plot_calibration": ("fetch_credit_default",),
     "plot_numeric_embeddings": ("fetch_california_housing",),
     "plot_optuna": ("fetch_gmsc",),
+    "plot_partial_fit": ("fetch_gmsc",),
     "plot_pipeline": ("fetch_adult",),
     "plot_quickstart": ("fetch_german_credit",),
     "plot_recourse_csv": ("fetch_heloc",),

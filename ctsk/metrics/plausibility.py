@@ -80,7 +80,9 @@ def _mean_distances(queries, values):
     """Return the mean of ``|query - value|`` over the values, for each query."""
     # Sums of centered values lose no digits where all values are large.
     center = values.mean()
-    queries, values = queries - center, np.sort(values - center)
+    order = np.argsort(queries)
+    # Sorted queries read the sorted values in their order, as caches expect.
+    queries, values = queries[order] - center, np.sort(values - center)
     sums = np.concatenate([[0.0], np.cumsum(values)])
     # The values below a query contribute query - value, those above value - query;
     # both sums are differences of the cumulative sum.
@@ -88,7 +90,9 @@ def _mean_distances(queries, values):
     n_above = len(values) - n_below
     below = queries * n_below - sums[n_below]
     above = sums[-1] - sums[n_below] - queries * n_above
-    return (below + above) / len(values)
+    distances = np.empty(len(queries))
+    distances[order] = (below + above) / len(values)
+    return distances
 
 
 @validate_params(
