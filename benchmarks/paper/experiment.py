@@ -11,7 +11,7 @@ import kept
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from models import STEP_SIZE
+from models import STEP_SIZE, settings_of_paper
 from protocol import PROTOCOLS, SYNTHETIC, TABULAR, split
 from rounds import N_ROUNDS
 from scipy import stats
@@ -30,6 +30,7 @@ def main(
     parts=((),),
     n_seeds=5,
     n_jobs=2,
+    version=1,
 ):
     """Run the command of a question.
 
@@ -50,16 +51,19 @@ def main(
         by their first argument.
     n_seeds, n_jobs : int
         Numbers of seeds and jobs if the command does not set them.
+    version : int, default=1
+        Version of `outcome`. Raise it if `outcome` measures differently, so that the outcomes of
+        this question alone are computed again; see also `kept.PROTOCOL`.
     """
     module = importlib.import_module(question)
     titles = list(dict.fromkeys(part[0] for part in parts if part))
     args = parse(module.__doc__, data, others, titles, n_seeds, n_jobs)
     if args.fresh:
-        kept.MODELS.clear(warn=False)
-        kept.OUTCOMES.clear(warn=False)
+        kept.MODELS.clear()
+        kept.OUTCOMES.clear()
     parts = [part for part in parts if not part or part[0] in args.part]
     tasks = list(product(args.dataset, args.seed, parts))
-    for found in run(module.outcome, tasks, args):
+    for found in run(module.outcome, tasks, args, version):
         by_seed = keep(question, found, ["data", "seed", "step", "rounds", *keys])
     suffix = "" if args.step_size == STEP_SIZE else f"_step_{args.step_size}"
     suffix += "" if args.rounds == N_ROUNDS else f"_rounds_{args.rounds}"
@@ -83,7 +87,15 @@ def parse(text, data, others, titles, n_seeds, n_jobs):
     shown = "(default: %(default)s)"
     add = parser.add_argument
     add("--dataset", nargs="+", choices=names, default=list(data), help=f"data sets {shown}")
-    add("--seed", nargs="+", type=int, default=seeds, help=f"seeds {shown}")
+    add(
+        "--seed",
+        "--seeds",
+        dest="seed",
+        nargs="+",
+        type=int,
+        default=seeds,
+        help=f"seeds {shown}",
+    )
     add("--rounds", type=int, default=N_ROUNDS, help=f"number of evaluation rounds {shown}")
     add("--step-size", type=float, default=STEP_SIZE, help=f"step of the search {shown}")
     add("--jobs", type=int, default=n_jobs, help=f"number of parallel jobs {shown}")
@@ -107,10 +119,10 @@ def show(final, by_seed, args):
     print(selected.to_string(index=False, float_format="{:.2f}".format))
 
 
-def run(outcome, tasks, args):
+def run(outcome, tasks, args, version=1):
     """Yield the outcomes of each task and report progress."""
     start = time.monotonic()
-    outcome = kept.OUTCOMES.cache(outcome)
+    outcome = kept.OUTCOMES.cache(outcome, version=version, settings=settings_of_paper)
     waiting = Parallel(args.jobs, return_as="generator_unordered")(
         delayed(_timed)(outcome, name, seed, (args.rounds, args.step_size, *part))
         for name, seed, part in tasks

@@ -58,7 +58,22 @@ def untrained(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **pa
     return estimator(**settings)
 
 
-@kept.MODELS.cache
+def settings(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **parameters):
+    """Return the parameters of a model, by which it is stored; see `train`."""
+    how = {"protected": protected, "step_size": step_size, **parameters}
+    return kept.description(untrained(name, seed, variant, **how))
+
+
+def settings_of_paper(name, seed, *_):
+    """Return the parameters of conventional and counterfactual training on a data set.
+
+    Outcomes of questions are stored by them, so that they are computed again if a default of the
+    package changes.
+    """
+    return [settings(name, seed, variant) for variant in ("BL", "CT")]
+
+
+@kept.MODELS.cache(settings=settings)
 def train(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **parameters):
     """Return a fitted classifier with the paper's settings for a data set.
 

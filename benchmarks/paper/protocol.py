@@ -6,6 +6,7 @@ for evaluation, and validation rows only to choose settings.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -168,6 +169,8 @@ LOAN = {
 PROTOCOLS = {**SYNTHETIC, **TABULAR, **IMAGES, **LOAN}
 
 
+# Keys of stored results depend on the rows, so that each question reads them several times.
+@lru_cache(maxsize=4)
 def split(name, seed):
     """Return the rows and labels of a data set for each purpose."""
     return Split(*PROTOCOLS[name].load(seed))

@@ -76,7 +76,7 @@ def test_command_runs_the_parts_that_it_names(tmp_path, monkeypatch):
     question.outcome = lambda name, seed, n_rounds, step_size, model: [{"model": model, "x": 1.0}]
     monkeypatch.setitem(sys.modules, "question", question)
     monkeypatch.setattr(experiment, "RESULTS", tmp_path)
-    monkeypatch.setattr(experiment.kept.OUTCOMES, "cache", lambda function: function)
+    monkeypatch.setattr(experiment.kept.OUTCOMES, "cache", lambda function, **_: function)
     monkeypatch.setattr(sys, "argv", ["question", "--part", "CT", "--seed", "0", "--jobs", "1"])
     parts = [("BL",), ("CT",)]
     experiment.main("question", data=["moons"], keys=["model"], quantities=["x"], parts=parts)
