@@ -39,6 +39,8 @@ def main(
     question : str
         Name of its module. The function `outcome` of the module maps the name of a data set, a
         seed, the number of rounds, the search step and a part to a list of dicts, the outcomes.
+        They are stored by the settings that the function `settings_of_outcome` of the module
+        returns for the same arguments; without it, by those of the paper's two models.
     data, others : iterable of str
         Data sets that are used if the command names none, and other data sets that it may name.
     keys : list of str
@@ -63,7 +65,8 @@ def main(
         kept.OUTCOMES.clear()
     parts = [part for part in parts if not part or part[0] in args.part]
     tasks = list(product(args.dataset, args.seed, parts))
-    for found in run(module.outcome, tasks, args, version):
+    settings = getattr(module, "settings_of_outcome", settings_of_paper)
+    for found in run(module.outcome, tasks, args, version=version, settings=settings):
         by_seed = keep(question, found, ["data", "seed", "step", "rounds", *keys])
     suffix = "" if args.step_size == STEP_SIZE else f"_step_{args.step_size}"
     suffix += "" if args.rounds == N_ROUNDS else f"_rounds_{args.rounds}"
@@ -74,7 +77,7 @@ def main(
     else:
         final = averages(by_seed, keys, quantities)
     final.to_csv(RESULTS / f"{question}{suffix}.csv", index=False, float_format="%.6g")
-    show(final, by_seed, args)
+    show(final, by_seed, args, getattr(module, "rows_of", split))
 
 
 def parse(text, data, others, titles, n_seeds, n_jobs):
@@ -105,24 +108,25 @@ def parse(text, data, others, titles, n_seeds, n_jobs):
     return parser.parse_args()
 
 
-def show(final, by_seed, args):
+def show(final, by_seed, args, rows_of=split):
     """Print the requested rows of a table, with the splits and seeds behind them.
 
-    The table contains all seeds on file, including those of earlier commands.
+    The table contains all seeds on file, including those of earlier commands. `rows_of` maps a
+    data set and a seed to a `Split`.
     """
     titles = {PROTOCOLS[name].title: name for name in args.dataset}
     for title, name in titles.items():
         seeds = sorted(by_seed.loc[by_seed["data"] == title, "seed"].unique().tolist())
-        print(f"{title}: seeds {seeds}, {split(name, args.seed[0])} rows")
+        print(f"{title}: seeds {seeds}, {rows_of(name, args.seed[0])} rows")
     print(f"{args.rounds} rounds, search step {args.step_size}")
     selected = final[final["data"].isin(titles)]
     print(selected.to_string(index=False, float_format="{:.2f}".format))
 
 
-def run(outcome, tasks, args, version=1):
-    """Yield the outcomes of each task and report progress."""
+def run(outcome, tasks, args, **versions):
+    """Yield the outcomes of each task and report progress; for `versions`, see `Store.cache`."""
     start = time.monotonic()
-    outcome = kept.OUTCOMES.cache(outcome, version=version, settings=settings_of_paper)
+    outcome = kept.OUTCOMES.cache(outcome, **versions)
     waiting = Parallel(args.jobs, return_as="generator_unordered")(
         delayed(_timed)(outcome, name, seed, (args.rounds, args.step_size, *part))
         for name, seed, part in tasks

@@ -14,6 +14,13 @@ from rivals.deep_ensemble import DeepEnsembleClassifier
 from rivals.energy_based import JEMClassifier
 from rivals.gradient_supervision import GradientSupervisionClassifier
 from rivals.recourse_aware import RecourseAwareClassifier
+from rivals.regularized import (
+    LabelRidgeClassifier,
+    LogitPenaltyClassifier,
+    MildPGDClassifier,
+    MixupClassifier,
+    NoiseClassifier,
+)
 from rivals.variants import FineTunedClassifier, UnmaskedClassifier
 
 __all__ = [
@@ -26,6 +33,11 @@ __all__ = [
     "FineTunedClassifier",
     "GradientSupervisionClassifier",
     "JEMClassifier",
+    "LabelRidgeClassifier",
+    "LogitPenaltyClassifier",
+    "MildPGDClassifier",
+    "MixupClassifier",
+    "NoiseClassifier",
     "PGDClassifier",
     "RecourseAwareClassifier",
     "RivalClassifier",

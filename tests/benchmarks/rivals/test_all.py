@@ -20,6 +20,11 @@ CLASSES = [
     rivals.CounterfactualAdversarialClassifier,
     rivals.GradientSupervisionClassifier,
     rivals.DeepEnsembleClassifier,
+    rivals.MixupClassifier,
+    rivals.LogitPenaltyClassifier,
+    rivals.LabelRidgeClassifier,
+    rivals.NoiseClassifier,
+    rivals.MildPGDClassifier,
 ]
 
 
