@@ -66,8 +66,11 @@ def main(
     parts = [part for part in parts if not part or part[0] in args.part]
     tasks = list(product(args.dataset, args.seed, parts))
     settings = getattr(module, "settings_of_outcome", settings_of_paper)
+    by_seed = None
     for found in run(module.outcome, tasks, args, version=version, settings=settings):
         by_seed = keep(question, found, ["data", "seed", "step", "rounds", *keys])
+    if by_seed is None:
+        sys.exit("There is no outcome of these parts for these data sets.")
     suffix = "" if args.step_size == STEP_SIZE else f"_step_{args.step_size}"
     suffix += "" if args.rounds == N_ROUNDS else f"_rounds_{args.rounds}"
     same = (by_seed["step"] == args.step_size) & (by_seed["rounds"] == args.rounds)
@@ -140,7 +143,9 @@ def run(outcome, tasks, args, **versions):
         )
         known = {"data": PROTOCOLS[name].title, "seed": seed}
         known |= {"step": args.step_size, "rounds": args.rounds}
-        yield [{**known, **record} for record in records]
+        # A part need not have an outcome for every data set.
+        if records:
+            yield [{**known, **record} for record in records]
     print(f"{time.monotonic() - start:.0f} s in all", file=sys.stderr)
 
 

@@ -10,11 +10,13 @@ conventional model of the best epoch at the median costs that this model pays fo
 
 "gain" is the reduction in percent of "IP5", the mean l1 distance to the 5 nearest training rows of
 the target class, and of "IP", the mean distance to all of them. For "MMD", the discrepancy from
-them, for "transfer", the share of counterfactuals that an independent gradient-boosted model
-accepts, and for "cost / optimum", it is the difference from the conventional model. "empty" is the
-number of seeds for which the other model never has the cost of the conventional one. "accuracy" is
-that of test rows. The controls have the strongest setting that loses at most half a point of
-validation accuracy ("within"), and all other models have the settings of their sources.
+them, for the shares of counterfactuals that independent gradient-boosted trees ("transfer") and an
+independent conventional net ("transfer to net") accept, and for "cost / optimum", it is the
+difference from the conventional model. "empty" is the number of seeds for which the other model
+never has the cost of the conventional one. "accuracy" is that of test rows. The controls have the
+strongest setting that loses at most half a point of validation accuracy ("within"), and all other
+models have the settings of their sources. If treecf is installed, "boosted trees" are explained by
+its proven counterfactuals, which count as "nearest".
 """
 
 from functools import partial
@@ -27,6 +29,7 @@ from equal_cost import TAUS, Curve, Measure, compare, mean_of
 from experiment import main, over_seeds
 from fair_models import rows_of
 from protocol import HELOC, SYNTHETIC, TABULAR
+from rivals.boosted_trees import BoostedTreesClassifier, is_available
 from rounds import take
 from sklearn.metrics import log_loss
 
@@ -41,12 +44,13 @@ N_EXPLAINED, N_PROVEN, TIME_LIMIT = 100, 5, 0.5
 N_COMPARED = 1_000
 # Largest change of a column in a step of ECCCo.
 MAX_STEP = 0.05
-SEARCHES = ("nearest", "ECCCo")
 KEYS = ["model", "search", "tau", "measure"]
 
 
 def outcome(name, seed, n_rounds, step_size, model):
     """Compare one model with the conventional one."""
+    if model == fair_models.TREES and name in fair_models.WITHOUT_TREES:
+        return []
     clf, strength, is_within = fair_models.chosen(name, seed, model, step_size)
     reference, *_ = fair_models.chosen(name, seed, fair_models.REFERENCE, step_size)
     curves, others = (curves_of(name, seed, c, step_size) for c in (reference, clf))
@@ -57,7 +61,7 @@ def outcome(name, seed, n_rounds, step_size, model):
     measures = measures_of(name, seed, fitted.encoder_)
     return [
         {**known, "search": search, **record}
-        for search in SEARCHES
+        for search in others
         for record in compare(curves[search], others[search], measures)
     ]
 
@@ -101,26 +105,33 @@ def curves_of(name, seed, clf, step_size):
     """Return what both searches find under the model of a classifier, which is not fitted."""
     clf, _ = fair_models.fitted(name, seed, clf)
     X, targets = explained_rows(name, seed)
-    generators = {
-        "nearest": "nearest",
-        "ECCCo": ECCCoGenerator(step_size=step_size, max_step=MAX_STEP),
-    }
     optima = proven_costs(clf, X, targets)
-    judge = fair_models.judge(name, seed)
+    judges = fair_models.judges(name, seed, step_size)
     observed = observed_rows(name, seed, clf.encoder_)
-    found = {search: [] for search in SEARCHES}
+    found = {}
     for optimum, tau in zip(optima, TAUS, strict=True):
-        for search, generator in generators.items():
-            explanation = clf.explain(X, targets, generator=generator, tau=tau)
-            found[search].append(measured(explanation, optimum, judge, observed))
+        for search, explanation in explained(clf, X, targets, tau, step_size).items():
+            found.setdefault(search, []).append(measured(explanation, optimum, judges, observed))
     return {search: stacked(parts) for search, parts in found.items()}
+
+
+def explained(clf, X, targets, tau, step_size):
+    """Return the explanations by both searches, or those of treecf as "nearest" for trees."""
+    if isinstance(clf, BoostedTreesClassifier):
+        return {"nearest": clf.explain(X, targets, tau=tau)}
+    eccco = ECCCoGenerator(step_size=step_size, max_step=MAX_STEP)
+    generators = {"nearest": "nearest", "ECCCo": eccco}
+    return {
+        search: clf.explain(X, targets, generator=generator, tau=tau)
+        for search, generator in generators.items()
+    }
 
 
 def proven_costs(clf, X, targets):
     """Return the cost of the cheapest counterfactual at each tau, where it is proven, or NaN."""
     costs = np.full((len(TAUS), len(X)), np.nan)
-    # Other modules, such as an ensemble, have no proof.
-    if not isinstance(clf.net_.module_, MLP):
+    # Trees and other modules, such as an ensemble, have no proof of ours.
+    if isinstance(clf, BoostedTreesClassifier) or not isinstance(clf.net_.module_, MLP):
         return costs
     idx = np.concatenate([np.flatnonzero(targets == t)[:N_PROVEN] for t in np.unique(targets)])
     for position, tau in enumerate(TAUS):
@@ -130,7 +141,7 @@ def proven_costs(clf, X, targets):
     return costs
 
 
-def measured(explanation, optimum, judge, observed):
+def measured(explanation, optimum, judges, observed):
     """Return the measurements of each row of an explanation, by their names."""
     encoded, targets = explanation.counterfactual_encoded, explanation.target
     nearest, distances = np.full((2, len(encoded)), np.nan)
@@ -139,13 +150,15 @@ def measured(explanation, optimum, judge, observed):
         if is_target.any():
             nearest[is_target] = nearest_neighbor_distance(encoded[is_target], rows)
             distances[is_target] = implausibility(encoded[is_target], rows)
-    accepted = judge.predict(explanation.counterfactual) == targets
+    accepted = {
+        name: (judge.predict(explanation.counterfactual) == targets).astype(float)
+        for name, judge in judges.items()
+    }
     # A row that is already predicted as its target has nothing to find.
     is_found = explanation.mature & ~explanation.already
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(is_found & (optimum > 0), explanation.cost / optimum, np.nan)
-    values = {"IP5": nearest, "IP": distances, "transfer": accepted.astype(float)}
-    values["cost / optimum"] = ratio
+    values = {"IP5": nearest, "IP": distances, **accepted, "cost / optimum": ratio}
     return {"found": is_found, "cost": explanation.cost, "values": values, "encoded": encoded}
 
 
@@ -173,6 +186,7 @@ def measures_of(name, seed, encoder):
         "IP": Measure(mean_of("IP"), True),
         "MMD": Measure(partial(discrepancy, targets=targets, compared=compared), False),
         "transfer": Measure(mean_of("transfer"), False),
+        "transfer to net": Measure(mean_of("transfer to net"), False),
         "cost / optimum": Measure(mean_of("cost / optimum"), False),
     }
 
@@ -205,6 +219,7 @@ def table(by_seed, suffix):
 
 
 if __name__ == "__main__":
-    parts = [(model,) for model in fair_models.MODELS]
+    models = [m for m in fair_models.MODELS if m != fair_models.TREES or is_available()]
+    parts = [(model,) for model in models]
     data = (*SYNTHETIC, *TABULAR, *HELOC)
     main("fair", data=data, others=(), keys=KEYS, parts=parts)

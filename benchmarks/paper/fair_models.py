@@ -24,6 +24,9 @@ N_VALIDATION = 3_000
 # and keeps the best one.
 N_EPOCHS = 100
 REFERENCE = "conventional"
+TREES = "boosted trees"
+# Data sets with categories or gaps, for which the trees are not explained.
+WITHOUT_TREES = ("adult", "heloc")
 # Classes to which recourse leads, where it is not the last one.
 FAVORABLE = {"credit default": 0, "GMSC": 0}
 # Settings among which the judge is chosen, by cross-validation on training rows.
@@ -54,6 +57,7 @@ MODELS = {
     "counterfactual adversarial": _fixed(rivals.CounterfactualAdversarialClassifier, {}),
     "gradient supervision": _fixed(rivals.GradientSupervisionClassifier, {}),
     "deep ensemble": _fixed(rivals.DeepEnsembleClassifier, {}),
+    TREES: _fixed(rivals.BoostedTreesClassifier, {}),
 }
 
 
@@ -107,9 +111,19 @@ def _validation_accuracy(name, seed, clf):
     return fitted(name, seed, clf)[0].score(*rows_of(name, seed).validation)
 
 
+def judges(name, seed, step_size):
+    """Return the models that accept or reject the counterfactuals of other models, by measure.
+
+    They know nothing of the explained model. The net is the conventional model with other initial
+    weights, minibatches and held-out rows.
+    """
+    net = untrained(name, seed, REFERENCE, 1, step_size).set_params(random_state=seed + 10_000)
+    return {"transfer": tuned_trees(name, seed), "transfer to net": fitted(name, seed, net)[0]}
+
+
 @kept.MODELS.cache(settings=lambda *_: (N_VALIDATION, GRID_OF_JUDGE))
-def judge(name, seed):
-    """Return a tuned gradient-boosted model that knows nothing of the explained model."""
+def tuned_trees(name, seed):
+    """Return gradient-boosted trees that are tuned by cross-validation on training rows."""
     clf = HistGradientBoostingClassifier(
         categorical_features="from_dtype", early_stopping=True, max_iter=500, random_state=seed
     )

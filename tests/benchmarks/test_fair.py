@@ -26,7 +26,7 @@ def small(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for module, name in (
             (fair_models, "fitted"),
-            (fair_models, "judge"),
+            (fair_models, "tuned_trees"),
             (fair, "curves_of"),
         ):
             patch.setattr(getattr(module, name), "store", models)
@@ -59,12 +59,16 @@ def test_rows_are_explained_toward_another_label_and_are_the_same_for_all_models
 
 def test_the_conventional_model_is_compared_with_itself_without_a_gain():
     records = pd.DataFrame(fair.outcome("moons", 0, 100, 0.1, "conventional"))
-    assert len(records) == 20
+    assert len(records) == 24
     assert set(records["search"]) == {"nearest", "ECCCo"}
     known = records.dropna(subset="gain")
     # The cost of the conventional model is one of its own points.
     np.testing.assert_allclose(known["gain"], 0, atol=1e-6)
-    assert len(known) >= 16
+    assert len(known) >= 20
+
+
+def test_tables_with_categories_have_no_trees():
+    assert fair.outcome("adult", 0, 100, 0.1, "boosted trees") == []
 
 
 def test_measurements_are_those_of_the_definition():
@@ -86,9 +90,9 @@ def test_measurements_are_those_of_the_definition():
         nearest = np.sort(distances, axis=1)[:, :5].mean(axis=1)
         np.testing.assert_allclose(curve.values["IP5"][position, mine], nearest, rtol=1e-4)
         np.testing.assert_allclose(curve.values["IP"][position, mine], distances.mean(axis=1))
-    judge = fair_models.judge("moons", 0)
-    accepted = judge.predict(explanation.counterfactual) == targets
-    assert (curve.values["transfer"][position] == accepted).all()
+    for measure, judge in fair_models.judges("moons", 0, 0.1).items():
+        accepted = judge.predict(explanation.counterfactual) == targets
+        assert (curve.values[measure][position] == accepted).all()
     ratios = curve.values["cost / optimum"][position]
     assert 0 < (~np.isnan(ratios)).sum() <= 4
     assert np.nanmin(ratios) >= 1 - 1e-3
@@ -109,9 +113,14 @@ def test_the_discrepancy_compares_counterfactuals_with_rows_of_their_targets():
     assert np.isnan(fair.discrepancy(None, 0, rows[:1], targets, observed))
 
 
-def test_the_judge_is_chosen_on_training_rows_and_is_good():
-    judge = fair_models.judge("moons", 0)
-    assert judge.score(*fair_models.rows_of("moons", 0).test) > 0.95
+def test_judges_are_good_and_the_net_is_another_one_than_the_explained_model():
+    trees, net = fair_models.judges("moons", 0, 0.1).values()
+    X, y = fair_models.rows_of("moons", 0).test
+    assert trees.score(X, y) > 0.95
+    clf, *_ = fair_models.chosen("moons", 0, "conventional", 0.1)
+    explained, _ = fair_models.fitted("moons", 0, clf)
+    assert net.score(X, y) > 0.8
+    assert np.abs(net.predict_proba(X) - explained.predict_proba(X)).max() > 0.01
 
 
 def test_strengths_are_chosen_on_validation_rows(monkeypatch):

@@ -9,6 +9,7 @@ sentences, and counterfactual generative networks compose images.
 from rivals.adversarial import PGDClassifier, TRADESClassifier
 from rivals.augmented import AugmentedClassifier, CounterfactualAdversarialClassifier
 from rivals.base import CONVENTIONAL, EPSILON, RivalClassifier, setting
+from rivals.boosted_trees import BoostedTreesClassifier
 from rivals.counternet import CounterNetClassifier
 from rivals.deep_ensemble import DeepEnsembleClassifier
 from rivals.energy_based import JEMClassifier
@@ -25,6 +26,7 @@ from rivals.variants import FineTunedClassifier, UnmaskedClassifier
 
 __all__ = [
     "AugmentedClassifier",
+    "BoostedTreesClassifier",
     "CONVENTIONAL",
     "CounterNetClassifier",
     "CounterfactualAdversarialClassifier",
