@@ -13,9 +13,9 @@ the target class, and of "IP", the mean distance to all of them. For "MMD", the 
 them, for the shares of counterfactuals that independent gradient-boosted trees ("transfer") and an
 independent conventional net ("transfer to net") accept, and for "cost / optimum", it is the
 difference from the conventional model. "empty" is the number of seeds for which the other model
-never has the cost of the conventional one. "accuracy" is that of test rows. The controls have the
-strongest setting that loses at most half a point of validation accuracy ("within"), and all other
-models have the settings of their sources. If treecf is installed, "boosted trees" are explained by
+never has the cost of the conventional one. "accuracy" is that of test rows. Controls, and rivals
+whose sources compare or do not state weights, have the strongest setting that loses at most half a
+point of validation accuracy ("within"); other rivals have the settings of their sources. If treecf is installed, "boosted trees" are explained by
 its proven counterfactuals, which count as "nearest".
 """
 

@@ -38,7 +38,11 @@ def _fixed(estimator, parameters):
 
 
 def _recourse_aware(strength, protocol):
-    return {"favorable": FAVORABLE.get(protocol.title)}
+    return {"weight": strength, "favorable": FAVORABLE.get(protocol.title)}
+
+
+def _weight(strength, protocol):
+    return {"weight": strength}
 
 
 _BEST_EPOCH = {**rivals.CONVENTIONAL, "early_stopping": True, "n_iter_no_change": N_EPOCHS}
@@ -52,10 +56,11 @@ MODELS = {
     "TRADES": _fixed(rivals.TRADESClassifier, {}),
     "JEM": _fixed(rivals.JEMClassifier, {}),
     "augmented": _fixed(rivals.AugmentedClassifier, {}),
-    "recourse-aware": Method(rivals.RecourseAwareClassifier, (1,), _recourse_aware),
+    # The authors compare weights up to 1.
+    "recourse-aware": Method(rivals.RecourseAwareClassifier, (0.1, 0.3, 0.6, 1), _recourse_aware),
     "CounterNet": _fixed(rivals.CounterNetClassifier, {}),
     "counterfactual adversarial": _fixed(rivals.CounterfactualAdversarialClassifier, {}),
-    "gradient supervision": _fixed(rivals.GradientSupervisionClassifier, {}),
+    "gradient supervision": Method(rivals.GradientSupervisionClassifier, (0.1, 0.3, 1), _weight),
     "deep ensemble": _fixed(rivals.DeepEnsembleClassifier, {}),
     TREES: _fixed(rivals.BoostedTreesClassifier, {}),
 }

@@ -16,7 +16,7 @@ class GradientSupervisionClassifier(RivalClassifier):
 
     The gradient of the decision should point toward the counterpart of a row in another class. The
     authors take pairs from annotations, such as edited sentences; here, the counterpart is the
-    nearest (l2) of up to 5,000 training rows of other classes. The weight is ours.
+    nearest (l2) of up to 5,000 training rows of other classes. The default of the weight is ours.
 
     Parameters
     ----------

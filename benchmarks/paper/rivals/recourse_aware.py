@@ -10,10 +10,10 @@ class RecourseAwareClassifier(RivalClassifier):
     r"""Recourse-aware training (Ross, Lakkaraju and Bastani, NeurIPS 2021).
 
     Every row should have an action within a budget that leads to the favorable class. The budget
-    is that of the authors' code, and so is the weight, its default; they compare weights from 0
-    to 1. They solve the inner problem of a row as a linear program and let an action leave the
-    domain; here, an action remains within the box of the row, and categories on their simplex.
-    The authors also weight the classes by their inverse frequencies.
+    and the weight are those of the authors' code, which also compares smaller weights. The authors
+    let an action leave the domain and weight the classes by their inverse frequencies; here, an
+    action remains within the box of the row, categories stay on their simplex, and all rows have
+    the same weight.
 
     Parameters
     ----------
