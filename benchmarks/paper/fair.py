@@ -15,8 +15,9 @@ independent conventional net ("transfer to net") accept, and for "cost / optimum
 difference from the conventional model. "empty" is the number of seeds for which the other model
 never has the cost of the conventional one. "accuracy" is that of test rows. Controls, and rivals
 whose sources compare or do not state weights, have the strongest setting that loses at most half a
-point of validation accuracy ("within"); other rivals have the settings of their sources. If treecf is installed, "boosted trees" are explained by
-its proven counterfactuals, which count as "nearest".
+point of validation accuracy ("within"); other rivals have the settings of their sources. If
+treecf is installed, "boosted trees" are explained by its proven counterfactuals, which count as
+"nearest".
 """
 
 from functools import partial
