@@ -4,8 +4,7 @@ The table contains the accuracy, the accuracy under PGD (epsilon 0.1), the valid
 reductions of Table I relative to conventional training (BL) for counterfactual training (CT),
 adversarial training (PGD), TRADES, a joint energy-based model whose negative rows come from
 Langevin dynamics (JEM), and augmentation with counterfactuals. The baselines are small estimators
-in ``rivals.py``, where deep ensembles, recourse-aware training (Ross et al., 2021) and CounterNet
-could be added::
+in ``rivals/``; ``fair.py`` compares more of them at equal cost::
 
     python benchmarks/paper/baselines.py
 """

@@ -11,7 +11,7 @@ import kept
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from models import STEP_SIZE
+from models import STEP_SIZE, settings_of_paper
 from protocol import PROTOCOLS, SYNTHETIC, TABULAR, split
 from rounds import N_ROUNDS
 from scipy import stats
@@ -30,6 +30,7 @@ def main(
     parts=((),),
     n_seeds=5,
     n_jobs=2,
+    version=1,
 ):
     """Run the command of a question.
 
@@ -38,6 +39,8 @@ def main(
     question : str
         Name of its module. The function `outcome` of the module maps the name of a data set, a
         seed, the number of rounds, the search step and a part to a list of dicts, the outcomes.
+        They are stored by the settings that the function `settings_of_outcome` of the module
+        returns for the same arguments; without it, by those of the paper's two models.
     data, others : iterable of str
         Data sets that are used if the command names none, and other data sets that it may name.
     keys : list of str
@@ -50,17 +53,24 @@ def main(
         by their first argument.
     n_seeds, n_jobs : int
         Numbers of seeds and jobs if the command does not set them.
+    version : int, default=1
+        Version of `outcome`. Raise it if `outcome` measures differently, so that the outcomes of
+        this question alone are computed again; see also `kept.PROTOCOL`.
     """
     module = importlib.import_module(question)
     titles = list(dict.fromkeys(part[0] for part in parts if part))
     args = parse(module.__doc__, data, others, titles, n_seeds, n_jobs)
     if args.fresh:
-        kept.MODELS.clear(warn=False)
-        kept.OUTCOMES.clear(warn=False)
+        kept.MODELS.clear()
+        kept.OUTCOMES.clear()
     parts = [part for part in parts if not part or part[0] in args.part]
     tasks = list(product(args.dataset, args.seed, parts))
-    for found in run(module.outcome, tasks, args):
+    settings = getattr(module, "settings_of_outcome", settings_of_paper)
+    by_seed = None
+    for found in run(module.outcome, tasks, args, version=version, settings=settings):
         by_seed = keep(question, found, ["data", "seed", "step", "rounds", *keys])
+    if by_seed is None:
+        sys.exit("There is no outcome of these parts for these data sets.")
     suffix = "" if args.step_size == STEP_SIZE else f"_step_{args.step_size}"
     suffix += "" if args.rounds == N_ROUNDS else f"_rounds_{args.rounds}"
     same = (by_seed["step"] == args.step_size) & (by_seed["rounds"] == args.rounds)
@@ -70,7 +80,7 @@ def main(
     else:
         final = averages(by_seed, keys, quantities)
     final.to_csv(RESULTS / f"{question}{suffix}.csv", index=False, float_format="%.6g")
-    show(final, by_seed, args)
+    show(final, by_seed, args, getattr(module, "rows_of", split))
 
 
 def parse(text, data, others, titles, n_seeds, n_jobs):
@@ -83,7 +93,15 @@ def parse(text, data, others, titles, n_seeds, n_jobs):
     shown = "(default: %(default)s)"
     add = parser.add_argument
     add("--dataset", nargs="+", choices=names, default=list(data), help=f"data sets {shown}")
-    add("--seed", nargs="+", type=int, default=seeds, help=f"seeds {shown}")
+    add(
+        "--seed",
+        "--seeds",
+        dest="seed",
+        nargs="+",
+        type=int,
+        default=seeds,
+        help=f"seeds {shown}",
+    )
     add("--rounds", type=int, default=N_ROUNDS, help=f"number of evaluation rounds {shown}")
     add("--step-size", type=float, default=STEP_SIZE, help=f"step of the search {shown}")
     add("--jobs", type=int, default=n_jobs, help=f"number of parallel jobs {shown}")
@@ -93,24 +111,25 @@ def parse(text, data, others, titles, n_seeds, n_jobs):
     return parser.parse_args()
 
 
-def show(final, by_seed, args):
+def show(final, by_seed, args, rows_of=split):
     """Print the requested rows of a table, with the splits and seeds behind them.
 
-    The table contains all seeds on file, including those of earlier commands.
+    The table contains all seeds on file, including those of earlier commands. `rows_of` maps a
+    data set and a seed to a `Split`.
     """
     titles = {PROTOCOLS[name].title: name for name in args.dataset}
     for title, name in titles.items():
         seeds = sorted(by_seed.loc[by_seed["data"] == title, "seed"].unique().tolist())
-        print(f"{title}: seeds {seeds}, {split(name, args.seed[0])} rows")
+        print(f"{title}: seeds {seeds}, {rows_of(name, args.seed[0])} rows")
     print(f"{args.rounds} rounds, search step {args.step_size}")
     selected = final[final["data"].isin(titles)]
     print(selected.to_string(index=False, float_format="{:.2f}".format))
 
 
-def run(outcome, tasks, args):
-    """Yield the outcomes of each task and report progress."""
+def run(outcome, tasks, args, **versions):
+    """Yield the outcomes of each task and report progress; for `versions`, see `Store.cache`."""
     start = time.monotonic()
-    outcome = kept.OUTCOMES.cache(outcome)
+    outcome = kept.OUTCOMES.cache(outcome, **versions)
     waiting = Parallel(args.jobs, return_as="generator_unordered")(
         delayed(_timed)(outcome, name, seed, (args.rounds, args.step_size, *part))
         for name, seed, part in tasks
@@ -124,7 +143,9 @@ def run(outcome, tasks, args):
         )
         known = {"data": PROTOCOLS[name].title, "seed": seed}
         known |= {"step": args.step_size, "rounds": args.rounds}
-        yield [{**known, **record} for record in records]
+        # A part need not have an outcome for every data set.
+        if records:
+            yield [{**known, **record} for record in records]
     print(f"{time.monotonic() - start:.0f} s in all", file=sys.stderr)
 
 

@@ -35,30 +35,47 @@ def protection(name, protected):
 def untrained(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **parameters):
     """Return a classifier with the paper's settings for a data set; see `train`.
 
-    All classifiers of this folder are constructed here. Settings that the paper shares among all
-    data sets, but that are not the package's defaults, belong to the dict below.
+    All classifiers of the paper's questions are constructed here. Settings that the paper shares
+    among all data sets, but that are not the package's defaults, belong to `settings_of_data`.
     """
     estimator, differing = VARIANTS[variant]
     X_train, _ = split(name, seed).train
-    settings = {
+    settings = settings_of_data(name, X_train, step_size)
+    settings |= {"mutability": protection(name, protected), "random_state": seed}
+    return estimator(**{**settings, **differing, **parameters})
+
+
+def settings_of_data(name, X_train, step_size):
+    """Return the paper's parameters for a data set, apart from constraints and the seed."""
+    return {
         "domain": three_sigma_domain(X_train),
         "resolution": None,
         "tau": PROTOCOLS[name].tau,
         "lambda_reg": PROTOCOLS[name].lambda_reg,
         "generator": ECCCoGenerator(step_size=step_size, max_step=None),
-        "mutability": protection(name, protected),
-        "random_state": seed,
         # The paper trains all epochs, without a decay of the weights.
         "early_stopping": False,
         "weight_decay": 0.0,
         **PROTOCOLS[name].training,
-        **differing,
-        **parameters,
     }
-    return estimator(**settings)
 
 
-@kept.MODELS.cache
+def settings(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **parameters):
+    """Return the parameters of a model, by which it is stored; see `train`."""
+    how = {"protected": protected, "step_size": step_size, **parameters}
+    return kept.description(untrained(name, seed, variant, **how))
+
+
+def settings_of_paper(name, seed, *_):
+    """Return the parameters of conventional and counterfactual training on a data set.
+
+    Outcomes of questions are stored by them, so that they are computed again if a default of the
+    package changes.
+    """
+    return [settings(name, seed, variant) for variant in ("BL", "CT")]
+
+
+@kept.MODELS.cache(settings=settings)
 def train(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **parameters):
     """Return a fitted classifier with the paper's settings for a data set.
 

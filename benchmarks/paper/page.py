@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import page_fair
 import page_figures
 import page_proofs
 import page_summary
@@ -299,6 +300,10 @@ def explainers():
 
 
 PARTS = {
+    "fair seeds": made(page_fair.seeds, "fair"),
+    "fair gains": made(page_fair.gains, "fair"),
+    "fair accuracies": made(page_fair.accuracies, "fair"),
+    "nearer at equal cost": made(page_fair.nearer, "fair"),
     "summary": lambda: page_summary.text(*map(read_by_seed, ("table1", "table3", "figure5"))),
     "signs": signs,
     "exceptions": exceptions,

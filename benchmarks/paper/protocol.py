@@ -6,6 +6,7 @@ for evaluation, and validation rows only to choose settings.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -32,7 +33,8 @@ class Protocol:
     title : str
         Name of the data set in the paper's tables.
     load : callable
-        Maps a seed to the rows and labels of (train, validation, test).
+        Maps a seed, and the number of validation rows, to the rows and labels of (train,
+        validation, test).
     tau, lambda_reg : float
         Parameters of the training, as the authors tuned them.
     protected : tuple
@@ -66,9 +68,10 @@ class Split:
 
 
 def _synthetic(make):
-    def load(seed):
-        X, y = make(sum(N_SYNTHETIC.values()), random_state=seed)
-        ends = np.cumsum([0, *N_SYNTHETIC.values()])
+    def load(seed, n_validation=N_SYNTHETIC["validation"]):
+        n_rows = {**N_SYNTHETIC, "validation": n_validation}
+        X, y = make(sum(n_rows.values()), random_state=seed)
+        ends = np.cumsum([0, *n_rows.values()])
         return [(X[low:high], np.asarray(y[low:high])) for low, high in pairwise(ends)]
 
     return load
@@ -87,12 +90,12 @@ def _as_numbers(column):
 
 
 def _tabular(fetch, words=_with_gaps_named, **options):
-    def load(seed):
+    def load(seed, n_validation=N_VALIDATION):
         X, y = fetch(return_X_y=True, random_state=seed, **options)
         X = X.assign(**{name: words(X[name]) for name in X.select_dtypes("category")})
         X_rest, X_test, y_rest, y_test = train_test_split(X, y, test_size=0.2, random_state=seed)
         X_train, X_validation, y_train, y_validation = train_test_split(
-            X_rest, y_rest, test_size=N_VALIDATION, random_state=seed
+            X_rest, y_rest, test_size=n_validation, random_state=seed
         )
         pairs = (X_train, y_train), (X_validation, y_validation), (X_test, y_test)
         return [(rows, labels.to_numpy()) for rows, labels in pairs]
@@ -100,9 +103,9 @@ def _tabular(fetch, words=_with_gaps_named, **options):
     return load
 
 
-def _images(seed):
+def _images(seed, n_validation=N_VALIDATION):
     X, y = datasets.fetch_mnist(return_X_y=True)
-    chosen = np.random.default_rng(seed).permutation(len(X))[: N_IMAGES + N_VALIDATION]
+    chosen = np.random.default_rng(seed).permutation(len(X))[: N_IMAGES + n_validation]
     train, validation = chosen[:N_IMAGES], chosen[N_IMAGES:]
     test = datasets.fetch_mnist(return_X_y=True, subset="test")
     return (X[train], y[train]), (X[validation], y[validation]), test
@@ -165,12 +168,34 @@ IMAGES = {"mnist": Protocol("MNIST", _images, 0.5, 0.01, _TOP_AND_BOTTOM, 25, _I
 LOAN = {
     "loan": Protocol("loan", _synthetic(_loan), 0.5, 0.1, ("age",), 250, {"hidden_layer_sizes": ()})
 }
-PROTOCOLS = {**SYNTHETIC, **TABULAR, **IMAGES, **LOAN}
+# Not among the data of the paper, whose settings for the other credit data it shares.
+HELOC = {
+    "heloc": Protocol(
+        "HELOC",
+        _tabular(datasets.fetch_heloc),
+        0.5,
+        0.25,
+        ("external_risk_estimate",),
+        100,
+        _MUCH,
+    )
+}
+PROTOCOLS = {**SYNTHETIC, **TABULAR, **IMAGES, **LOAN, **HELOC}
 
 
-def split(name, seed):
-    """Return the rows and labels of a data set for each purpose."""
-    return Split(*PROTOCOLS[name].load(seed))
+# Keys of stored results depend on the rows, so that each question reads them several times.
+@lru_cache(maxsize=4)
+def split(name, seed, **options):
+    """Return the rows and labels of a data set for each purpose.
+
+    Parameters
+    ----------
+    name : str
+    seed : int
+    **options : dict
+        "n_validation", the number of validation rows, if it is not that of the paper's protocol.
+    """
+    return Split(*PROTOCOLS[name].load(seed, **options))
 
 
 def recourse_constraints(X_train):

@@ -3,7 +3,7 @@
 import kept
 import numpy as np
 import pandas as pd
-from models import STEP_SIZE, protection, train
+from models import STEP_SIZE, protection, settings, train
 from protocol import PROTOCOLS, split
 from sklearn.metrics.pairwise import euclidean_distances
 
@@ -23,7 +23,14 @@ PLAUSIBILITY = ("IP", "IP* 0.5", "IP* 5.0", "IP* median")
 MEASURES = (*PLAUSIBILITY, "cost", "validity")
 
 
-@kept.MODELS.cache
+def _settings(name, seed, variant, *, protected=False, step_size=STEP_SIZE, **parameters):
+    """Return the parameters of the model that `judge` measures, and those of its searches."""
+    parameters = {n: v for n, v in parameters.items() if n not in ("n_rounds", "explainer", "part")}
+    how = {"protected": protected, "step_size": step_size, **parameters}
+    return settings(name, seed, variant, **how), ENERGIES, T, TAU, TAU_PROTECTED, N_COMPARED
+
+
+@kept.MODELS.cache(settings=_settings)
 def judge(
     name,
     seed,

@@ -71,13 +71,35 @@ def test_new_outcomes_replace_those_of_the_same_keys_and_no_others(tmp_path, mon
     assert stored.to_numpy().tolist() == known.to_numpy().tolist()
 
 
-def test_command_runs_the_parts_that_it_names(tmp_path, monkeypatch):
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """Return a function that runs a command with some options and returns its table by seed."""
     question = types.ModuleType("question")
-    question.outcome = lambda name, seed, n_rounds, step_size, model: [{"model": model, "x": 1.0}]
+    # Only counterfactual training has an outcome.
+    question.outcome = lambda name, seed, n_rounds, step_size, model: (
+        [{"model": model, "x": 1.0}] if model == "CT" else []
+    )
     monkeypatch.setitem(sys.modules, "question", question)
     monkeypatch.setattr(experiment, "RESULTS", tmp_path)
-    monkeypatch.setattr(experiment.kept.OUTCOMES, "cache", lambda function: function)
-    monkeypatch.setattr(sys, "argv", ["question", "--part", "CT", "--seed", "0", "--jobs", "1"])
-    parts = [("BL",), ("CT",)]
-    experiment.main("question", data=["moons"], keys=["model"], quantities=["x"], parts=parts)
-    assert pd.read_csv(tmp_path / "question.csv")["model"].tolist() == ["CT"]
+    monkeypatch.setattr(experiment.kept.OUTCOMES, "cache", lambda function, **_: function)
+
+    def run(*options):
+        monkeypatch.setattr(sys, "argv", ["question", "--jobs", "1", *options])
+        parts = [("BL",), ("CT",)]
+        experiment.main("question", data=["moons"], keys=["model"], quantities=["x"], parts=parts)
+        return pd.read_csv(tmp_path / "question_by_seed.csv")
+
+    return run
+
+
+def test_command_runs_the_parts_and_seeds_that_it_names(command):
+    found = command("--part", "CT", "--seeds", "0", "3")
+    assert found["model"].tolist() == ["CT", "CT"]
+    assert found["seed"].tolist() == [0, 3]
+    assert command("--part", "CT", "--seed", "1")["seed"].tolist() == [0, 1, 3]
+
+
+def test_parts_without_an_outcome_are_left_out(command):
+    assert command("--seed", "0")["model"].tolist() == ["CT"]
+    with pytest.raises(SystemExit, match="no outcome"):
+        command("--part", "BL", "--seed", "0")
