@@ -265,7 +265,10 @@ def draw_panel(panel, lines, quantity):
         panel.plot(curve["size"], values, color=color, zorder=order, marker=".")
     sizes = np.array([lines["size"].min(), lines["size"].max()])
     low, high = panel.get_ylim()
-    for level in (low, np.sqrt(low * high)):
+    # A curve that hardly rises would fill the panel otherwise.
+    center, reach = np.sqrt(low * high), max(np.sqrt(high / low), 30)
+    low, high = center / reach, center * reach
+    for level in (low, center):
         panel.plot(sizes, level * sizes / sizes[0], "k:", linewidth=0.7, zorder=1)
     panel.set_ylim(low, high)
 
