@@ -12,8 +12,8 @@ times, and compares the result with a fit on all rows at once.
 # ------
 # The data are Give Me Some Credit: applicants, and whether they were in arrears within two years.
 # The example writes its training rows to a file, as if they were too many to be held at once. Their
-# order is random, so that each chunk resembles the whole. A sorted file (by date, by class) has to be
-# shuffled first.
+# order is random, so that each chunk resembles the whole. A file that is sorted has to be shuffled
+# first.
 import tempfile
 from pathlib import Path
 
@@ -89,5 +89,5 @@ for start in range(0, 2_000, 1_000):
     print(f"rows {start} to {start + 999}: {explanation.valid.mean():.1%} valid")
 
 # %%
-# What to take away: nothing is lost by chunks if the first one represents the table and the rows
+# What to take away: little is lost by chunks if the first one represents the table and the rows
 # are in random order.

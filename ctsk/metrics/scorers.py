@@ -19,6 +19,10 @@ from ctsk.metrics.discrepancy import maximum_mean_discrepancy
 from ctsk.metrics.plausibility import implausibility
 from ctsk.metrics.robustness import robust_accuracy
 
+# Maximum number of observed rows of a class whose distribution counterfactuals are compared with.
+# There are at most 1,000 counterfactuals by default, whose number limits the precision.
+_MAX_OBSERVED = 5_000
+
 
 @validate_params(
     {
@@ -176,6 +180,9 @@ def _mean_discrepancy(explanation, reference, sample_weight=None):
     # The unbiased estimate averages over pairs of different rows: it needs two of each.
     for idx, observed in _iterate_targets(explanation, reference, min_rows=2):
         weights = None if sample_weight is None else sample_weight[idx]
+        # The discrepancy compares all pairs: evenly spaced rows bound the time of the scorer.
+        n_observed = min(len(observed), _MAX_OBSERVED)
+        observed = observed[np.linspace(0, len(observed) - 1, n_observed).astype(int)]
         mmds.append(maximum_mean_discrepancy(encoded[idx], observed, sample_weight=weights))
         sizes.append(len(idx) if weights is None else weights.sum())
     # Weighted by counterfactuals, as the mean over rows of the other scorers is.

@@ -69,6 +69,17 @@ def test_scores_equal_the_metrics_of_an_explanation(fitted_iris, iris):
     assert robust_accuracy_scorer(fitted_iris, X, y) == robust_accuracy(fitted_iris, X, y)
 
 
+def test_neg_mmd_compares_at_most_5000_observed_rows(fitted_iris, iris):
+    X, _ = iris
+    explanation = fitted_iris.explain(X[100:110], 0)
+    observed = np.random.default_rng(0).normal(size=(12_000, 4))
+    # The first and the last row, and evenly spaced ones in between.
+    kept = observed[[int(i * 11_999 / 4_999) for i in range(5_000)]]
+    metric = neg_mmd_scorer.metric
+    assert metric(explanation, {0: observed}) == metric(explanation, {0: kept})
+    assert metric(explanation, {0: observed}) != metric(explanation, {0: observed[:5_000]})
+
+
 def test_a_change_of_category_counts_one_in_implausibility(fitted_loans, loans):
     X, y = loans
     explanation = fitted_loans.explain(X, **SEARCH)
