@@ -39,6 +39,11 @@ class Autograd:
             logits = self.module(rows)
         return logits.detach(), (rows, logits)
 
+    def logits(self, rows):
+        """Compute the logits of rows; see `Perceptron.logits`."""
+        with torch.no_grad():
+            return self.module(rows)
+
     def row_gradients(self, trace, slopes, direct):
         """Return the gradients of a loss with respect to rows; see `Perceptron.row_gradients`."""
         rows, logits = trace

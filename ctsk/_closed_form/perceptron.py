@@ -46,6 +46,10 @@ class Perceptron:
         outputs, trace = self._chain.forward(self._first.forward(inputs))
         return outputs.t(), (inputs, trace)
 
+    def logits(self, rows):
+        """Compute the logits of rows, of which no derivatives are needed."""
+        return self.forward(rows)[0]
+
     def compute_gradients(self, trace, slopes):
         """Overwrite the gradients of all parameters, which must exist.
 

@@ -7,7 +7,6 @@ from numbers import Real
 from typing import ClassVar
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from ctsk._closed_form.derivatives import derivatives_of
 from ctsk._closed_form.softmax import log_softmax
@@ -207,10 +206,10 @@ class GradientGenerator(BaseGenerator):
             # Evaluate the model at the states; the trace serves the gradient below.
             logits, trace = derivatives.forward(batch.states)
             log_proba = log_softmax(logits)
-            entropies = -log_proba.gather(1, batch.targets[:, None])[:, 0]
+            entropies = _entropies(log_proba, batch.targets)
 
             # Rows that have reached tau, and are accepted, are done.
-            judged, has_reached, is_done = _judge(model, batch, entropies, limit, accept)
+            judged, has_reached, is_done = _judge(derivatives, batch, entropies, limit, accept)
             some_done = bool(is_done.any())
             if some_done:
                 done = is_done.nonzero()[:, 0]
@@ -341,7 +340,7 @@ class GradientGenerator(BaseGenerator):
         )
 
 
-def _judge(model, batch, entropies, limit, accept):
+def _judge(derivatives, batch, entropies, limit, accept):
     """Judge the states of a batch as they are returned; see `Box.harden`.
 
     Returns
@@ -356,8 +355,7 @@ def _judge(model, batch, entropies, limit, accept):
     # States that need no hardening have the given entropies, which saves an evaluation.
     if batch.box.hardens:
         states = batch.box.harden(states, batch.factuals)
-        with torch.no_grad():
-            entropies = cross_entropy(model(states), batch.targets, reduction="none")
+        entropies = _entropies(log_softmax(derivatives.logits(states)), batch.targets)
     has_reached = entropies <= limit
     if accept is None or not has_reached.any():
         return states, has_reached, has_reached
@@ -365,6 +363,11 @@ def _judge(model, batch, entropies, limit, accept):
     # The second check is slow (it decodes rows), so only mature states undergo it.
     is_done[has_reached] = accept(states[has_reached], batch.idx[has_reached])
     return states, has_reached, is_done
+
+
+def _entropies(log_proba, targets):
+    """Return the cross-entropy of each target."""
+    return -log_proba.gather(1, targets[:, None])[:, 0]
 
 
 def held_back(states, gradients, lower, upper):
