@@ -9,8 +9,8 @@ from ctsk._closed_form.derivatives import derivatives_of
 from ctsk._closed_form.softmax import log_softmax
 from ctsk._columns.containers import listed
 from ctsk.generators import GradientGenerator
-from ctsk.generators.gradient import held_back
 from ctsk.generators.slopes import entropy_slopes
+from ctsk.generators.steps import held_back
 
 # A search is at a standstill if its next step is shorter than this, in module units or units
 # of the latent code, and shorter than the step that it may take.

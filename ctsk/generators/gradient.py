@@ -15,7 +15,13 @@ from ctsk._torch.energy import energy
 from ctsk.generators.base import BaseGenerator
 from ctsk.generators.inputs import Step
 from ctsk.generators.result import Batch, Record, rows_at_once
-from ctsk.generators.slopes import differentiated_penalty, entropy_slopes, push_slopes
+from ctsk.generators.slopes import (
+    differentiated_penalty,
+    entropies_of,
+    entropy_slopes,
+    push_slopes,
+)
+from ctsk.generators.steps import confine, finite, free, shortened
 
 # Largest change of a column in one step of an explanation, in standard deviations. It is small
 # relative to the width of a class, and the default of 300 steps can still cover 15 of them.
@@ -206,7 +212,7 @@ class GradientGenerator(BaseGenerator):
             # Evaluate the model at the states; the trace serves the gradient below.
             logits, trace = derivatives.forward(batch.states)
             log_proba = log_softmax(logits)
-            entropies = _entropies(log_proba, batch.targets)
+            entropies = entropies_of(log_proba, batch.targets)
 
             # Rows that have reached tau, and are accepted, are done.
             judged, has_reached, is_done = _judge(derivatives, batch, entropies, limit, accept)
@@ -274,23 +280,23 @@ class GradientGenerator(BaseGenerator):
         # In a search among rows, the step itself is projected; see Notes for the reason.
         if batch.codes is None:
             moved = self._stepped(gradients, states, *bounds, groups)
-            moved = _confine(_finite(moved, states), states, *bounds, groups)
+            moved = confine(finite(moved, states), states, *bounds, groups)
             if self.is_capped and len(groups):
-                moved = torch.clamp(_shortened(moved, states, self.max_step), *bounds)
+                moved = torch.clamp(shortened(moved, states, self.max_step), *bounds)
             return batch.at(moved, None)
         # Features that the box holds back must not drive the code.
-        free_gradients = _free(gradients, states, *bounds, groups)
+        free_gradients = free(gradients, states, *bounds, groups)
         codes = batch.codes.detach().requires_grad_()
         with torch.enable_grad():
             decoded = self.decode(codes)
         # A product of a vector and a Jacobian, which is never formed.
         (slopes,) = torch.autograd.grad(decoded, codes, free_gradients)
-        codes = _finite(codes.detach() - self._rates(slopes) * slopes, codes.detach())
+        codes = finite(codes.detach() - self._rates(slopes) * slopes, codes.detach())
         with torch.no_grad():
             decoded = self.decode(codes)
         # Codes may be rows themselves, which must not be overwritten.
-        decoded = _finite(decoded, states).clone()
-        return batch.at(_confine(decoded, states, *bounds, groups), codes)
+        decoded = finite(decoded, states).clone()
+        return batch.at(confine(decoded, states, *bounds, groups), codes)
 
     def with_step_of_explanations(self):
         """Return the generator that `explain` uses, in which ``max_step="auto"`` is a cap."""
@@ -310,10 +316,10 @@ class GradientGenerator(BaseGenerator):
         """Return the states after a step, shortened by `max_step` if that is a number."""
         if not self.is_capped:
             return (gradients * -self.step_size).add_(states)
-        free = _free(gradients, states, lower, upper, groups)
+        movable = free(gradients, states, lower, upper, groups)
         # On the simplex, each of two categories moves by half of the difference of their steps.
-        free[:, groups.n_numeric :] *= 0.5
-        return torch.addcmul(states, gradients, self._rates(free), value=-1)
+        movable[:, groups.n_numeric :] *= 0.5
+        return torch.addcmul(states, gradients, self._rates(movable), value=-1)
 
     def _rates(self, gradients):
         """Return the step size, shortened for each row whose step would exceed `max_step`."""
@@ -355,7 +361,7 @@ def _judge(derivatives, batch, entropies, limit, accept):
     # States that need no hardening have the given entropies, which saves an evaluation.
     if batch.box.hardens:
         states = batch.box.harden(states, batch.factuals)
-        entropies = _entropies(log_softmax(derivatives.logits(states)), batch.targets)
+        entropies = entropies_of(log_softmax(derivatives.logits(states)), batch.targets)
     has_reached = entropies <= limit
     if accept is None or not has_reached.any():
         return states, has_reached, has_reached
@@ -363,44 +369,3 @@ def _judge(derivatives, batch, entropies, limit, accept):
     # The second check is slow (it decodes rows), so only mature states undergo it.
     is_done[has_reached] = accept(states[has_reached], batch.idx[has_reached])
     return states, has_reached, is_done
-
-
-def _entropies(log_proba, targets):
-    """Return the cross-entropy of each target."""
-    return -log_proba.gather(1, targets[:, None])[:, 0]
-
-
-def held_back(states, gradients, lower, upper):
-    """Return a mask of the columns in which the box prevents a descent."""
-    return ((gradients < 0) & (states >= upper)) | ((gradients > 0) & (states <= lower))
-
-
-def _free(gradients, states, lower, upper, groups):
-    """Return the gradients with 0 where the box prevents a descent."""
-    # Relative gradients are needed to tell which categories would grow, because the weights of a
-    # category sum to one.
-    gradients = groups.relative(gradients, states)
-    return gradients.masked_fill(held_back(states, gradients, lower, upper), 0)
-
-
-def _shortened(moved, states, max_step):
-    """Return states between the given ones, none of whose columns has moved by more than a cap."""
-    # Several categories that lose weight to one another may move further than any pair of them.
-    # Every point on the line between two rows keeps the sums of weights and the bounds.
-    moves = moved - states
-    shares = max_step / moves.abs().amax(dim=1, keepdim=True)
-    return torch.where(shares < 1, states + shares * moves, moved)
-
-
-def _finite(moved, states):
-    """Return moved states; a coordinate that overflows stays where it was."""
-    # The sum of finite numbers is finite unless they are huge, so one reduction suffices in
-    # the usual case.
-    return moved if math.isfinite(moved.sum()) else torch.where(moved.isfinite(), moved, states)
-
-
-def _confine(rows, states, lower, upper, groups):
-    """Bring rows, which may be overwritten, into their box: the simplex, and the bounds."""
-    # From one state to the next, few categories gain or lose all of their weight.
-    projected = groups.project(rows, upper, support=states)
-    return torch.clamp(projected, lower, upper, out=projected)

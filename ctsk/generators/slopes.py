@@ -11,6 +11,11 @@ import torch
 from ctsk.generators.penalties import nearness
 
 
+def entropies_of(log_proba, targets):
+    """Return the cross-entropy of each target, of shape (n_rows,)."""
+    return -log_proba.gather(1, targets[:, None])[:, 0]
+
+
 def entropy_slopes(log_proba, targets, factors):
     r"""Slopes of the cross-entropy of each target, and of its energy, with respect to the logits.
 
