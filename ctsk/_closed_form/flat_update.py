@@ -40,6 +40,12 @@ class FlatUpdate:
                 view.copy_(parameter.grad)
                 parameter.grad = view
 
+    def clip(self, max_norm):
+        """Shorten the gradients as a whole if their Euclidean norm exceeds a number."""
+        norm = torch.linalg.vector_norm(self.gradients)
+        # The quotient is infinite without a gradient, and NaN stays NaN.
+        self.gradients.mul_((max_norm / norm).clamp(max=1))
+
     def is_finite(self):
         """Return whether all gradients are finite."""
         return math.isfinite(self.gradients.sum().item())

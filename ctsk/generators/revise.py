@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 
+from ctsk._closed_form.flat_update import FlatUpdate
 from ctsk._columns.validation import Interval
 from ctsk._torch.networks import VAE, check_layers
 from ctsk._torch.threads import one_thread_if_small
@@ -204,7 +205,9 @@ class REVISEGenerator(GradientGenerator):
 
     def _train(self, vae, rows, random):
         """Update the autoencoder `max_iter` times."""
-        optimizer = torch.optim.Adam(vae.parameters(), lr=self.lr, fused=True)
+        # Without decay, AdamW is Adam.
+        optimizer = torch.optim.AdamW(vae.parameters(), lr=self.lr, weight_decay=0.0, fused=True)
+        update = FlatUpdate.of(optimizer)
         for iteration in range(self.max_iter):
             progress = iteration / self.max_iter
             optimizer.param_groups[0]["lr"] = self.lr * (1 - progress)
@@ -215,10 +218,10 @@ class REVISEGenerator(GradientGenerator):
             noise = torch.randn(shape, dtype=torch.float32, generator=random)
             beta = min(1, progress / _WARM_UP)
             losses = vae(rows[idx.to(rows.device)], noise.to(rows), beta)
-            optimizer.zero_grad()
+            update.gradients.zero_()
             losses.mean().backward()
-            torch.nn.utils.clip_grad_norm_(vae.parameters(), _MAX_NORM)
-            optimizer.step()
+            update.clip(_MAX_NORM)
+            update.step()
 
     def _reconstruction_error(self, reference):
         """Return the mean over features of the share that is lost."""

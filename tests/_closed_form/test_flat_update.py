@@ -113,3 +113,16 @@ def test_a_gradient_that_a_callback_replaces_counts():
     assert not update.is_finite()
     layers[0].weight.grad.zero_()
     assert update.is_finite()
+
+
+@pytest.mark.parametrize(("max_norm", "share"), [(1.0, 0.1), (100.0, 1.0)])
+def test_gradients_are_clipped_as_a_whole(max_norm, share):
+    layers = module()
+    update = FlatUpdate.of(optimizer_of(layers))
+    # 26 gradients whose squares add up to 100.
+    before = [torch.full_like(part, 10 / 26**0.5) for part in layers.parameters()]
+    for parameter, gradient in zip(layers.parameters(), before, strict=True):
+        parameter.grad.copy_(gradient)
+    update.clip(max_norm)
+    for parameter, gradient in zip(layers.parameters(), before, strict=True):
+        torch.testing.assert_close(parameter.grad, share * gradient)
