@@ -48,6 +48,15 @@ def on_grid(box, factuals):
     return torch.where(has_grid, first, low), torch.where(has_grid, last, high)
 
 
+def nearest_on_grid(problem, states):
+    """Return states in which each number is the nearest one of its grid, if it has one."""
+    if problem.spacing is None:
+        return states
+    steps = torch.where(problem.spacing > 0, problem.spacing, 1.0)
+    rounded = problem.origin + ((states - problem.origin) / steps).round() * steps
+    return torch.where(problem.spacing > 0, rounded, states)
+
+
 def round_to_grid(problem, items, is_valid, free=None):
     """Round the numbers of valid items to their grids.
 

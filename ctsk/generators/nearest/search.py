@@ -1,6 +1,7 @@
 """The course of a nearest search: starts, descents, a rescue, grids, and the judge."""
 
 import dataclasses
+import math
 
 import torch
 
@@ -10,7 +11,7 @@ from ctsk.generators.nearest.few_changes import (
     count_changes,
     with_few_changes,
 )
-from ctsk.generators.nearest.grids import round_to_grid
+from ctsk.generators.nearest.grids import nearest_on_grid, round_to_grid
 from ctsk.generators.nearest.moves import competitors, jump, prune, put_back, shrink, switch
 from ctsk.generators.nearest.problem import Items
 from ctsk.generators.nearest.progress import Progress
@@ -105,13 +106,19 @@ class NearestSearch:
         A search for a probability that no row reaches may end far from where the decision
         changes.
         """
-        # A tau of at most one half asks for little more than the decision.
-        if self.problem.threshold <= 0:
+        if not len(idx):
+            return
+        rows = self.rows.select(idx)
+        # The class that is predicted has a probability of at least one over the number of classes,
+        # so that a tau of no more asks for the decision alone.
+        n_classes = self.problem.model(rows.states[:1]).shape[1]
+        if self.problem.threshold <= -math.log(n_classes - 1):
             return
         problem = self.problem.at_decision()
-        rows = self.rows.select(idx)
-        is_missed = problem.margins(rows.at(self.states[idx])) < 0
-        idx, rows = idx[is_missed], _where(is_missed, rows)
+        # What has not reached tau is not rounded yet.
+        states = nearest_on_grid(problem, self.states[idx])
+        is_predicted = problem.margins(rows.at(states)) >= 0
+        idx, rows = idx[~is_predicted], _where(~is_predicted, rows)
         if not len(idx):
             return
         search = NearestSearch(

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from nearest_problems import (
 
 from ctsk import NearestGenerator
 from ctsk._columns.one_hot import OneHotGroups
-from ctsk.generators.nearest.grids import on_grid, round_to_grid
+from ctsk.generators.nearest.grids import nearest_on_grid, on_grid, round_to_grid
 
 SPACING = np.array([0.5, 0.25])
 AXES = [np.arange(-2, 2.01, step) for step in SPACING]
@@ -45,6 +47,15 @@ def search(net, factuals, box, costs, **settings):
 def are_on_grid(numbers, origin=0.0):
     counts = (numbers.double().numpy() - origin) / SPACING
     return np.abs(counts - counts.round()) < 1e-4
+
+
+def test_only_numbers_with_a_grid_go_to_its_nearest_number():
+    problem = SimpleNamespace(
+        spacing=torch.tensor([0.5, 0.0, 0.25]), origin=torch.tensor([0.1, 0.0, 0.0])
+    )
+    states = torch.tensor([[0.3, 0.3, 0.3], [0.4, -0.4, -0.4]])
+    expected = torch.tensor([[0.1, 0.3, 0.25], [0.6, -0.4, -0.5]])
+    torch.testing.assert_close(nearest_on_grid(problem, states), expected)
 
 
 @pytest.mark.parametrize("costs", ["equal", "free", "by row"])
