@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ctsk._columns.containers import is_series
+
 
 def numpy_dtype(dtype):
     """Return NumPy's dtype of a column of a DataFrame; object where it has none."""
@@ -42,8 +44,9 @@ def like_dtype(dtype, exact):
     return "int64[pyarrow]" if is_arrow else "Int64"
 
 
-def check_kind(name, dtype):
-    """Reject dtypes that hold neither numbers nor categories."""
+def check_kind(name, column):
+    """Reject columns that hold neither numbers nor categories."""
+    dtype = column.dtype
     # Only pandas' SparseDtype has a fill value. Periods, intervals and arrow's times have the kind
     # of objects, as categories do, so that only their names distinguish them without importing
     # pandas.
@@ -55,7 +58,7 @@ def check_kind(name, dtype):
     elif is_arrow and str(dtype).startswith(("string_view", "binary_view")):
         problem = "of which pandas cannot select rows"
         remedy = "convert it by .astype(str)"
-    elif isinstance(dtype, np.dtype) and not dtype.isnative:
+    elif is_series(column) and isinstance(dtype, np.dtype) and not dtype.isnative:
         problem = "of whose order of bytes pandas cannot select rows"
         remedy = f"convert it by .astype({dtype.name!r})"
     elif dtype.kind not in "biufOUST" or is_time:
@@ -72,7 +75,7 @@ def numbers_of(column, name):
         # A number beyond float64 becomes infinite, which is an error of its own.
         with np.errstate(over="ignore"):
             return np.asarray(column, dtype=np.float64)
-    check_kind(name, column.dtype)
+    check_kind(name, column)
     try:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:

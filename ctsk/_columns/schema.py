@@ -111,7 +111,7 @@ class Schema:
         # A sparse column or a date is an error even among the categorical features; text is
         # one only elsewhere.
         for position, (name, column) in enumerate(zip(names, columns, strict=True)):
-            check_kind(name, column.dtype)
+            check_kind(name, column)
             if categorical[position]:
                 categories[position] = fit_categories(name, column)
             elif column.dtype.kind not in "biuf" and position in grouped:

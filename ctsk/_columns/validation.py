@@ -187,7 +187,7 @@ def _learned_schema(estimator, X):
     if is_frame(X) and isinstance(features, str):
         for position in np.flatnonzero(categorical):
             # A date is rejected whatever it reads as.
-            check_kind(names[position], X.iloc[:, position].dtype)
+            check_kind(names[position], X.iloc[:, position])
             check_words(names[position], X.iloc[:, position])
     schema = Schema.fit(X, names, categorical, **settings)
     special_values = check_special_values(estimator.special_values, schema)
