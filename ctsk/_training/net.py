@@ -131,8 +131,10 @@ class CounterfactualNet(NeuralNetClassifier):
 
     def get_iterator(self, dataset, training=False):
         """Return minibatches as slices of tensors instead of a DataLoader."""
-        # All rows move to the device once; `y` is None in predictions.
-        X = to_tensor(dataset.X, device=self.device)
+        # All rows move to the device once. The copy is aligned as torch does it. NumPy's alignment
+        # differs between processes, and products are rounded in an order that depends on it.
+        X = to_tensor(dataset.X, device=self.device).clone()
+        # There are no labels in predictions.
         y = X.new_zeros(len(X), dtype=torch.int64) if dataset.y is None else dataset.y
         y = to_tensor(y, device=self.device)
         weights = self._weights(training) if self.sample_weight is not None else None

@@ -373,3 +373,17 @@ def test_verbose_follows_the_epochs_on_one_line(iris, capsys):
         assert said in last
     clf.set_params(verbose=0).fit(*iris)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("offset", [4, 16, 48])
+def test_rows_are_aligned_like_tensors_of_torch_wherever_numpy_has_them(offset):
+    """Otherwise, losses of held-out rows could be rounded differently in another process."""
+    buffer = np.zeros(1_000, dtype=np.uint8)
+    start = -buffer.ctypes.data % 64 + offset
+    X = buffer[start : start + 240].view(np.float32).reshape(20, 3)
+    clf = CounterfactualTrainedClassifier(max_epochs=1, random_state=0).fit(
+        np.random.default_rng(0).normal(size=(20, 3)), [0, 1] * 10
+    )
+    iterator = clf.net_.get_iterator(clf.net_.get_dataset(X), training=False)
+    assert X.ctypes.data % 64 == offset
+    assert iterator.rows.X.data_ptr() % 64 == 0
