@@ -51,6 +51,9 @@ MOST_MISSES = 20
 class Normalized(torch.nn.Module):
     """A module with running statistics, and with dropout from the global random state."""
 
+    # A checkpoint belongs to a class by its name, whether this file is run or imported.
+    __module__ = "hostile_kills"
+
     def __init__(self, n_features, n_classes):
         super().__init__()
         self.layers = torch.nn.Sequential(
