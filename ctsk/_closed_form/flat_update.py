@@ -104,8 +104,10 @@ class FlatAdamW(FlatUpdate):
     @staticmethod
     def accepts(optimizer):
         """Return whether one call can update all parameters of an optimizer."""
-        # A schedule of torch wraps `step` to count its calls.
-        if type(optimizer) is not torch.optim.AdamW or "step" in vars(optimizer):
+        # A schedule of torch wraps `step` to count its calls, and a callback may register hooks.
+        hooks = (optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks)
+        is_watched = "step" in vars(optimizer) or any(hooks)
+        if type(optimizer) is not torch.optim.AdamW or is_watched:
             return False
         first, *others = optimizer.param_groups
         is_plain = not any(first[name] for name in ("amsgrad", "maximize", "differentiable"))

@@ -34,7 +34,10 @@ def _is_plain(module, *kinds):
     """Return whether a module is of a kind, and computes nothing else."""
     # An override or a hook may compute anything.
     has_hooks = isinstance(module, nn.Module) and (
-        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
     )
     computes_like = (
         isinstance(module, kind) and type(module).forward is kind.forward for kind in kinds

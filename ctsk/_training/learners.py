@@ -29,14 +29,18 @@ def learner_of(net, iterator, tuples):
     -------
     learner : ClosedFormLearner or AutogradLearner
     """
-    # A callback can freeze parameters, which then have no gradient.
-    is_trained = all(parameter.requires_grad for parameter in net.module_.parameters())
-    is_known = is_trained and Perceptron.accepts(net.module_)
+    is_known = Perceptron.accepts(net.module_) and all(map(_is_plain, net.module_.parameters()))
     return (ClosedFormLearner if is_known else AutogradLearner)(net, iterator, tuples)
 
 
+def _is_plain(parameter):
+    """Return whether a parameter is trained, and no hook of a callback changes its gradient."""
+    hooks = parameter._backward_hooks, getattr(parameter, "_post_accumulate_grad_hooks", None)
+    return parameter.requires_grad and not any(hooks)
+
+
 class ClosedFormLearner:
-    """Gradients in closed form, for the built-in network."""
+    """Gradients in closed form, for the built-in network and sequences of its layers."""
 
     def __init__(self, net, iterator, tuples):
         self._objective = net.objective

@@ -4,7 +4,6 @@ import contextlib
 import copy
 import math
 import warnings
-from collections import OrderedDict
 
 import torch
 
@@ -119,8 +118,11 @@ def _copy(state):
     """Return a copy of nested dictionaries and lists of tensors, faster than a general one."""
     if isinstance(state, torch.Tensor):
         return state.clone()
-    if type(state) in (dict, OrderedDict):
-        return type(state)((key, _copy(part)) for key, part in state.items())
+    if isinstance(state, dict):
+        # A shallow copy keeps the versions of layers, an attribute of the state of a module.
+        copied = copy.copy(state)
+        copied.update((key, _copy(part)) for key, part in state.items())
+        return copied
     if type(state) is list:
         return [_copy(part) for part in state]
     return copy.deepcopy(state)

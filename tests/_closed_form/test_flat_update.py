@@ -126,3 +126,12 @@ def test_gradients_are_clipped_as_a_whole(max_norm, share):
     update.clip(max_norm)
     for parameter, gradient in zip(layers.parameters(), before, strict=True):
         torch.testing.assert_close(parameter.grad, share * gradient)
+
+
+@pytest.mark.parametrize("name", ["register_step_pre_hook", "register_step_post_hook"])
+def test_hooks_of_an_optimizer_are_called(name):
+    layers, calls = module(), []
+    optimizer = optimizer_of(layers)
+    getattr(optimizer, name)(lambda *args: calls.append(1))
+    descend(layers, FlatUpdate.of(optimizer), 2, seed=0)
+    assert calls == [1, 1]

@@ -155,3 +155,11 @@ def test_frozen_parameters_are_left_to_torch():
     assert isinstance(learner_of(net, minibatches, None), ClosedFormLearner)
     net.module_[0].weight.requires_grad_(False)
     assert isinstance(learner_of(net, minibatches, None), AutogradLearner)
+
+
+@pytest.mark.parametrize("name", ["register_hook", "register_post_accumulate_grad_hook"])
+def test_gradients_that_a_hook_changes_are_left_to_torch(name):
+    net = net_of(Objective(0, 0, 0), 2, (3,), "relu")
+    rows = rows_of(np.random.default_rng(0), 16, 2, False)
+    getattr(net.module_[0].weight, name)(lambda gradient: None)
+    assert isinstance(learner_of(net, Minibatches(rows, 8, shuffle=True), None), AutogradLearner)
