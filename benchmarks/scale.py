@@ -253,7 +253,7 @@ def draw(lines, path):
     names = [*NAMED, "other metrics and scorers", "linear"]
     figure.legend(handles, names, loc="lower center", ncol=4, frameon=False)
     figure.tight_layout(rect=(0, 0.1, 1, 1))
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=100, pil_kwargs={"optimize": True})
 
 
 def draw_panel(panel, lines, quantity):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from nearest_problems import (
     GROUPS,
+    Residual,
     box_within,
     opposite_targets,
     problem_of,
@@ -14,17 +15,6 @@ from nearest_problems import (
 from ctsk.generators.nearest.numbers import Numbers
 
 N_ROWS = 30
-
-
-class Residual(torch.nn.Module):
-    """A module that is no Sequential."""
-
-    def __init__(self, net):
-        super().__init__()
-        self.net = net
-
-    def forward(self, rows):
-        return self.net(rows) + rows[:, :1].tanh()
 
 
 def problem_and_items(model, n_classes, **settings):

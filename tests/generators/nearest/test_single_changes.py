@@ -3,6 +3,7 @@ import pytest
 import torch
 from nearest_problems import (
     GROUPS,
+    Residual,
     box_within,
     opposite_targets,
     problem_of,
@@ -17,17 +18,6 @@ from ctsk.generators.nearest.single_changes import best_changes, climb
 from ctsk.generators.nearest.starts import levers
 
 DISTANCES = (0.5, 2.0)
-
-
-class Residual(torch.nn.Module):
-    """A module that is no Sequential."""
-
-    def __init__(self, net):
-        super().__init__()
-        self.net = net
-
-    def forward(self, rows):
-        return self.net(rows) + rows[:, :2].tanh()
 
 
 @pytest.mark.parametrize("module", ["sequential", "residual"])
