@@ -383,3 +383,20 @@ def test_a_row_moves_to_the_only_number_of_a_domain_to_which_it_does_not_belong(
     result = search(net, factuals, box, torch.tensor([1]), costs=torch.ones(2))
     assert result.mature.item()
     assert result.counterfactuals.tolist() == [[2.0, 0.0]]
+
+
+def test_a_target_of_three_classes_is_predicted_where_tau_cannot_be_reached():
+    """Its probability is largest, 0.45, where another class is predicted."""
+
+    class Rivals(torch.nn.Module):
+        def forward(self, rows):
+            x = rows[:, :1]
+            return torch.cat([0 * x, 0.05 + 1.95 * x, 2.1 * x], dim=1)
+
+    factuals = torch.tensor([[-1.0]])
+    box = Box(torch.tensor([[-1.0]]), torch.tensor([[1.0]]), OneHotGroups(1))
+    result = NearestGenerator().search(
+        Rivals(), factuals, torch.tensor([1]), box, costs=torch.ones(1), tau=0.5, T=50
+    )
+    assert not result.mature.any()
+    assert Rivals()(result.counterfactuals).argmax() == 1
